@@ -1,0 +1,41 @@
+"""What a dataset gives: named pictures, with a label and an object mask where they are known."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture.
+
+    Args:
+        name: what the tables call it; unique in its dataset.
+        image: an RGB picture of any size.
+        label: the true class, as an index or a name of the model's classes; None where unknown.
+        mask: (H, W) booleans of the picture's size, the object's pixels; None where unknown.
+    """
+
+    name: str
+    image: Image.Image
+    label: int | str | None = None
+    mask: NDArray[np.bool_] | None = None
+
+
+class Dataset(ABC):
+    """Pictures by position; subclasses are frozen dataclasses whose fields are the dataset's options."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return how many pictures there are."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Sample:
+        """Return the picture at this position.
+
+        Raises:
+            ValueError: where the file is missing or broken; it names the file.
+        """

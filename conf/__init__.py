@@ -1,0 +1,1 @@
+"""Hydra configs, one option a file; found as pkg://conf."""

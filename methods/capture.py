@@ -1,0 +1,125 @@
+"""Activations and gradients at a layer, for the price of one forward and a backward down to that layer only."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from methods.layers import Arrangement, arrange, find_layer
+from methods.pristine import evaluating
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What every CAM is made of.
+
+    Args:
+        activations: A, (N, C, h, w), as the layer gave them, whatever runs in place after it.
+        gradients: G = ∂ logits[n, targets[n]] / ∂ A, (N, C, h, w). Of logits, never of probabilities.
+        logits: (N, classes).
+    """
+
+    activations: Tensor
+    gradients: Tensor
+    logits: Tensor
+
+
+@dataclass
+class Tap:
+    """What a layer gave in the last forward pass; see :func:`tapped`."""
+
+    name: str
+    features: list[Tensor] = field(default_factory=list)
+
+    @property
+    def activations(self) -> Tensor:
+        """The layer's output, a leaf of the graph.
+
+        Raises:
+            ValueError: where the layer ran no time or several times, so that there is no one output.
+        """
+        if len(self.features) != 1:
+            raise ValueError(
+                f"layer {self.name!r} ran {len(self.features)} times in one forward pass, expected once; "
+                "choose a layer that the model runs exactly once"
+            )
+        return self.features[0]
+
+
+@contextmanager
+def tapped(model: nn.Module, layer: str) -> Iterator[Tap]:
+    """Record a layer's output, and record the graph only from that layer on.
+
+    Inside, the model is in evaluation mode. What runs before the layer leaves no graph, and the rest of the model
+    works on a clone, so that an in-place successor (VGG ``features.29``) cannot overwrite the recorded activations.
+    On leaving, the hook, the modes and the flags are as before, on exceptions too.
+
+    Raises:
+        ValueError: where the layer is unknown or gives no tensor.
+    """
+    tap = Tap(layer)
+
+    def cut(module: nn.Module, _inputs: tuple[object, ...], output: object) -> Tensor:
+        if not isinstance(output, Tensor):
+            raise ValueError(f"layer {layer!r} ({type(module).__name__}) gives a {type(output).__name__}, not a tensor")
+        leaf = output.detach().requires_grad_()
+        tap.features.append(leaf)
+        torch.set_grad_enabled(True)
+        return leaf.clone()
+
+    module = find_layer(model, layer)
+    with torch.inference_mode(False), torch.no_grad(), evaluating(model):
+        handle = module.register_forward_hook(cut)
+        try:
+            yield tap
+        finally:
+            handle.remove()
+
+
+def target_logits(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return logits[n, targets[n]], (N,).
+
+    Raises:
+        ValueError: where logits and targets do not belong together, or a target is no class of the model.
+    """
+    if logits.ndim != 2 or targets.shape != logits.shape[:1]:
+        raise ValueError(
+            f"expected logits (N, classes) and targets (N,), got {tuple(logits.shape)} and {tuple(targets.shape)}"
+        )
+    if targets.numel() and not 0 <= int(targets.min()) <= int(targets.max()) < logits.shape[1]:
+        raise ValueError(
+            f"targets from {int(targets.min())} to {int(targets.max())}, but the model has {logits.shape[1]} classes"
+        )
+    return logits.gather(1, targets[:, None])[:, 0]
+
+
+def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Capture:
+    """Return activations, gradients and logits at a layer.
+
+    The gradient of the batch's sum is each image's own gradient, because in evaluation mode no image sees another.
+
+    Args:
+        model: a classifier, left as it was found.
+        images: (N, 3, H, W).
+        targets: (N,) class indices.
+        layer: dotted name of a layer that gives (N, C, h, w), (N, h, w, C) or tokens (N, T, C).
+
+    Raises:
+        ValueError: for an unknown layer, one that gives no map, or one on which the target does not depend.
+    """
+    with tapped(model, layer) as tap:
+        logits = model(images)
+        leaf = tap.activations
+        arrangement = layer_arrangement(model, layer, leaf, images)
+        (gradients,) = torch.autograd.grad(target_logits(logits, targets).sum(), leaf, allow_unused=True)
+    if gradients is None:
+        raise ValueError(f"the target's logit does not depend on layer {layer!r}")
+    return Capture(arrangement.maps(leaf.detach()), arrangement.maps(gradients), logits.detach())
+
+
+def layer_arrangement(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> Arrangement:
+    """Say how this layer's features lie on these images, by the model's ``token_layout`` if it has one."""
+    height, width = images.shape[-2:]
+    return arrange(features, find_layer(model, layer), (height, width), getattr(model, "token_layout", None))

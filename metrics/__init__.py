@@ -1,0 +1,1 @@
+"""What a good heatmap is: a Case in, one number an image out."""
