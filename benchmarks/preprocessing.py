@@ -11,17 +11,22 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as F
 
+from benchmarks.hints import did_you_mean
+
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resize, crop the centre, scale to [0, 1], normalise: x = (pixels/255 − mean) / std.
+    """Resize, crop the centre, scale to [0, 1], normalise: x = (pixels/255 − mean) / std, as torchvision does.
 
     Args:
         resize: length of the shorter side in pixels before the crop; None leaves the size.
         crop: height and width of the centre crop in pixels; None leaves the whole picture.
         mean: of each channel, in [0, 1].
-        std: of each channel, in [0, 1].
+        std: of each channel, in [0, 1], none of them 0.
         interpolation: of the picture when resized; masks always take the nearest pixel.
+
+    Raises:
+        ValueError: for an option that makes no sense; it names the option.
     """
 
     resize: int | None = 256
@@ -29,6 +34,18 @@ class Preprocessing:
     mean: Sequence[float] = (0.485, 0.456, 0.406)
     std: Sequence[float] = (0.229, 0.224, 0.225)
     interpolation: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        modes = [mode.value for mode in InterpolationMode]
+        if self.interpolation not in modes:
+            hint = did_you_mean(self.interpolation, modes, f"expected one of {', '.join(modes)}")
+            raise ValueError(f"unknown interpolation {self.interpolation!r}: {hint}")
+        if self.resize is not None and self.resize < 1:
+            raise ValueError(f"resize is {self.resize}, expected at least 1 pixel, or null")
+        if self.crop is not None and (len(self.crop) != 2 or min(self.crop) < 1):
+            raise ValueError(f"crop is {list(self.crop)}, expected [height, width] in pixels, or null")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError(f"mean {list(self.mean)} and std {list(self.std)} must have 3 values each, std above 0")
 
     def image(self, picture: Image.Image) -> Tensor:
         """Return the picture as the model wants it, (3, H, W)."""
