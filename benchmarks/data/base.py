@@ -28,6 +28,11 @@ class Sample:
 class Dataset(ABC):
     """Pictures by position; subclasses are frozen dataclasses whose fields are the dataset's options."""
 
+    @property
+    def name(self) -> str:
+        """What the tables call the dataset: its class's name, unless it says better."""
+        return type(self).__name__.lower()
+
     @abstractmethod
     def __len__(self) -> int:
         """Return how many pictures there are."""

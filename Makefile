@@ -1,0 +1,30 @@
+# make run: set up, then sweep the embedded models.  make test: the whole test run.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint install clean
+
+run: install
+	$(BIN)/heatmark sweep experiment=quickstart
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Heatmark needs Python 3.11 or later, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+		       "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@if command -v uv >/dev/null 2>&1; then uv sync --quiet --no-progress --python "$$(command -v $(PYTHON))"; else \
+		$(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && \
+		$(BIN)/python -m pip install --quiet --editable . --group dev; fi
+	@touch $@
+
+clean:
+	rm -rf .venv build dist

@@ -1,0 +1,69 @@
+"""The front door: heatmark COMMAND [option=value …]; every command is a Hydra application on conf/."""
+
+import difflib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+EXAMPLES = {
+    "sweep": ("explain, score and time methods on a model", "heatmark sweep model=resnet50 'method=[grad_cam,random]'"),
+    "gather": ("write a run's tables again and print its summary", "heatmark gather default"),
+    "layers": ("list a model's layers with their output shapes", "heatmark layers model=vgg16 model.weights=null"),
+    "bench": ("time the methods in plain forward passes", "heatmark bench 'models=[resnet18]' 'batch_sizes=[1]'"),
+    "train": ("train an embedded network again", "heatmark train model=shapes_residual"),
+}
+
+
+def main() -> None:
+    """Run one command; exit code 0 is success, 1 bad input or failed trials, 2 an unknown command."""
+    sys.exit(dispatch(sys.argv[1:]))
+
+
+def dispatch(arguments: Sequence[str]) -> int:
+    """Run the command that the arguments name, and return its exit code."""
+    command, *overrides = list(arguments) or ["--help"]
+    if command in ("--help", "-h", "help"):
+        print(overview())
+        return 0
+    if command not in EXAMPLES:
+        nearest = difflib.get_close_matches(command, EXAMPLES, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(EXAMPLES)}."
+        print(f"heatmark: unknown command {command!r}: {hint}", file=sys.stderr)
+        return 2
+    return _run(command, overrides)
+
+
+def overview() -> str:
+    """Return the list of commands, with an example each."""
+    lines = ["usage: heatmark COMMAND [option=value …]   (heatmark COMMAND --help shows its options)", ""]
+    for command, (what, example) in EXAMPLES.items():
+        lines += [f"  {command:8} {what}", f"           {example}"]
+    return "\n".join(lines)
+
+
+def _run(command: str, arguments: Sequence[str]) -> int:
+    # Hydra would print its own traceback and exit; raised, errors become the one paragraph that they are here.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    from benchmarks.config import named
+
+    sys.argv = [f"heatmark {command}", *named(arguments)]
+    try:
+        return int(importlib.import_module(f"benchmarks.commands.{command}").main() or 0)
+    except KeyboardInterrupt:
+        print(f"\nheatmark {command}: stopped; run the same command again to go on.", file=sys.stderr)
+        return 130
+    except Exception as error:  # noqa: BLE001 - the front door turns every error into words
+        return _report(command, error)
+
+
+def _report(command: str, error: Exception) -> int:
+    from benchmarks.config import nearest_hint
+    from benchmarks.errors import EXPECTED, one_paragraph
+
+    print(f"heatmark {command}: {nearest_hint(one_paragraph(error), command)}", file=sys.stderr)
+    if not isinstance(error, EXPECTED):
+        print("This is a defect of heatmark; the traceback for its authors:", file=sys.stderr)
+        traceback.print_exception(error)
+    return 1

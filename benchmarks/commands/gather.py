@@ -1,0 +1,21 @@
+"""heatmark gather: write a run's tables again and print its summary."""
+
+import sys
+from pathlib import Path
+
+from benchmarks.config import run_folder
+from benchmarks.gather import gather
+from benchmarks.store import Store
+from benchmarks.summary import show
+
+
+def main() -> int:
+    """Gather the run that the command line names; exit code 1 where any trial failed."""
+    return finish(run_folder("gather", sys.argv[1:]))
+
+
+def finish(run: Path) -> int:
+    """Write a run's tables and print its summary; return the exit code."""
+    results = gather(run)
+    show(results, run, Store(run).shards())
+    return int((results["status"] == "error").any())

@@ -1,0 +1,97 @@
+"""heatmark sweep: explain, score and time; one job is one model on one dataset."""
+
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from benchmarks.commands.gather import finish
+from benchmarks.config import run_folder
+from benchmarks.errors import one_paragraph
+from benchmarks.plan import Plan, plan_shard
+from benchmarks.provenance import provenance
+from benchmarks.runner import run
+from benchmarks.store import Store
+from benchmarks.trials import Trial, digest_json
+
+console = Console(stderr=True)
+
+
+def main() -> int:
+    """Run every shard, gather the tables and print the summary; exit code 1 where anything failed."""
+    sweep()
+    return finish(run_folder("sweep", sys.argv[1:]))
+
+
+@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="sweep")
+def sweep(config: DictConfig) -> None:
+    """Run one shard; what goes wrong is recorded beside its trials, so that other shards go on."""
+    store = Store(Path(config.results_dir) / config.name)
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    key = digest_json(plain)
+    facts = {"model": config.model.name, "dataset": "", "status": "error", "reason": "", "config": plain}
+    try:
+        plan = plan_shard(config, store.read_shard(key).get("batch_size"))
+        facts |= _facts(plan)
+        store.write_shard(key, {**facts, "status": "running"})
+        _run_trials(plan, store)
+        store.write_shard(key, {**facts, "status": "done"})
+    except Exception as error:  # noqa: BLE001 - a shard that cannot run is a row of the table
+        store.write_shard(key, {**facts, "status": "error", "reason": one_paragraph(error)})
+        console.print(f"[red]{config.model.name} cannot run:[/red] ", end="")
+        console.print(one_paragraph(error), markup=False, highlight=False)
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    labels = plan.shard.batch.labels
+    return {
+        "model": plan.shard.classifier.name,
+        "weights": plan.shard.classifier.weights,
+        "dataset": plan.shard.dataset,
+        "images": len(labels),
+        "labelled": int((labels >= 0).sum()),
+        "accuracy": None if math.isnan(plan.accuracy) else plan.accuracy,
+        "batch_size": plan.machine.batch_size,
+        **provenance(plan.machine.device),
+    }
+
+
+def _run_trials(plan: Plan, store: Store) -> None:
+    columns = (
+        TextColumn("{task.fields[shard]}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[cell]}", style="cyan"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    shard = f"{plan.shard.classifier.name} on {plan.shard.dataset}"
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=len(plan.trials), shard=shard, cell="")
+        announced = (_announce(progress, task, trial) for trial in plan.trials)
+        for trial, status in run(announced, plan.shard, plan.metrics, plan.machine, store):
+            progress.advance(task)
+            if status == "error":
+                progress.console.print(
+                    f"[red]error[/red] in {trial.method_name} at {trial.layer}; see the reason below"
+                )
+        progress.update(task, cell="")
+
+
+def _announce(progress: Progress, task: TaskID, trial: Trial) -> Trial:
+    progress.update(task, cell=f"{trial.method_name} at {trial.layer}")
+    return trial

@@ -1,0 +1,58 @@
+"""The edge to Hydra: what the front door must know of the configs before and after a command runs."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+FOLDER_OPTIONS = ("name=", "results_dir=", "experiment=", "+experiment=", "hydra.searchpath=")
+
+
+def named(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with a bare word made the run's name: ``gather mine`` is ``gather name=mine``."""
+    return [f"name={a}" if re.fullmatch(r"[\w.\-]+", a) and not a.startswith("-") else a for a in arguments]
+
+
+def compose_command(command: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """Return a command's configuration, composed as Hydra does for a single run."""
+    GlobalHydra.instance().clear()
+    with initialize_config_module("conf", version_base="1.3"):
+        return compose(command, overrides=list(overrides))
+
+
+def run_folder(command: str, arguments: Sequence[str]) -> Path:
+    """Return the folder that a command's arguments name, whatever else they sweep over."""
+    config = compose_command(command, [a for a in arguments if a.startswith(FOLDER_OPTIONS)])
+    return Path(str(config.results_dir)) / str(config.name)
+
+
+def nearest_hint(message: str, command: str) -> str:
+    """Turn Hydra's message about an unknown option or key into one that names the nearest ones."""
+    wrong = re.search(r"Could not (find|override|load) '([^']+)'", message)
+    if not wrong:
+        return message
+    kind, name = wrong.groups()
+    known = list(_keys(compose_command(command))) if kind == "override" else list(_options(name.partition("/")[0]))
+    nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    what = f"unknown option {name!r}" if kind == "override" else f"unknown {name.replace('/', ' ', 1)!r}"
+    if nearest:
+        return f"{what}: did you mean {', '.join(n.replace('/', '=', 1) for n in nearest)}?"
+    return f"{what}; there are: {', '.join(k.partition('/')[2] or k for k in sorted(known))}"
+
+
+def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in map(str, config):
+        yield f"{prefix}{key}"
+        value = config._get_node(key)
+        if isinstance(value, DictConfig) and not value._is_none() and not value._is_missing():
+            yield from _keys(value, f"{prefix}{key}.")
+
+
+def _options(group: str) -> Iterable[str]:
+    """Yield GROUP/OPTION for every yaml of a group that ships with the suite."""
+    folder = Path(__file__).parents[1] / "conf" / group
+    return (f"{group}/{path.stem}" for path in sorted(folder.glob("*.yaml")))

@@ -1,0 +1,25 @@
+"""From an exception to one paragraph that says what was wrong and what to do."""
+
+from hydra.errors import HydraException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+EXPECTED = (ValueError, OSError, HydraException, OmegaConfBaseException)
+"""Errors that are the user's to mend; any other is a defect of the suite."""
+
+
+def one_paragraph(error: BaseException) -> str:
+    """Return what a person needs to know of an error, without a traceback."""
+    if isinstance(error, MissingMandatoryValue):
+        key = getattr(error, "full_key", None) or str(error).rpartition(" ")[2]
+        return f"{key} has no value; give it as {key}=…"
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return _tidy(str(error))
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.strerror or type(error).__name__}: {error.filename}"
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+
+
+def _tidy(message: str) -> str:
+    noise = ("full_key:", "object_type", "reference_type", "See https://hydra.cc", "Config search path", "provider=")
+    lines = (line.strip() for line in message.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith(noise))

@@ -1,0 +1,93 @@
+"""From a configuration to what a shard will run; every mistake in it is found here, before the first trial."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from omegaconf import DictConfig, ListConfig
+
+from benchmarks.building import build, build_all
+from benchmarks.classifier import Classifier
+from benchmarks.data.base import Dataset
+from benchmarks.devices import autocast, pick_device
+from benchmarks.memory import halving
+from benchmarks.models import resolve_layer
+from benchmarks.runner import Machine
+from benchmarks.shard import Batch, Shard, load_batch, predict
+from benchmarks.targets import choose_targets
+from benchmarks.trials import Trial, trials
+from benchmarks.tuning import best_batch_size
+from metrics.base import Metric, definition
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A shard, and what to run on it."""
+
+    shard: Shard
+    trials: Sequence[Trial]
+    metrics: Mapping[str, Metric]
+    machine: Machine
+    accuracy: float
+    """Top-1 over the images whose label is a class of the model, NaN where there is none."""
+
+
+def plan_shard(config: DictConfig, batch_size: int | None) -> Plan:
+    """Load the model and the data, choose layers and targets, and list the trials.
+
+    Args:
+        config: of ``heatmark sweep``.
+        batch_size: what an earlier run of this shard was tuned to, so that resumed numbers are the same to the bit.
+
+    Raises:
+        ValueError: for anything in the configuration, the model or the data that cannot be run.
+    """
+    methods, metrics = build_all(config.method, "method"), build_all(config.metric, "metric")
+    classifier: Classifier = build(config.model, "model")
+    dataset: Dataset = build(config.dataset, "dataset")
+    batch = load_batch(dataset, classifier)
+    machine = _machine(config, classifier, batch, batch_size)
+    with machine.autocast():
+        logits = halving(lambda size: predict(classifier, batch.images, size, machine.device), machine.batch_size)
+    layers = [resolve_layer(classifier, layer, batch.images[:1].to(machine.device)) for layer in _listed(config.layer)]
+    shard = Shard(
+        classifier,
+        dataset.name,
+        batch,
+        choose_targets(config.target, logits, batch.labels, classifier),
+        {
+            "target": str(config.target),
+            "seed": config.seed,
+            "precision": machine.precision,
+            "device": machine.device.type,
+            "metrics": sorted(definition(name, metric) for name, metric in metrics.items()),
+        },
+    )
+    return Plan(shard, list(trials(methods, layers, shard.identity())), metrics, machine, _accuracy(logits, batch))
+
+
+def _machine(config: DictConfig, classifier: Classifier, batch: Batch, batch_size: int | None) -> Machine:
+    device = pick_device(config.device)
+    classifier.module.to(device).eval()
+    if config.batch_size != "auto":
+        if not isinstance(config.batch_size, int) or config.batch_size < 1:
+            raise ValueError(f"batch_size is {config.batch_size!r}, expected a positive number or auto")
+        batch_size = config.batch_size
+    size = batch_size or best_batch_size(classifier.module, batch.images[0].to(device))
+    return Machine(
+        device,
+        config.precision,
+        autocast(device, config.precision),
+        size,
+        config.timing.repeats,
+        config.timing.max_seconds,
+    )
+
+
+def _listed(layer: object) -> list[str]:
+    return [str(name) for name in layer] if isinstance(layer, ListConfig | list) else [str(layer)]
+
+
+def _accuracy(logits: torch.Tensor, batch: Batch) -> float:
+    known = batch.labels >= 0
+    return float((logits.argmax(1) == batch.labels)[known].double().mean()) if known.any() else float("nan")

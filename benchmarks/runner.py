@@ -1,0 +1,175 @@
+"""Run a shard's trials one by one: maps, metrics, timing, then into the store; a failure is a row, not the end."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from benchmarks.degenerate import degeneracies
+from benchmarks.memory import halving, with_batch_size
+from benchmarks.resize import upsample
+from benchmarks.shard import Shard
+from benchmarks.store import Measured, Record, Store
+from benchmarks.timing import Timing, time_against_forward
+from benchmarks.trials import Trial
+from methods.base import Method
+from metrics.base import Case, CurveMetric, Curves, Metric, definition
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how a shard runs; none of it changes a number but the precision.
+
+    Args:
+        device: of the model.
+        precision: ``fp32`` or ``bf16``.
+        autocast: the context that a forward pass of this precision runs in.
+        batch_size: images through the model at once.
+        repeats: timed calls of a trial.
+        max_seconds: after which a slow method is not timed again.
+    """
+
+    device: torch.device
+    precision: str
+    autocast: Callable[[], AbstractContextManager[object]]
+    batch_size: int
+    repeats: int
+    max_seconds: float
+
+
+def run(
+    trials: Iterable[Trial], shard: Shard, metrics: Mapping[str, Metric], machine: Machine, store: Store
+) -> Iterable[tuple[Trial, str]]:
+    """Run every trial that is not finished yet, and yield each with its status (``done`` where it was there before)."""
+    for trial in trials:
+        if store.finished(trial.key):
+            yield trial, "done"
+            continue
+        record = run_trial(trial, shard, metrics, machine)
+        store.write(record)
+        yield trial, record.status
+
+
+def run_trial(trial: Trial, shard: Shard, metrics: Mapping[str, Metric], machine: Machine) -> Record:
+    """Return a trial's numbers, or the reason why there are none."""
+    blank = partial(Record, trial.key, _columns(trial, shard, machine))
+    try:
+        reason = trial.method.unsupported(shard.classifier.module, trial.layer)
+        return blank("skipped", reason) if reason else _measure(trial, shard, metrics, machine, blank)
+    except Exception as error:  # whatever a method or metric raises is this trial's result
+        log.debug("trial %s failed", trial.key, exc_info=True)
+        return blank("error", f"{type(error).__name__}: {error}")
+
+
+def _columns(trial: Trial, shard: Shard, machine: Machine) -> dict[str, str]:
+    return {
+        "model": shard.classifier.name,
+        "weights": shard.classifier.weights,
+        "layer": trial.layer,
+        "method": trial.method_name,
+        "implementation": trial.method.implementation,
+        "dataset": shard.dataset,
+        "device": machine.device.type,
+        "precision": machine.precision,
+    }
+
+
+def _measure(
+    trial: Trial, shard: Shard, metrics: Mapping[str, Metric], machine: Machine, blank: Callable[..., Record]
+) -> Record:
+    raw = halving(partial(_raw_maps, trial, shard, machine), machine.batch_size)
+    maps = upsample(raw, (shard.batch.images.shape[-2], shard.batch.images.shape[-1]))
+    cases = partial(_cases, trial, shard, machine, maps)
+    measured = {
+        name: halving(partial(_score, name, metric, cases), machine.batch_size) for name, metric in metrics.items()
+    }
+    timing = halving(partial(_time, trial, shard, machine), min(machine.batch_size, len(shard.batch.images)))
+    return blank(
+        images=shard.batch.names,
+        targets=shard.targets.tolist(),
+        flags=degeneracies(raw),
+        metrics=measured,
+        timing=[asdict(timing)],
+        maps=raw.numpy(),
+    )
+
+
+def _raw_maps(trial: Trial, shard: Shard, machine: Machine, batch_size: int) -> Tensor:
+    method = with_batch_size(trial.method, batch_size)
+    chunks = zip(torch.split(shard.batch.images, batch_size), torch.split(shard.targets, batch_size), strict=True)
+    with machine.autocast():
+        maps = [_explain_chunk(method, trial.layer, shard, machine, images, targets) for images, targets in chunks]
+    return torch.cat(maps)
+
+
+def _explain_chunk(
+    method: Method, layer: str, shard: Shard, machine: Machine, images: Tensor, targets: Tensor
+) -> Tensor:
+    maps = method(shard.classifier.module, images.to(machine.device), targets.to(machine.device), layer)
+    if maps.ndim != 3 or len(maps) != len(images):
+        raise ValueError(f"the method gave {tuple(maps.shape)} for {len(images)} images, expected (N, h, w)")
+    return maps.detach().float().cpu()
+
+
+def _explain(
+    method: Method, layer: str, size: tuple[int, int], model: torch.nn.Module, images: Tensor, targets: Tensor
+) -> Tensor:
+    return upsample(method(model, images, targets, layer).detach(), size)
+
+
+def _score(name: str, metric: Metric, cases: Callable[[int], Iterable[Case]], batch_size: int) -> Measured:
+    values: list[Tensor] = []
+    curves: list[Curves] = []
+    for case in cases(batch_size):
+        if isinstance(metric, CurveMetric):
+            curves.append(metric.curves(case))
+            values.append(metric.summary(curves[-1]).cpu())
+        else:
+            values.append(metric(case).cpu())
+    return Measured(
+        definition(name, metric),
+        metric.higher_is_better,
+        torch.cat(values).double().numpy(),
+        curves[0].fractions.cpu().numpy() if curves else None,
+        torch.cat([c.scores.float().cpu() for c in curves]).numpy() if curves else None,
+    )
+
+
+def _cases(trial: Trial, shard: Shard, machine: Machine, maps: Tensor, batch_size: int) -> Iterator[Case]:
+    """Yield the shard's images a batch at a time, with what metrics may read."""
+    size = (maps.shape[-2], maps.shape[-1])
+    masks = shard.batch.masks
+    for start in range(0, len(maps), batch_size):
+        part = slice(start, start + batch_size)
+        with machine.autocast():
+            yield Case(
+                model=shard.classifier.module,
+                images=shard.batch.images[part].to(machine.device),
+                targets=shard.targets[part].to(machine.device),
+                maps=maps[part].to(machine.device),
+                masks=None if masks is None else masks[part].to(machine.device),
+                explain=partial(_explain, trial.method, trial.layer, size),
+                batch_size=batch_size,
+            )
+
+
+def _time(trial: Trial, shard: Shard, machine: Machine, batch_size: int) -> Timing:
+    model = shard.classifier.module
+    images = shard.batch.images[:batch_size].to(machine.device)
+    targets = shard.targets[:batch_size].to(machine.device)
+    method = with_batch_size(trial.method, machine.batch_size)
+    forward = torch.inference_mode()(partial(model, images))
+    with machine.autocast():
+        return time_against_forward(
+            partial(method, model, images, targets, trial.layer),
+            forward,
+            machine.device,
+            repeats=machine.repeats,
+            max_seconds=machine.max_seconds,
+        )

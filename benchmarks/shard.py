@@ -1,0 +1,108 @@
+"""A shard: one model on one dataset, loaded and looked at once, before any trial runs."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.classifier import Classifier
+from benchmarks.data.base import Dataset, Sample
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A dataset as a model sees it.
+
+    Args:
+        names: of the images, unique.
+        images: (N, 3, H, W), preprocessed, on the CPU.
+        labels: (N,) the true class's logit, −1 where it is unknown or no class of the model.
+        masks: (N, H, W) booleans, or None where any image lacks one.
+    """
+
+    names: list[str]
+    images: Tensor
+    labels: Tensor
+    masks: Tensor | None
+
+    def digest(self) -> str:
+        """Return the SHA-256 of names, pixels, labels and masks."""
+        sha = hashlib.sha256("\n".join(self.names).encode())
+        for tensor in (self.images, self.labels, self.masks):
+            sha.update(b"" if tensor is None else tensor.contiguous().numpy().tobytes())
+        return sha.hexdigest()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One model on one dataset, with the class to explain for every image."""
+
+    classifier: Classifier
+    dataset: str
+    batch: Batch
+    targets: Tensor
+    settings: Mapping[str, Any]
+    """What else changes numbers: target rule, seed, precision, kind of device, metric definitions."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return what all trials of this shard have in common, as plain JSON values."""
+        return {
+            "model": self.classifier.name,
+            "weights": self.classifier.digest(),
+            "dataset": self.dataset,
+            "images": self.batch.digest(),
+            **self.settings,
+        }
+
+
+def load_batch(dataset: Dataset, classifier: Classifier) -> Batch:
+    """Read, preprocess and label every picture of a dataset.
+
+    Raises:
+        ValueError: for an empty dataset, a broken file, two pictures of one name, or pictures of unequal size.
+    """
+    samples = [dataset[index] for index in range(len(dataset))]
+    if not samples:
+        raise ValueError(f"{dataset} holds no image")
+    names = [sample.name for sample in samples]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two images are called {max(names, key=names.count)!r}; expected a name of its own for each")
+    images = [classifier.preprocessing.image(sample.image) for sample in samples]
+    if len(sizes := {tuple(image.shape) for image in images}) > 1:
+        raise ValueError(
+            f"images of different sizes after preprocessing ({sorted(sizes)[:3]}…); give the model a crop, such as "
+            "model.preprocessing.crop=[224,224]"
+        )
+    labels = torch.tensor([_label(sample, classifier) for sample in samples])
+    masks = [classifier.preprocessing.mask(sample.mask) for sample in samples if sample.mask is not None]
+    return Batch(names, torch.stack(images), labels, torch.stack(masks) if len(masks) == len(samples) else None)
+
+
+def _label(sample: Sample, classifier: Classifier) -> int:
+    if sample.label is None:
+        return -1
+    try:
+        return classifier.class_index(sample.label)
+    except ValueError:  # a dataset's class need not be one of the model's; the summary counts these
+        return -1
+
+
+@torch.inference_mode()
+def predict(classifier: Classifier, images: Tensor, batch_size: int, device: torch.device) -> Tensor:
+    """Return the logits (N, classes) on the CPU.
+
+    Raises:
+        ValueError: where the model gives NaN or infinite logits.
+    """
+    parts = [classifier.module(chunk.to(device)).float().cpu() for chunk in torch.split(images, batch_size)]
+    logits = torch.cat(parts)
+    if not logits.isfinite().all():
+        bad = int((~logits.isfinite().all(1)).sum())
+        raise ValueError(
+            f"{classifier.name} ({classifier.weights}) gives NaN or infinite logits for {bad} of {len(images)} images; "
+            "check the weights and the preprocessing (nothing was explained)"
+        )
+    return logits

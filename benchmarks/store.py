@@ -1,0 +1,139 @@
+"""Finished trials on disk: each lands whole or not at all, whatever kills the sweep."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric's numbers for all images of a trial."""
+
+    definition: str
+    higher_is_better: bool
+    values: Array
+    fractions: Array | None = None
+    scores: Array | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a trial leaves.
+
+    Args:
+        key: of the trial.
+        columns: what every row of the trial shares: model, weights, layer, method, …
+        status: ``ok``, ``skipped`` (the method says why) or ``error``.
+        reason: of the skip or the error, else ``""``.
+        images, targets, flags: name, explained class and degeneracy (or ``""``) of every image.
+        metrics: by name.
+        timing: one row of the timing table a batch size.
+        maps: the raw maps (N, h, w).
+    """
+
+    key: str
+    columns: Mapping[str, str]
+    status: str = "ok"
+    reason: str = ""
+    images: list[str] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+    metrics: Mapping[str, Measured] = field(default_factory=dict)
+    timing: list[dict[str, Any]] = field(default_factory=list)
+    maps: Array | None = None
+
+
+class Store:
+    """A run's folder: ``trials/KEY/`` once a trial is done, ``maps/KEY.npy``, ``shards/KEY.json``.
+
+    Everything is written beside its place and moved there in one step, so that a reader or a kill at any moment
+    sees a whole trial or none. Several processes may write into one folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def finished(self, key: str) -> bool:
+        """Say whether a trial's numbers (or the reason to skip it) are there; an error counts as not finished."""
+        path = self.root / "trials" / key / "trial.json"
+        return path.exists() and json.loads(path.read_text())["status"] != "error"
+
+    def write(self, record: Record) -> None:
+        """Put a trial in its place: first its maps, then all the rest at once."""
+        if record.maps is not None:
+            self._write_file(self.root / "maps" / f"{record.key}.npy", record.maps)
+        folder = self.root / "trials"
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+        header = asdict(record) | {"maps": None, "metrics": _headers(record.metrics)}
+        (beside / "trial.json").write_text(json.dumps(header))
+        np.savez(beside / "arrays.npz", allow_pickle=False, **_arrays(record.metrics))
+        place = folder / record.key
+        if place.exists() and not self.finished(record.key):
+            shutil.rmtree(place)
+        try:
+            beside.replace(place)
+        except OSError:  # another process has just finished the same trial; its numbers are the same
+            if not place.exists():
+                raise
+            shutil.rmtree(beside)
+
+    def read(self) -> Iterator[Record]:
+        """Yield every finished, skipped or failed trial, in the order of the keys; maps stay on disk."""
+        for path in sorted((self.root / "trials").glob("[!.]*/trial.json")):
+            header = json.loads(path.read_text())
+            with np.load(path.with_name("arrays.npz"), allow_pickle=False) as arrays:
+                header["metrics"] = {
+                    name: Measured(**fixed, **{kind: arrays.get(f"{kind}.{name}") for kind in _KINDS})
+                    for name, fixed in header["metrics"].items()
+                }
+            yield Record(**header)
+
+    def maps(self, key: str) -> Array:
+        """Return a trial's raw maps (N, h, w)."""
+        maps: Array = np.load(self.root / "maps" / f"{key}.npy", allow_pickle=False)
+        return maps
+
+    def write_shard(self, key: str, facts: Mapping[str, Any]) -> None:
+        """Record a shard's configuration, machine and state."""
+        self._write_file(self.root / "shards" / f"{key}.json", json.dumps(facts, indent=1).encode())
+
+    def read_shard(self, key: str) -> dict[str, Any]:
+        """Return what is recorded of a shard, or an empty dict."""
+        path = self.root / "shards" / f"{key}.json"
+        facts: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        return facts
+
+    def shards(self) -> list[dict[str, Any]]:
+        """Return what is recorded of every shard, in the order of the keys."""
+        return [json.loads(path.read_text()) for path in sorted((self.root / "shards").glob("[!.]*.json"))]
+
+    @staticmethod
+    def _write_file(path: Path, content: bytes | Array) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        with beside.open("wb") as file:
+            file.write(content) if isinstance(content, bytes) else np.save(file, content)
+        beside.replace(path)
+
+
+_KINDS = ("values", "fractions", "scores")
+
+
+def _headers(metrics: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:
+    return {name: {"definition": m.definition, "higher_is_better": m.higher_is_better} for name, m in metrics.items()}
+
+
+def _arrays(metrics: Mapping[str, Measured]) -> dict[str, Array]:
+    named = {f"{kind}.{name}": getattr(m, kind) for name, m in metrics.items() for kind in _KINDS}
+    return {name: array for name, array in named.items() if array is not None}

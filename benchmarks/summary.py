@@ -1,0 +1,129 @@
+"""A run on the terminal: methods ranked by faithfulness, with their cost, and what went wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+CONTROL = "random"
+CELL = ["trial", "layer", "method"]
+PAIR = ["image", "target"]
+
+
+def show(results: pd.DataFrame, run: Path, shards: list[dict[str, Any]]) -> None:
+    """Print one ranked table for each model, dataset and set of metrics, then every skip and error with its reason."""
+    console = Console()
+    timing = pd.read_parquet(run / "timing.parquet")
+    scored = results[results["metric"] != ""]
+    definitions = scored.groupby("trial")["definition"].agg(lambda names: " ".join(sorted(set(names))))
+    alike = ["dataset", "model", "weights", "device", "precision", scored["trial"].map(definitions)]
+    for (dataset, model, weights, *_), cells in scored.groupby(alike, sort=False):
+        title = f"{model} ({weights}) on {dataset}{_accuracy(shards, str(model), str(weights), str(dataset))}"
+        console.print(_table(ranking(cells, timing), title, cells))
+    for line in _remarks(results):
+        console.print(line, markup=False, highlight=False)
+    console.print(f"\nTables: {run}/results.parquet, timing.parquet, curves.parquet (and .csv), provenance.json")
+
+
+def ranking(cells: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a trial of one model, dataset and set of metrics, the most faithful first.
+
+    Every metric has its mean over images, the half-width of its 95 % interval, and both again for the gain over the
+    random control, paired by image and explained class. Faithfulness is the sum of the metrics, each counted so that
+    higher is better: insertion − deletion.
+    """
+    wide = cells.pivot(index=[*CELL, *PAIR], columns="definition", values="value")
+    wide["faithfulness"] = (wide * _directions(cells).map({True: 1.0, False: -1.0})).sum(axis=1, skipna=False)
+    control = wide[wide.index.get_level_values("method") == CONTROL].groupby(PAIR).mean()
+    rows = [
+        dict(zip(CELL, key, strict=True)) | _row(values.reset_index(CELL, drop=True), control)
+        for key, values in wide.groupby(CELL)
+    ]
+    frame = pd.DataFrame(rows)
+    for column in (_cost(timing), _flagged(cells)):
+        frame = frame.merge(column, how="left", on="trial")
+    return frame.sort_values("faithfulness", ascending=False, kind="stable", ignore_index=True)
+
+
+def _directions(cells: pd.DataFrame) -> "pd.Series[bool]":
+    """Return whether higher is better, by definition."""
+    return cells.drop_duplicates("definition").set_index("definition")["higher_is_better"]
+
+
+def _row(values: pd.DataFrame, control: pd.DataFrame) -> dict[str, float]:
+    gains = values - control.reindex(values.index)
+    row: dict[str, float] = {}
+    for name in values.columns:
+        row[name], row[f"{name} ±"] = mean_and_half_width(values[name].to_numpy())
+        row[f"{name} gain"], row[f"{name} gain ±"] = mean_and_half_width(gains[name].to_numpy())
+    return row
+
+
+def mean_and_half_width(values: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float]:
+    """Return the mean of the defined values and 1.96 s/√n; NaN where there are too few."""
+    defined = values[~np.isnan(values)]
+    if len(defined) < 2:
+        return (float(defined.mean()) if len(defined) else float("nan")), float("nan")
+    return float(defined.mean()), float(1.96 * defined.std(ddof=1) / np.sqrt(len(defined)))
+
+
+def _cost(timing: pd.DataFrame) -> pd.DataFrame:
+    return timing.groupby("trial", as_index=False)["cost_in_forwards"].median()
+
+
+def _flagged(cells: pd.DataFrame) -> pd.DataFrame:
+    images = cells[cells["status"] == "degenerate"].drop_duplicates(["trial", "image"])
+    return images.groupby("trial", as_index=False).agg(flagged=("image", "count"))
+
+
+def _table(frame: pd.DataFrame, title: str, cells: pd.DataFrame) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", caption_justify="left", pad_edge=False, box=None
+    )
+    for name in ("method", "layer"):
+        table.add_column(name, overflow="ellipsis", no_wrap=True)
+    arrows = (
+        cells.drop_duplicates("definition").set_index("definition")["higher_is_better"].map({True: "↑", False: "↓"})
+    )
+    names = {d: d.split(":")[0].split("[")[0] for d in arrows.index}
+    for definition, arrow in arrows.items():
+        table.add_column(f"{names[str(definition)]} {arrow}", justify="right", no_wrap=True)
+    for heading in ("faithfulness", "over random", "forwards", "flagged"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for _, row in frame.iterrows():
+        metrics = [_interval(row, str(d)) for d in arrows.index]
+        gain = _interval(row, "faithfulness gain") if "faithfulness gain" in row else ""
+        flagged = "" if pd.isna(row["flagged"]) else f"{row['flagged']:.0f}"
+        cost = "" if pd.isna(row["cost_in_forwards"]) else f"{row['cost_in_forwards']:.2f}"
+        table.add_row(row["method"], row["layer"], *metrics, _interval(row, "faithfulness"), gain, cost, flagged)
+    table.caption = f"mean ± 95 % interval over {cells['image'].nunique()} images; " + "; ".join(names)
+    return table
+
+
+def _interval(row: pd.Series, name: str) -> str:
+    if pd.isna(row[name]):
+        return "–"
+    half = row[f"{name} ±"]
+    return f"{row[name]:.3f}" + ("" if pd.isna(half) else f" ±{half:.3f}".replace("0.", "."))
+
+
+def _accuracy(shards: list[dict[str, Any]], model: str, weights: str, dataset: str) -> str:
+    for shard in shards:
+        same = (shard["model"], shard.get("weights"), shard["dataset"]) == (model, weights, dataset)
+        if same and shard.get("accuracy") is not None:
+            return f", top-1 {100 * shard['accuracy']:.1f} % of {shard['labelled']} labelled images"
+    return ""
+
+
+def _remarks(results: pd.DataFrame) -> list[str]:
+    without = results[results["status"].isin(["skipped", "error"])]
+    cells = without.groupby(["status", "reason"], sort=False).agg(list).reset_index()
+    return [f"{row.status}: {_cells(row)}: {row.reason}" for row in cells.itertuples()]
+
+
+def _cells(row: Any) -> str:
+    names = [" ".join(filter(None, part)) for part in zip(row.model, row.layer, row.method, strict=True)]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,49 @@
+"""Which class a map explains."""
+
+import difflib
+
+import torch
+from torch import Tensor
+
+from benchmarks.classifier import Classifier
+
+RULES = ("predicted", "second", "label")
+
+
+def choose_targets(rule: int | str, logits: Tensor, labels: Tensor, classifier: Classifier) -> Tensor:
+    """Return the class to explain for every image, (N,).
+
+    Args:
+        rule: ``predicted`` (largest logit), ``second`` (second largest), ``label`` (the true class), or one class
+            for all images by number or name.
+        logits: (N, classes).
+        labels: (N,), −1 where unknown.
+        classifier: whose classes a name belongs to.
+
+    Raises:
+        ValueError: for an unknown class, or ``label`` where an image has none.
+    """
+    if rule in ("predicted", "second"):
+        return torch.argsort(logits, dim=1, descending=True, stable=True)[:, RULES.index(str(rule))]
+    if rule == "label":
+        if (labels < 0).any():
+            raise ValueError(
+                f"target=label, but {int((labels < 0).sum())} of {len(labels)} images have no label that is a class of "
+                f"{classifier.name}; label them (see dataset=folder) or use target=predicted"
+            )
+        return labels
+    return torch.full_like(labels, _one_class(rule, classifier, logits.shape[1]))
+
+
+def _one_class(rule: int | str, classifier: Classifier, count: int) -> int:
+    nearest_rule = difflib.get_close_matches(str(rule), RULES, n=1, cutoff=0.75)
+    try:
+        index = classifier.class_index(rule)
+    except ValueError as error:
+        hint = f"\nOr did you mean target={nearest_rule[0]}?" if nearest_rule else ""
+        raise ValueError(f"{error}{hint}") from None
+    if not 0 <= index < count:
+        raise ValueError(
+            f"target class {index} is out of range: {classifier.name} has {count} classes, 0 to {count - 1}"
+        )
+    return index

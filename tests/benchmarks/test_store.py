@@ -1,0 +1,82 @@
+"""Trials land whole: what a kill leaves is no trial, what a second writer brings is dropped."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.store import Measured, Record, Store
+
+KEY = "k" * 64
+
+
+def record(status: str = "ok", value: float = 0.25) -> Record:
+    measured = Measured(
+        "deletion:rise-2018",
+        False,
+        np.array([value, np.nan]),
+        np.array([0.0, 1.0]),
+        np.array([[1.0, 0.5], [0.75, 0.125]]),
+    )
+    return Record(
+        KEY,
+        {"model": "m", "layer": "l", "method": "grad_cam"},
+        status,
+        "" if status == "ok" else "because",
+        ["a.png", "b.png"],
+        [3, 1],
+        ["", "constant"],
+        {"deletion": measured},
+        [{"batch_size": 2, "latency_ms": 1.5}],
+        np.arange(8, dtype=np.float32).reshape(2, 2, 2),
+    )
+
+
+def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(record())
+    (back,) = store.read()
+    assert (back.key, back.columns, back.status, back.images) == (KEY, record().columns, "ok", ["a.png", "b.png"])
+    assert (back.targets, back.flags, back.timing) == ([3, 1], ["", "constant"], [{"batch_size": 2, "latency_ms": 1.5}])
+    was, now = record().metrics["deletion"], back.metrics["deletion"]
+    assert (now.definition, now.higher_is_better) == ("deletion:rise-2018", False)
+    for kind in ("values", "fractions", "scores"):
+        np.testing.assert_array_equal(getattr(now, kind), getattr(was, kind))
+    np.testing.assert_array_equal(store.maps(KEY), record().maps)
+
+
+def test_a_trial_that_was_killed_while_writing_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    store = Store(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.write(record())
+    assert not store.finished(KEY)
+    assert list(store.read()) == []
+    store.write(record())
+    assert store.finished(KEY)
+
+
+def test_the_first_of_two_writers_wins_and_nothing_is_left_beside(tmp_path: Path) -> None:
+    Store(tmp_path).write(record(value=0.25))
+    Store(tmp_path).write(record(value=0.5))
+    (back,) = Store(tmp_path).read()
+    assert back.metrics["deletion"].values[0] == 0.25
+    assert [path.name for path in (tmp_path / "trials").iterdir()] == [KEY]
+
+
+def test_an_error_is_not_finished_and_gives_way(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(record("error"))
+    assert not store.finished(KEY)
+    store.write(record("ok"))
+    (back,) = store.read()
+    assert back.status == "ok"
+
+
+def test_a_skip_is_finished(tmp_path: Path) -> None:
+    Store(tmp_path).write(record("skipped"))
+    assert Store(tmp_path).finished(KEY)
