@@ -46,7 +46,9 @@ class Classifier:
         if len(found) == 1:
             return found[0]
         if found:
-            raise ValueError(f"{self.name} has several classes {label!r}: {', '.join(map(str, found))}; give the number")
+            raise ValueError(
+                f"{self.name} has several classes {label!r}: {', '.join(map(str, found))}; give the number"
+            )
         hint = did_you_mean(_plain(label), names, "give its number instead.")
         raise ValueError(f"unknown class {label!r} of {self.name}: {hint}")
 

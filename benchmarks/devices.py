@@ -50,9 +50,8 @@ def autocast(module: nn.Module, precision: str) -> Iterator[None]:
     """Run the module's forward passes in this precision, and nothing else.
 
     ``bf16`` is PyTorch's autocast around the model's own forward: its weights stay float32, convolutions and products
-    compute in bfloat16, and the logits come out as float32. What surrounds the forward is untouched, so a method's sums,
-    the perturbed images and the softmax stay float32; activations and gradients hooked inside are bfloat16. ``fp32``
-    changes nothing.
+    compute in bfloat16, and the logits come out as float32. A method's own sums, the perturbed images and the softmax
+    stay float32; only what is hooked inside (activations, gradients) is bfloat16. ``fp32`` changes nothing.
 
     Raises:
         ValueError: for another precision.

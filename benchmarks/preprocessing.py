@@ -50,7 +50,8 @@ class Preprocessing:
     def image(self, picture: Image.Image) -> Tensor:
         """Return the picture as the model wants it, (3, H, W)."""
         pixels = self._place(picture.convert("RGB"), InterpolationMode(self.interpolation))
-        return F.normalize(F.to_tensor(pixels), list(self.mean), list(self.std))
+        normalised: Tensor = F.normalize(F.to_tensor(pixels), list(self.mean), list(self.std))
+        return normalised
 
     def mask(self, mask: NDArray[np.bool_]) -> Tensor:
         """Return the mask where the picture's pixels went, (H, W) booleans."""

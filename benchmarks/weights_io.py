@@ -66,7 +66,7 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
 
 
 def unwrap(state: Mapping[str, Tensor], names: Collection[str]) -> dict[str, Tensor]:
-    """Return the state without the prefix that wrappers put before every name (``module.``, ``model.``, ``_orig_mod.``).
+    """Return the state without what wrappers put before every name (``module.``, ``model.``, ``_orig_mod.``).
 
     Only where no name fits as it is, and all share the prefix.
     """
