@@ -1,13 +1,15 @@
 """From a config to the object it names, with every option's name and type checked."""
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
+from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from typeguard import TypeCheckError, check_type
+
+from benchmarks.hints import did_you_mean
 
 
 def build(config: DictConfig, what: str) -> Any:
@@ -24,7 +26,12 @@ def build(config: DictConfig, what: str) -> Any:
     if not isinstance(options, dict) or "_target_" not in options:
         raise ValueError(f"{what} needs a _target_ (the dotted path of its class), got {options!r}")
     _check(str(options["_target_"]), {str(k): v for k, v in options.items()}, what)
-    return instantiate(config, _convert_="all")
+    try:
+        return instantiate(config, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, ValueError):  # what the object itself said, without Hydra's words around it
+            raise error.__cause__ from None
+        raise
 
 
 def build_all(configs: Mapping[str, DictConfig], group: str) -> dict[str, Any]:
@@ -43,11 +50,8 @@ def _check(target: str, options: Mapping[str, Any], what: str) -> None:
         if name.startswith("_"):
             continue
         if name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-            raise ValueError(
-                f"{what} has no option {name!r}: "
-                + (f"did you mean {nearest[0]}?" if nearest else f"it has {', '.join(known) or 'none'}.")
-            )
+            hint = did_you_mean(name, known, f"it has {', '.join(known) or 'none'}.")
+            raise ValueError(f"{what} has no option {name!r}: {hint}")
         if name in hints and not isinstance(value, dict):
             _check_type(value, hints[name], f"{what}: option {name}")
 

@@ -1,11 +1,12 @@
 """The front door: heatmark COMMAND [option=value …]; every command is a Hydra application on conf/."""
 
-import difflib
 import importlib
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+
+from benchmarks.hints import did_you_mean
 
 EXAMPLES = {
     "sweep": ("explain, score and time methods on a model", "heatmark sweep model=resnet50 'method=[grad_cam,random]'"),
@@ -28,8 +29,7 @@ def dispatch(arguments: Sequence[str]) -> int:
         print(overview())
         return 0
     if command not in EXAMPLES:
-        nearest = difflib.get_close_matches(command, EXAMPLES, n=1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(EXAMPLES)}."
+        hint = did_you_mean(command, EXAMPLES, f"there are {', '.join(EXAMPLES)}")
         print(f"heatmark: unknown command {command!r}: {hint}", file=sys.stderr)
         return 2
     return _run(command, overrides)

@@ -1,6 +1,5 @@
 """The edge to Hydra: what the front door must know of the configs before and after a command runs."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -8,6 +7,8 @@ from pathlib import Path
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
+
+from benchmarks.hints import did_you_mean
 
 FOLDER_OPTIONS = ("name=", "results_dir=", "experiment=", "+experiment=", "hydra.searchpath=")
 
@@ -37,11 +38,9 @@ def nearest_hint(message: str, command: str) -> str:
         return message
     kind, name = wrong.groups()
     known = list(_keys(compose_command(command))) if kind == "override" else list(_options(name.partition("/")[0]))
-    nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    what = f"unknown option {name!r}" if kind == "override" else f"unknown {name.replace('/', ' ', 1)!r}"
-    if nearest:
-        return f"{what}: did you mean {', '.join(n.replace('/', '=', 1) for n in nearest)}?"
-    return f"{what}; there are: {', '.join(k.partition('/')[2] or k for k in sorted(known))}"
+    what = "option" if kind == "override" else name.partition("/")[0]
+    there_are = f"there are {', '.join(known)}"
+    return f"unknown {what} {name!r}: {did_you_mean(name, known, there_are)}".replace(f"{what}/", "")
 
 
 def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:

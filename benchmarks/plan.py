@@ -10,8 +10,8 @@ from benchmarks.building import build, build_all
 from benchmarks.classifier import Classifier
 from benchmarks.data.base import Dataset
 from benchmarks.devices import autocast, pick_device
+from benchmarks.layer_listing import resolve_layer
 from benchmarks.memory import halving
-from benchmarks.models import resolve_layer
 from benchmarks.runner import Machine
 from benchmarks.shard import Batch, Shard, load_batch, predict
 from benchmarks.targets import choose_targets
@@ -47,7 +47,7 @@ def plan_shard(config: DictConfig, batch_size: int | None) -> Plan:
     dataset: Dataset = build(config.dataset, "dataset")
     batch = load_batch(dataset, classifier)
     machine = _machine(config, classifier, batch, batch_size)
-    with machine.autocast():
+    with autocast(classifier.module, machine.precision):
         logits = halving(lambda size: predict(classifier, batch.images, size, machine.device), machine.batch_size)
     layers = [resolve_layer(classifier, layer, batch.images[:1].to(machine.device)) for layer in _listed(config.layer)]
     shard = Shard(
@@ -74,14 +74,7 @@ def _machine(config: DictConfig, classifier: Classifier, batch: Batch, batch_siz
             raise ValueError(f"batch_size is {config.batch_size!r}, expected a positive number or auto")
         batch_size = config.batch_size
     size = batch_size or best_batch_size(classifier.module, batch.images[0].to(device))
-    return Machine(
-        device,
-        config.precision,
-        autocast(device, config.precision),
-        size,
-        config.timing.repeats,
-        config.timing.max_seconds,
-    )
+    return Machine(device, config.precision, size, config.timing.repeats, config.timing.max_seconds)
 
 
 def _listed(layer: object) -> list[str]:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -29,7 +28,6 @@ class Machine:
     Args:
         device: of the model.
         precision: ``fp32`` or ``bf16``.
-        autocast: the context that a forward pass of this precision runs in.
         batch_size: images through the model at once.
         repeats: timed calls of a trial.
         max_seconds: after which a slow method is not timed again.
@@ -37,7 +35,6 @@ class Machine:
 
     device: torch.device
     precision: str
-    autocast: Callable[[], AbstractContextManager[object]]
     batch_size: int
     repeats: int
     max_seconds: float
@@ -103,9 +100,9 @@ def _measure(
 def _raw_maps(trial: Trial, shard: Shard, machine: Machine, batch_size: int) -> Tensor:
     method = with_batch_size(trial.method, batch_size)
     chunks = zip(torch.split(shard.batch.images, batch_size), torch.split(shard.targets, batch_size), strict=True)
-    with machine.autocast():
-        maps = [_explain_chunk(method, trial.layer, shard, machine, images, targets) for images, targets in chunks]
-    return torch.cat(maps)
+    return torch.cat(
+        [_explain_chunk(method, trial.layer, shard, machine, images, targets) for images, targets in chunks]
+    )
 
 
 def _explain_chunk(
@@ -147,16 +144,15 @@ def _cases(trial: Trial, shard: Shard, machine: Machine, maps: Tensor, batch_siz
     masks = shard.batch.masks
     for start in range(0, len(maps), batch_size):
         part = slice(start, start + batch_size)
-        with machine.autocast():
-            yield Case(
-                model=shard.classifier.module,
-                images=shard.batch.images[part].to(machine.device),
-                targets=shard.targets[part].to(machine.device),
-                maps=maps[part].to(machine.device),
-                masks=None if masks is None else masks[part].to(machine.device),
-                explain=partial(_explain, trial.method, trial.layer, size),
-                batch_size=batch_size,
-            )
+        yield Case(
+            model=shard.classifier.module,
+            images=shard.batch.images[part].to(machine.device),
+            targets=shard.targets[part].to(machine.device),
+            maps=maps[part].to(machine.device),
+            masks=None if masks is None else masks[part].to(machine.device),
+            explain=partial(_explain, trial.method, trial.layer, size),
+            batch_size=batch_size,
+        )
 
 
 def _time(trial: Trial, shard: Shard, machine: Machine, batch_size: int) -> Timing:
@@ -164,12 +160,12 @@ def _time(trial: Trial, shard: Shard, machine: Machine, batch_size: int) -> Timi
     images = shard.batch.images[:batch_size].to(machine.device)
     targets = shard.targets[:batch_size].to(machine.device)
     method = with_batch_size(trial.method, machine.batch_size)
-    forward = torch.inference_mode()(partial(model, images))
-    with machine.autocast():
-        return time_against_forward(
-            partial(method, model, images, targets, trial.layer),
-            forward,
-            machine.device,
-            repeats=machine.repeats,
-            max_seconds=machine.max_seconds,
-        )
+    return time_against_forward(
+        partial(method, model, images, targets, trial.layer),
+        torch.inference_mode()(partial(model, images)),
+        machine.device,
+        batch_size=batch_size,
+        precision=machine.precision,
+        repeats=machine.repeats,
+        max_seconds=machine.max_seconds,
+    )

@@ -76,7 +76,7 @@ def _cost(timing: pd.DataFrame) -> pd.DataFrame:
 
 def _flagged(cells: pd.DataFrame) -> pd.DataFrame:
     images = cells[cells["status"] == "degenerate"].drop_duplicates(["trial", "image"])
-    return images.groupby("trial", as_index=False).agg(flagged=("image", "count"))
+    return images.groupby("trial").agg(flagged=("image", "count")).reset_index()
 
 
 def _table(frame: pd.DataFrame, title: str, cells: pd.DataFrame) -> Table:

@@ -1,11 +1,10 @@
 """Which class a map explains."""
 
-import difflib
-
 import torch
 from torch import Tensor
 
 from benchmarks.classifier import Classifier
+from benchmarks.hints import did_you_mean
 
 RULES = ("predicted", "second", "label")
 
@@ -36,12 +35,11 @@ def choose_targets(rule: int | str, logits: Tensor, labels: Tensor, classifier: 
 
 
 def _one_class(rule: int | str, classifier: Classifier, count: int) -> int:
-    nearest_rule = difflib.get_close_matches(str(rule), RULES, n=1, cutoff=0.75)
     try:
         index = classifier.class_index(rule)
     except ValueError as error:
-        hint = f"\nOr did you mean target={nearest_rule[0]}?" if nearest_rule else ""
-        raise ValueError(f"{error}{hint}") from None
+        hint = did_you_mean(str(rule), RULES, f"a rule is one of {', '.join(RULES)}")
+        raise ValueError(f"target={rule}: {error}\nOr, of the rules: {hint}") from None
     if not 0 <= index < count:
         raise ValueError(
             f"target class {index} is out of range: {classifier.name} has {count} classes, 0 to {count - 1}"

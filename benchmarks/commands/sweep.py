@@ -20,6 +20,7 @@ from rich.progress import (
 
 from benchmarks.commands.gather import finish
 from benchmarks.config import run_folder
+from benchmarks.devices import autocast
 from benchmarks.errors import one_paragraph
 from benchmarks.plan import Plan, plan_shard
 from benchmarks.provenance import provenance
@@ -47,7 +48,8 @@ def sweep(config: DictConfig) -> None:
         plan = plan_shard(config, store.read_shard(key).get("batch_size"))
         facts |= _facts(plan)
         store.write_shard(key, {**facts, "status": "running"})
-        _run_trials(plan, store)
+        with autocast(plan.shard.classifier.module, plan.machine.precision):
+            _run_trials(plan, store)
         store.write_shard(key, {**facts, "status": "done"})
     except Exception as error:  # noqa: BLE001 - a shard that cannot run is a row of the table
         store.write_shard(key, {**facts, "status": "error", "reason": one_paragraph(error)})

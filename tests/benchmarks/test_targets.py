@@ -33,7 +33,7 @@ def test_rules(rule: int | str, expected: list[int]) -> None:
     ("rule", "labels", "message"),
     [
         ("tiger_cad", LABELS, "did you mean tiger cat"),
-        ("predictd", LABELS, "did you mean target=predicted"),
+        ("predictd", LABELS, "did you mean predicted"),
         (7, LABELS, "out of range"),
         ("label", torch.tensor([2, -1, 1]), "1 of 3 images have no label"),
     ],

@@ -1,0 +1,105 @@
+"""From records to tidy tables, cell by cell."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.gather import RESULTS, TIMING, gather
+from benchmarks.store import Measured, Record, Store
+from benchmarks.summary import mean_and_half_width, ranking
+
+COLUMNS = {
+    "model": "net", "weights": "random-0", "implementation": "heatmark", "dataset": "shapes", "device": "cpu",
+    "precision": "fp32",
+}  # fmt: skip
+
+
+def record(key: str, method: str, deletion: list[float], insertion: list[float], layer: str = "last") -> Record:
+    curve = np.array([0.0, 0.5, 1.0]), np.array([[1.0, 0.5, 0.25]] * 3, dtype=np.float32)
+    return Record(
+        key,
+        {**COLUMNS, "layer": layer, "method": method},
+        images=["a", "b", "c"],
+        targets=[3, 3, 1],
+        flags=["", "constant", ""],
+        metrics={
+            "deletion": Measured("deletion:rise-2018", False, np.array(deletion), *curve),
+            "insertion": Measured("insertion:rise-2018", True, np.array(insertion)),
+        },
+        timing=[{"batch_size": 2, "latency_ms": 3.0, "forward_ms": 2.0, "cost_in_forwards": 1.5, "repeats": 5}],
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    store = Store(tmp_path)
+    store.write(record("k2", "random", [0.5, 0.5, 0.5], [0.25, 0.25, 0.5], "input"))
+    store.write(record("k1", "grad_cam", [0.25, 0.0, 0.5], [0.5, 0.75, np.nan]))
+    store.write(Record("k3", {**COLUMNS, "layer": "last", "method": "captum_deep_lift"}, "skipped", "re-used ReLU"))
+    store.write_shard("s", {"model": "other", "dataset": "", "status": "error", "reason": "no weights"})
+    return tmp_path
+
+
+def test_one_row_a_trial_image_and_metric(run: Path) -> None:
+    results = gather(run)
+    assert list(results.columns) == RESULTS
+    assert len(results) == 2 * 3 * 2 + 1 + 1
+    row = results[(results["trial"] == "k1") & (results["image"] == "b") & (results["metric"] == "insertion")].iloc[0]
+    assert (row["value"], row["target"], row["status"], row["reason"]) == (0.75, "3", "degenerate", "constant")
+    assert row["higher_is_better"]
+    assert row["definition"] == "insertion:rise-2018"
+
+
+def test_skips_and_failed_shards_are_rows_with_their_reason(run: Path) -> None:
+    results = gather(run)
+    skipped = results[results["status"] == "skipped"].iloc[0]
+    assert (skipped["method"], skipped["reason"], skipped["image"], skipped["metric"]) == (
+        "captum_deep_lift", "re-used ReLU", "", "",
+    )  # fmt: skip
+    assert np.isnan(skipped["value"])
+    failed = results[results["status"] == "error"].iloc[0]
+    assert (failed["model"], failed["reason"], failed["method"]) == ("other", "no weights", "")
+
+
+def test_no_cell_is_none_and_the_files_say_the_same(run: Path) -> None:
+    results = gather(run)
+    pd.testing.assert_frame_equal(pd.read_parquet(run / "results.parquet"), results)
+    texts = results.drop(columns=["value", "higher_is_better"])
+    assert texts.map(lambda cell: isinstance(cell, str)).all(axis=None)
+    csv = pd.read_csv(run / "results.csv", keep_default_na=False, na_values={"value": [""]}, dtype={"target": str})
+    np.testing.assert_array_equal(csv["value"], results["value"])
+
+
+def test_timing_and_curves(run: Path) -> None:
+    gather(run)
+    timing, curves = pd.read_parquet(run / "timing.parquet"), pd.read_parquet(run / "curves.parquet")
+    assert list(timing.columns) == TIMING
+    assert timing[["trial", "cost_in_forwards"]].to_numpy().tolist() == [["k2", 1.5], ["k1", 1.5]]
+    one = curves[(curves["trial"] == "k1") & (curves["image"] == "a")]
+    assert one[["fraction", "score"]].to_numpy().tolist() == [[0.0, 1.0], [0.5, 0.5], [1.0, 0.25]]
+
+
+def test_an_empty_folder_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no run in"):
+        gather(tmp_path / "nothing")
+
+
+def test_ranking_is_paired_with_the_control_by_image(run: Path) -> None:
+    results = gather(run)
+    frame = ranking(results[results["metric"] != ""], pd.read_parquet(run / "timing.parquet"))
+    assert frame["method"].tolist() == ["grad_cam", "random"]
+    best = frame.iloc[0]
+    # faithfulness of image a is 0.5 − 0.25, of b 0.75 − 0; c has no insertion and so no faithfulness
+    assert best["faithfulness"] == pytest.approx(0.5)
+    assert best["faithfulness ±"] == pytest.approx(1.96 * np.std([0.25, 0.75], ddof=1) / np.sqrt(2))
+    assert best["faithfulness gain"] == pytest.approx(((0.25 + 0.25) + (0.75 + 0.25)) / 2)
+    assert best["deletion:rise-2018 gain"] == pytest.approx((-0.25 - 0.5 + 0) / 3)
+    assert (best["cost_in_forwards"], best["flagged"]) == (1.5, 1)
+
+
+def test_mean_and_half_width() -> None:
+    mean, half = mean_and_half_width(np.array([1.0, 2.0, np.nan, 3.0]))
+    assert (mean, half) == (2.0, pytest.approx(1.96 / np.sqrt(3)))
+    assert np.isnan(mean_and_half_width(np.array([np.nan]))[0])
