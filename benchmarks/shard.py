@@ -76,16 +76,17 @@ def load_batch(dataset: Dataset, classifier: Classifier) -> Batch:
             f"images of different sizes after preprocessing ({sorted(sizes)[:3]}…); give the model a crop, such as "
             "model.preprocessing.crop=[224,224]"
         )
-    labels = torch.tensor([_label(sample, classifier) for sample in samples])
+    labels = torch.tensor([_label(sample, dataset, classifier) for sample in samples])
     masks = [classifier.preprocessing.mask(sample.mask) for sample in samples if sample.mask is not None]
     return Batch(names, torch.stack(images), labels, torch.stack(masks) if len(masks) == len(samples) else None)
 
 
-def _label(sample: Sample, classifier: Classifier) -> int:
+def _label(sample: Sample, dataset: Dataset, classifier: Classifier) -> int:
     if sample.label is None:
         return -1
+    named = isinstance(sample.label, int) and dataset.classes
     try:
-        return classifier.class_index(sample.label)
+        return classifier.class_index(dataset.classes[int(sample.label)] if named else sample.label)
     except ValueError:  # a dataset's class need not be one of the model's; the summary counts these
         return -1
 

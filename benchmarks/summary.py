@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 CONTROL = "random"
@@ -25,7 +26,9 @@ def show(results: pd.DataFrame, run: Path, shards: list[dict[str, Any]]) -> None
         console.print(_table(ranking(cells, timing), title, cells))
     for line in _remarks(results):
         console.print(line, markup=False, highlight=False)
-    console.print(f"\nTables: {run}/results.parquet, timing.parquet, curves.parquet (and .csv), provenance.json")
+    console.print(
+        f"\n{run}: results, timing, curves (.parquet, .csv), provenance.json", soft_wrap=True, highlight=False
+    )
 
 
 def ranking(cells: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
@@ -80,34 +83,42 @@ def _flagged(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table(frame: pd.DataFrame, title: str, cells: pd.DataFrame) -> Table:
+    """Lay a ranking out: a row a trial, and under it, dim, its gain over the random control."""
     table = Table(
-        title=title, title_justify="left", title_style="bold", caption_justify="left", pad_edge=False, box=None
+        title=title, title_justify="left", title_style="bold", caption_justify="left", box=None, padding=(0, 1, 0, 0)
     )
-    for name in ("method", "layer"):
-        table.add_column(name, overflow="ellipsis", no_wrap=True)
-    arrows = (
-        cells.drop_duplicates("definition").set_index("definition")["higher_is_better"].map({True: "↑", False: "↓"})
-    )
-    names = {d: d.split(":")[0].split("[")[0] for d in arrows.index}
-    for definition, arrow in arrows.items():
-        table.add_column(f"{names[str(definition)]} {arrow}", justify="right", no_wrap=True)
-    for heading in ("faithfulness", "over random", "forwards", "flagged"):
+    for heading in ("method", "layer"):
+        table.add_column(heading, overflow="ellipsis", no_wrap=True)
+    directions = _directions(cells)
+    numbers = [*directions.index, "faithfulness"]
+    headings = [f"{_short(name)} {'↑' if directions.get(name, True) else '↓'}" for name in numbers]
+    flagged = frame["flagged"].notna().any()
+    for heading in [*headings, "forwards", *(["flagged"] if flagged else [])]:
         table.add_column(heading, justify="right", no_wrap=True)
     for _, row in frame.iterrows():
-        metrics = [_interval(row, str(d)) for d in arrows.index]
-        gain = _interval(row, "faithfulness gain") if "faithfulness gain" in row else ""
-        flagged = "" if pd.isna(row["flagged"]) else f"{row['flagged']:.0f}"
-        cost = "" if pd.isna(row["cost_in_forwards"]) else f"{row['cost_in_forwards']:.2f}"
-        table.add_row(row["method"], row["layer"], *metrics, _interval(row, "faithfulness"), gain, cost, flagged)
-    table.caption = f"mean ± 95 % interval over {cells['image'].nunique()} images; " + "; ".join(names)
+        cost, flags = (
+            "" if pd.isna(v) else f"{v:.{d}f}" for v, d in ((row["cost_in_forwards"], 2), (row["flagged"], 0))
+        )
+        table.add_row(
+            row["method"], row["layer"], *[_interval(row, n) for n in numbers], cost, *([flags] if flagged else [])
+        )
+        if not pd.isna(row["faithfulness gain"]) and row["method"] != CONTROL:
+            table.add_row("  over random", "", *[_interval(row, f"{n} gain", "+") for n in numbers], style="dim")
+    table.caption = escape(
+        f"mean ± 95 % interval over {cells['image'].nunique()} images; {'; '.join(directions.index)}"
+    )
     return table
 
 
-def _interval(row: pd.Series, name: str) -> str:
+def _short(definition: str) -> str:
+    return definition.split(":")[0].split("[")[0]
+
+
+def _interval(row: "pd.Series[Any]", name: str, sign: str = "") -> str:
     if pd.isna(row[name]):
         return "–"
     half = row[f"{name} ±"]
-    return f"{row[name]:.3f}" + ("" if pd.isna(half) else f" ±{half:.3f}".replace("0.", "."))
+    return f"{row[name]:{sign}.3f}" + ("" if pd.isna(half) else f" ±{half:.3f}".replace("±0.", "±."))
 
 
 def _accuracy(shards: list[dict[str, Any]], model: str, weights: str, dataset: str) -> str:

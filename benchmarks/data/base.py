@@ -33,6 +33,11 @@ class Dataset(ABC):
         """What the tables call the dataset: its class's name, unless it says better."""
         return type(self).__name__.lower()
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names that integer labels stand for; empty where they are the model's own numbers."""
+        return ()
+
     @abstractmethod
     def __len__(self) -> int:
         """Return how many pictures there are."""
