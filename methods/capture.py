@@ -1,6 +1,6 @@
 """Activations and gradients at a layer, for the price of one forward and a backward down to that layer only."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.layers import Arrangement, arrange, find_layer
-from methods.pristine import evaluating
+from methods.pristine import observing
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,33 @@ class Tap:
         return self.features[0]
 
 
+Hook = Callable[[nn.Module, tuple[object, ...], object], Tensor | None]
+"""A forward hook: module, inputs, output -> what replaces the output, or None."""
+
+
+@contextmanager
+def hooked(model: nn.Module, layer: str, hook: Hook) -> Iterator[None]:
+    """Hang a hook on a layer of a model in evaluation mode that records no graph; afterwards all is as before.
+
+    Raises:
+        ValueError: where the layer is unknown.
+    """
+    module = find_layer(model, layer)
+    with observing(model):
+        handle = module.register_forward_hook(hook)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+
 @contextmanager
 def tapped(model: nn.Module, layer: str) -> Iterator[Tap]:
     """Record a layer's output, and record the graph only from that layer on.
 
-    Inside, the model is in evaluation mode. What runs before the layer leaves no graph, and the rest of the model
-    works on a clone, so that an in-place successor (VGG ``features.29``) cannot overwrite the recorded activations.
+    Inside, the model is in evaluation mode. What runs before the layer leaves no graph. The recorded tensor is a copy,
+    because a layer may hand on its own input (an in-place ReLU, a Dropout), and the rest of the model works on another,
+    so that an in-place successor (VGG ``features.29``) cannot overwrite the recorded activations.
     On leaving, the hook, the modes and the flags are as before, on exceptions too.
 
     Raises:
@@ -62,20 +83,40 @@ def tapped(model: nn.Module, layer: str) -> Iterator[Tap]:
     tap = Tap(layer)
 
     def cut(module: nn.Module, _inputs: tuple[object, ...], output: object) -> Tensor:
-        if not isinstance(output, Tensor):
-            raise ValueError(f"layer {layer!r} ({type(module).__name__}) gives a {type(output).__name__}, not a tensor")
-        leaf = output.detach().requires_grad_()
+        leaf = as_tensor(output, module, layer).detach().clone().requires_grad_()
         tap.features.append(leaf)
         torch.set_grad_enabled(True)
         return leaf.clone()
 
-    module = find_layer(model, layer)
-    with torch.inference_mode(False), torch.no_grad(), evaluating(model):
-        handle = module.register_forward_hook(cut)
-        try:
-            yield tap
-        finally:
-            handle.remove()
+    with hooked(model, layer, cut):
+        yield tap
+
+
+def as_tensor(output: object, module: nn.Module, layer: str) -> Tensor:
+    """Return a layer's output if it is a tensor.
+
+    Raises:
+        ValueError: where it is something else, such as the tuple of an attention layer.
+    """
+    if not isinstance(output, Tensor):
+        raise ValueError(f"layer {layer!r} ({type(module).__name__}) gives a {type(output).__name__}, not a tensor")
+    return output
+
+
+def activations_at(model: nn.Module, images: Tensor, layer: str) -> Tensor:
+    """Return a layer's activations A, (N, C, h, w), without any graph.
+
+    Raises:
+        ValueError: for an unknown layer, or one that gives no map.
+    """
+    tap = Tap(layer)
+
+    def copy(module: nn.Module, _inputs: tuple[object, ...], output: object) -> None:
+        tap.features.append(as_tensor(output, module, layer).detach().clone())
+
+    with hooked(model, layer, copy):
+        model(images)
+        return layer_arrangement(model, layer, tap.activations, images).maps(tap.activations)
 
 
 def target_logits(logits: Tensor, targets: Tensor) -> Tensor:
@@ -120,6 +161,15 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
 
 
 def layer_arrangement(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> Arrangement:
-    """Say how this layer's features lie on these images, by the model's ``token_layout`` if it has one."""
+    """Say how this layer's features lie on these images, by the model's ``token_layout`` if it has one.
+
+    Raises:
+        ValueError: where the features do not hold one map an image.
+    """
+    if features.ndim and len(features) != len(images):
+        raise ValueError(
+            f"layer {layer!r} gives features of shape {tuple(features.shape)} for {len(images)} images; "
+            "expected the images in the first dimension"
+        )
     height, width = images.shape[-2:]
     return arrange(features, find_layer(model, layer), (height, width), getattr(model, "token_layout", None))

@@ -32,9 +32,10 @@ class Arrangement:
     grid: tuple[int, int]
 
     def maps(self, features: Tensor) -> Tensor:
-        """Return features of this layer as (N, C, h, w)."""
+        """Return features of this layer as (N, C, h, w), a view: writing into it writes into the features."""
         if features.ndim == 3:
-            return features[:, self.prefix :].transpose(1, 2).reshape(len(features), -1, *self.grid)
+            tokens = features[:, self.prefix :].transpose(1, 2)
+            return tokens.view(*tokens.shape[:2], *self.grid)
         return features if self.channel_dim == 1 else features.permute(0, 3, 1, 2)
 
 
@@ -84,15 +85,17 @@ def arrange(
 def _arrange_grid(
     features: Tensor, module: nn.Module, image_size: tuple[int, int], layout: TokenLayout | None
 ) -> Arrangement:
+    """Read (N, C, h, w) or (N, h, w, C): where only one of the two has the image's aspect, that one is it."""
     _, a, b, c = features.shape
     channels_first, channels_last = Arrangement(1, 0, (b, c)), Arrangement(3, 0, (a, b))
-    if layout is not None:
-        return channels_last if layout.channels_last and not _convolves(module) else channels_first
-    if _convolves(module) or not _same_aspect((a, b), image_size):
+    if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
         return channels_first
-    if not _same_aspect((b, c), image_size):
-        return channels_last
-    if _normalises_last(module):
+    for fits in (_same_aspect, _nearly_same_aspect):
+        if fits((a, b), image_size) != fits((b, c), image_size):
+            return channels_last if fits((a, b), image_size) else channels_first
+    if layout is not None:
+        return channels_last if layout.channels_last else channels_first
+    if _works_on_the_last_dimension(module):
         raise ValueError(
             f"features of shape {tuple(features.shape)} may be (N, C, h, w) or (N, h, w, C); "
             "say which with the model's token_layout"
@@ -128,9 +131,11 @@ def _same_aspect(grid: tuple[int, int], image_size: tuple[int, int]) -> bool:
     return grid[0] * image_size[1] == grid[1] * image_size[0]
 
 
-def _convolves(module: nn.Module) -> bool:
-    return any(isinstance(part, nn.Conv2d | nn.BatchNorm2d) for part in module.modules())
+def _nearly_same_aspect(grid: tuple[int, int], image_size: tuple[int, int]) -> bool:
+    """Say whether one stride leads from the image to the grid when each side may be rounded up or down."""
+    (h, w), (height, width) = grid, image_size
+    return (h - 1) * width < (w + 1) * height and (w - 1) * height < (h + 1) * width
 
 
-def _normalises_last(module: nn.Module) -> bool:
-    return any(isinstance(part, nn.LayerNorm | nn.Linear) for part in module.modules())
+def _works_on_the_last_dimension(module: nn.Module) -> bool:
+    return any(type(part) in (nn.LayerNorm, nn.Linear) for part in module.modules())

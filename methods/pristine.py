@@ -1,9 +1,13 @@
 """Contexts that hand a model back exactly as it was found."""
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -16,3 +20,82 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in flags:
             module.training = training
+
+
+@contextmanager
+def observing(model: nn.Module) -> Iterator[None]:
+    """Run in evaluation mode and record no graph, in tensors that later may take part in one."""
+    with torch.inference_mode(False), torch.no_grad(), evaluating(model):
+        yield
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Lend a model, in evaluation mode, to a library that may do anything to it but change its weights.
+
+    On leaving, on exceptions too, every module is the module that it was (pytorch-grad-cam puts others in their
+    place), with the attributes, flags and hooks that it had and no others; every parameter has the ``requires_grad``
+    and the ``.grad`` that it had, the same tensor with the same values; and the random number generators of Python,
+    NumPy and torch, and the grad mode, are where they were.
+
+    Inside, gradients are recorded and every ``.grad`` is None, so that nothing is added to a caller's gradients.
+    """
+    with _same_random_state(), _same_attributes(model), _same_parameters(model):
+        model.eval()
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+
+
+@contextmanager
+def _same_attributes(model: nn.Module) -> Iterator[None]:
+    """Restore what every module holds: flags, planted attributes and, in its dictionaries, submodules and hooks."""
+    found = [(module, _contents(module)) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, contents in found:
+            _refill(module.__dict__, {name: value for name, (value, _) in contents.items()})
+            for value, entries in contents.values():
+                if entries is not None:
+                    _refill(value, entries)
+
+
+def _contents(module: nn.Module) -> dict[str, tuple[Any, dict[Any, Any] | None]]:
+    """Return a module's attributes, and a copy of those that are dictionaries."""
+    return {name: (value, dict(value) if isinstance(value, dict) else None) for name, value in vars(module).items()}
+
+
+def _refill(dictionary: dict[Any, Any], entries: dict[Any, Any]) -> None:
+    """Give the same dictionary its entries back: hook handles and whoever else knows it keep working."""
+    dictionary.clear()
+    dictionary.update(entries)
+
+
+@contextmanager
+def _same_parameters(model: nn.Module) -> Iterator[None]:
+    found: list[tuple[Tensor, bool, Tensor | None]] = [(p, p.requires_grad, p.grad) for p in model.parameters()]
+    for parameter, _, _ in found:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        for parameter, requires_grad, grad in found:
+            parameter.requires_grad_(requires_grad)
+            parameter.grad = grad
+
+
+@contextmanager
+def _same_random_state() -> Iterator[None]:
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        torch.set_rng_state(cpu)
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+        if mps is not None:
+            torch.mps.set_rng_state(mps)

@@ -1,0 +1,32 @@
+"""Control: the centre of the image."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from methods.base import Method
+
+
+@dataclass(frozen=True)
+class CentrePrior(Method):
+    """Control: a Gaussian at the centre, since photographers put their object there; the same for every image.
+
+    L(y, x) = exp(−½ [((y − H/2) / (σH))² + ((x − W/2) / (σW))²]), at the pixels' centres.
+
+    Args:
+        sigma: standard deviation σ as a part of the image's height and width.
+    """
+
+    explains = "input"
+
+    sigma: float = 0.25
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
+        """Return maps (N, H, W) in (0, 1]."""
+        down, across = (self._profile(side).to(images) for side in images.shape[-2:])
+        return down.outer(across).repeat(len(images), 1, 1)
+
+    def _profile(self, side: int) -> Tensor:
+        places = (torch.arange(side) + 0.5) / side - 0.5
+        return torch.exp(-0.5 * (places / self.sigma).square())

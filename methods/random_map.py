@@ -1,0 +1,34 @@
+"""Control: a random map."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from methods.base import Method
+from methods.seeds import image_generator
+
+
+@dataclass(frozen=True)
+class RandomMap(Method):
+    """Control: uniform noise in [0, 1), which knows neither the model nor the target.
+
+    The noise is a coarse grid, which is upsampled like any raw map, because CAMs are coarse too: noise at every pixel
+    would remove a fine raster, which breaks an image far sooner than any map of connected regions can, and the
+    control would differ from the methods by its scale more than by what it knows.
+
+    Args:
+        cells: of the grid along each side; 8 is about a last convolution's.
+        seed: the noise of an image depends on this seed and the image's own pixels, not on its batch.
+    """
+
+    explains = "input"
+
+    cells: int = 8
+    seed: int = 0
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
+        """Return maps (N, cells, cells) in [0, 1)."""
+        shape = (self.cells, self.cells)
+        noise = [torch.rand(shape, generator=image_generator(image, self.seed)) for image in images]
+        return torch.stack(noise).to(images)

@@ -1,0 +1,68 @@
+"""Score-CAM."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from methods.base import Method
+from methods.cam import weighted_sum
+from methods.capture import activations_at
+from methods.pristine import observing
+from methods.scoring import target_probabilities
+
+
+@dataclass(frozen=True)
+class ScoreCAM(Method):
+    """Score-CAM: weigh each channel with the target's probability on the image that the channel lets through.
+
+    H_c = s(Up(A_c)), s the min-max normalisation to [0, 1],
+    w_c = p(X ⊙ H_c) − p(X_b) (definition 2, channel-wise increase of confidence),
+    L = relu(Σ_c w_c A_c) (definition 3),
+
+    with p the target's softmax probability (section 3.3 prefers it to the logit) and X_b the zero image in the model's
+    normalised input, which is X ⊙ 0. Up is bilinear, ``align_corners=False``.
+
+    A channel that is constant over the image cannot be min-max normalised; it says nothing of places and weighs 0,
+    as the authors' code skips it. Not finite activations make the map NaN.
+
+    Deviations: algorithm 1 of the paper passes the weights through a softmax over the channels, against definition 3;
+    so does pytorch-grad-cam, on logits and without X_b. The authors' code leaves X_b out and sums upsampled channels.
+
+    Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR Workshops 2020.
+
+    Args:
+        batch_size: masked images through the model at once.
+    """
+
+    batch_size: int = 16
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        """Return relu'd maps (N, h, w) in the layer's resolution."""
+        activations = activations_at(model, images, layer)
+        with observing(model):
+            weights = self._increase_of_confidence(model, images, targets, activations)
+        return weighted_sum(weights, activations).relu()
+
+    def _increase_of_confidence(self, model: nn.Module, images: Tensor, targets: Tensor, activations: Tensor) -> Tensor:
+        baseline = target_probabilities(model, torch.zeros_like(images), targets)
+        weights = activations.new_zeros(activations.shape[:2])
+        for chunk in torch.split(varying(activations).nonzero(), self.batch_size):
+            n, c = chunk.unbind(1)
+            masks = unit_masks(activations[n, c], images.shape[-2:])
+            scores = target_probabilities(model, images[n] * masks[:, None], targets[n])
+            weights[n, c] = (scores - baseline[n]).to(weights.dtype)
+        return weights
+
+
+def varying(activations: Tensor) -> Tensor:
+    """Say which channels are not constant over the image, (N, C); one with NaN varies."""
+    return activations.amax(dim=(2, 3)) != activations.amin(dim=(2, 3))
+
+
+def unit_masks(maps: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return maps (B, h, w) upsampled to the size and min-max normalised to [0, 1], (B, H, W)."""
+    up = F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+    low, high = up.amin(dim=(1, 2), keepdim=True), up.amax(dim=(1, 2), keepdim=True)
+    return (up - low) / (high - low)
