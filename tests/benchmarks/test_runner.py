@@ -1,0 +1,155 @@
+"""A shard's trials: what they store, what a failure leaves, what is never computed again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks.classifier import Classifier
+from benchmarks.preprocessing import Preprocessing
+from benchmarks.runner import Machine, run, run_trial
+from benchmarks.shard import Batch, Shard
+from benchmarks.store import Record, Store
+from benchmarks.trials import Trial, trials
+from methods.base import Method
+from methods.grad_cam import GradCAM
+from metrics.base import Case, CurveMetric, Curves, Metric
+
+
+@dataclass(frozen=True)
+class MeanInMask(Metric):
+    higher_is_better: ClassVar[bool] = True
+
+    def __call__(self, case: Case) -> Tensor:
+        assert case.masks is not None
+        return (case.maps * case.masks).flatten(1).sum(1)
+
+
+@dataclass(frozen=True)
+class Ramp(CurveMetric):
+    higher_is_better: ClassVar[bool] = False
+
+    def curves(self, case: Case) -> Curves:
+        return Curves(torch.tensor([0.0, 1.0]), torch.stack([case.maps[:, 0, 0], case.maps[:, -1, -1]], 1))
+
+    def summary(self, curves: Curves) -> Tensor:
+        return curves.scores.mean(1)
+
+
+@dataclass(frozen=True)
+class Red(Method):
+    """The red channel; fails as it is told to."""
+
+    explains: ClassVar[Literal["layer", "input"]] = "input"
+    fail: Callable[[int], None] = lambda size: None
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        self.fail(len(images))
+        return images[:, 0]
+
+
+@pytest.fixture
+def shard() -> Shard:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).eval()
+    images, masks = torch.rand(5, 3, 8, 8), torch.zeros(5, 8, 8, dtype=torch.bool)
+    masks[:, :2] = True
+    batch = Batch([f"{i}.png" for i in range(5)], images, torch.tensor([0, 1, 2, 0, 1]), masks)
+    return Shard(
+        Classifier("net", net, "random-0", Preprocessing()), "toys", batch, torch.tensor([2, 1, 0, 1, 2]), {"seed": 0}
+    )
+
+
+def machine(batch_size: int = 2) -> Machine:
+    return Machine(torch.device("cpu"), "fp32", batch_size, repeats=1, max_seconds=1.0)
+
+
+METRICS: dict[str, Metric] = {"mass": MeanInMask(), "ramp": Ramp()}
+
+
+def one(method: Method, shard: Shard, layer: str = "0") -> Trial:
+    (trial,) = trials({"m": method}, [layer], shard.identity())
+    return trial
+
+
+def test_values_curves_targets_and_maps_are_each_images_own(shard: Shard) -> None:
+    record = run_trial(one(Red(), shard), shard, METRICS, machine())
+    red = shard.batch.images[:, 0]
+    assert record.status == "ok", record.reason
+    np.testing.assert_allclose(record.metrics["mass"].values, red[:, :2].flatten(1).sum(1).double(), rtol=1e-6)
+    ramp = torch.stack([red[:, 0, 0], red[:, -1, -1]], 1)
+    np.testing.assert_array_equal(record.metrics["ramp"].scores, ramp)
+    np.testing.assert_allclose(record.metrics["ramp"].values, ramp.mean(1), rtol=1e-6)
+    np.testing.assert_array_equal(record.maps, red)
+    assert record.targets == [2, 1, 0, 1, 2]
+    assert record.columns["layer"] == "input"
+    assert record.metrics["mass"].definition == "mass"
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_the_batch_changes_nothing(shard: Shard, batch_size: int) -> None:
+    trial = one(GradCAM(), shard)
+    base, other = (run_trial(trial, shard, METRICS, machine(size)) for size in (2, batch_size))
+    assert base.maps is not None
+    np.testing.assert_allclose(other.maps, base.maps, atol=1e-7)
+    np.testing.assert_allclose(other.metrics["mass"].values, base.metrics["mass"].values, atol=1e-6)
+
+
+def test_out_of_memory_goes_on_with_the_same_result(shard: Shard) -> None:
+    def fail(size: int) -> None:
+        if size > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    full, halved = (run_trial(one(m, shard), shard, METRICS, machine(4)) for m in (Red(), Red(fail=fail)))
+    assert halved.status == "ok", halved.reason
+    np.testing.assert_array_equal(halved.maps, full.maps)
+    np.testing.assert_array_equal(halved.metrics["mass"].values, full.metrics["mass"].values)
+
+
+def test_a_failure_is_a_record_that_names_it(shard: Shard) -> None:
+    def fail(size: int) -> None:
+        raise KeyError("nothing here")
+
+    record = run_trial(one(Red(fail=fail), shard), shard, METRICS, machine())
+    assert (record.status, record.reason) == ("error", "KeyError: 'nothing here'")
+
+
+def test_a_method_that_does_not_fit_is_skipped_with_its_reason(shard: Shard) -> None:
+    @dataclass(frozen=True)
+    class Refusing(Red):
+        def unsupported(self, model: nn.Module, layer: str) -> str | None:
+            return "not this model"
+
+    record = run_trial(one(Refusing(), shard), shard, METRICS, machine())
+    assert (record.status, record.reason, record.metrics) == ("skipped", "not this model", {})
+
+
+def test_an_unknown_layer_of_one_trial_does_not_stop_the_others(shard: Shard, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    listed = trials({"m": GradCAM()}, ["nowhere", "0"], shard.identity())
+    assert [status for _, status in run(listed, shard, METRICS, machine(), store)] == ["error", "ok"]
+
+
+def test_a_finished_trial_is_never_computed_again(shard: Shard, tmp_path: Path) -> None:
+    calls: list[int] = []
+    trial = one(Red(fail=calls.append), shard)
+    for expected in ("ok", "done"):
+        assert [status for _, status in run([trial], shard, METRICS, machine(8), Store(tmp_path))] == [expected]
+    first = len(calls)
+    list(run([trial], shard, METRICS, machine(8), Store(tmp_path)))
+    assert len(calls) == first
+
+
+def test_degenerate_maps_are_flagged_per_image(shard: Shard, tmp_path: Path) -> None:
+    images = shard.batch.images.clone()
+    images[1] = 0
+    images[3, 0, 0, 0] = float("nan")
+    batch = Batch(shard.batch.names, images, shard.batch.labels, shard.batch.masks)
+    changed = Shard(shard.classifier, "toys", batch, shard.targets, shard.settings)
+    record: Record = run_trial(one(Red(), changed), changed, METRICS, machine())
+    assert record.flags == ["", "all zero", "", "not finite", ""]
