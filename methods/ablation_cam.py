@@ -48,7 +48,7 @@ class AblationCAM(Method):
 
 
 def channel_drops(run: Resumption, arrangement: Arrangement, n: int, target: Tensor, rows: int) -> Tensor:
-    """Return what image n's target loses without each channel, y − y_c, (C,); so many rows through the model at once."""
+    """Return what image n's target loses without each channel, y − y_c, (C,); so many rows at once."""
     maps = arrangement.maps(run.features[n : n + 1])[0]
     drops = maps.new_zeros(len(maps))
     live = (maps != 0).any(dim=2).any(dim=1).nonzero()[:, 0]

@@ -33,19 +33,25 @@ class Tap:
     name: str
     features: list[Tensor] = field(default_factory=list)
 
-    @property
-    def activations(self) -> Tensor:
-        """The layer's output, a leaf of the graph.
+    def output_for(self, images: Tensor) -> Tensor:
+        """Return the layer's output for these images.
 
         Raises:
-            ValueError: where the layer ran no time or several times, so that there is no one output.
+            ValueError: where the layer ran no time or several times, so that there is no one output, or where its
+                output does not hold the images in its first dimension.
         """
         if len(self.features) != 1:
             raise ValueError(
                 f"layer {self.name!r} ran {len(self.features)} times in one forward pass, expected once; "
                 "choose a layer that the model runs exactly once"
             )
-        return self.features[0]
+        (features,) = self.features
+        if features.ndim == 0 or len(features) != len(images):
+            raise ValueError(
+                f"layer {self.name!r} gives features of shape {tuple(features.shape)} for {len(images)} images, "
+                "expected the images in the first dimension"
+            )
+        return features
 
 
 Hook = Callable[[nn.Module, tuple[object, ...], object], Tensor | None]
@@ -116,7 +122,8 @@ def activations_at(model: nn.Module, images: Tensor, layer: str) -> Tensor:
 
     with hooked(model, layer, copy):
         model(images)
-        return layer_arrangement(model, layer, tap.activations, images).maps(tap.activations)
+        features = tap.output_for(images)
+        return layer_arrangement(model, layer, features, images).maps(features)
 
 
 def target_logits(logits: Tensor, targets: Tensor) -> Tensor:
@@ -152,7 +159,7 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
     """
     with tapped(model, layer) as tap:
         logits = model(images)
-        leaf = tap.activations
+        leaf = tap.output_for(images)
         arrangement = layer_arrangement(model, layer, leaf, images)
         (gradients,) = torch.autograd.grad(target_logits(logits, targets).sum(), leaf, allow_unused=True)
     if gradients is None:
@@ -161,15 +168,6 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
 
 
 def layer_arrangement(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> Arrangement:
-    """Say how this layer's features lie on these images, by the model's ``token_layout`` if it has one.
-
-    Raises:
-        ValueError: where the features do not hold one map an image.
-    """
-    if features.ndim and len(features) != len(images):
-        raise ValueError(
-            f"layer {layer!r} gives features of shape {tuple(features.shape)} for {len(images)} images; "
-            "expected the images in the first dimension"
-        )
+    """Say how this layer's features lie on these images, by the model's ``token_layout`` if it has one."""
     height, width = images.shape[-2:]
     return arrange(features, find_layer(model, layer), (height, width), getattr(model, "token_layout", None))

@@ -84,7 +84,7 @@ def resumable(model: nn.Module, images: Tensor, layer: str) -> Iterator[Resumpti
     with hooked(model, layer, copy):
         with _watched(model, trunk):
             logits = model(images)
-        features = tap.activations
+        features = tap.output_for(images)
     with observing(model):
         head = _replay(model, images, trunk.calls)
         if not _repeats(head, features, logits):
