@@ -47,5 +47,6 @@ class Dataset(ABC):
         """Return the picture at this position.
 
         Raises:
+            IndexError: for a position outside the dataset.
             ValueError: where the file is missing or broken; it names the file.
         """

@@ -1,0 +1,139 @@
+"""Your own pictures: a folder of files, of class folders, or with a label file."""
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.data.base import Dataset, Sample
+from benchmarks.data.pictures import read_picture
+
+SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
+IMAGENET_CLASSES = 1000
+_SYNSET = re.compile(r"n\d{8}")
+_SYNSET_AND_LABEL = re.compile(r"n\d{8}_(.*)")
+
+
+@dataclass(frozen=True)
+class Folder(Dataset):
+    """Pictures below a folder, sorted by their path; the path is their name.
+
+    Labels come from, in this order: the label file (CSV with a header line ``file,label``; then the pictures are those
+    that it lists); the class folder in which a picture lies; a file name such as ``n01440764_tench.JPEG``. Otherwise
+    they are unknown. A label is a class number, or a name that the model's classes are searched for. Class folders
+    named by all the 1000 synsets of ImageNet-1k are numbered in sorted order, as its classes are.
+
+    Args:
+        root: the folder.
+        limit: take the first pictures only; None takes all.
+        labels: the label file, relative to root; None takes ``labels.csv`` where there is one.
+
+    Raises:
+        ValueError: where the folder or the label file is missing, empty or unreadable, or a file is listed twice.
+    """
+
+    root: str
+    limit: int | None = None
+    labels: str | None = None
+    _entries: list[tuple[str, int | str | None]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and (not isinstance(self.limit, int) or self.limit < 1):
+            raise ValueError(f"limit is a whole number of at least 1, or null for all pictures, not {self.limit!r}")
+        if not self._root.is_dir():
+            problem = "is not a folder" if self._root.exists() else "does not exist"
+            raise ValueError(f"dataset.root={self.root} {problem} (looked for {self._root.resolve()})")
+        object.__setattr__(self, "_entries", sorted(self._labelled())[: self.limit])
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self._root.resolve().name
+
+    def __len__(self) -> int:
+        """Return how many pictures there are."""
+        return len(self._entries)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Return a picture upright and in RGB, read now.
+
+        Raises:
+            IndexError: for a position outside the dataset.
+            ValueError: where the file is missing or broken; it names the file.
+        """
+        name, label = self._entries[index]
+        return Sample(name, read_picture(self._root / name), label)
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.root).expanduser()
+
+    def _labelled(self) -> list[tuple[str, int | str | None]]:
+        table = self._root / (self.labels or "labels.csv")
+        if self.labels is not None or table.exists():
+            return list(read_labels(table).items())
+        names = list(picture_names(self._root))
+        if not names:
+            raise ValueError(f"no pictures in {self._root}: expected files ending in {', '.join(sorted(SUFFIXES))}")
+        folders = {name.split("/")[0] for name in names if "/" in name}
+        numbers = imagenet_numbers(folders)
+        return [(name, label_of(name, numbers)) for name in names]
+
+
+def picture_names(root: Path) -> Iterator[str]:
+    """Yield the paths of all pictures below a folder, relative to it; hidden files are left out."""
+    for path in root.rglob("*"):
+        name = path.relative_to(root)
+        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in name.parts) and path.is_file():
+            yield name.as_posix()
+
+
+def label_of(name: str, numbers: dict[str, int]) -> int | str | None:
+    """Return what a picture's path tells of its class: its class folder, or the words after a synset."""
+    folder, _, _ = name.rpartition("/")
+    if folder:
+        top = folder.split("/")[0]
+        return numbers.get(top, _label(top))
+    match = _SYNSET_AND_LABEL.fullmatch(Path(name).stem)
+    return match[1] if match else None
+
+
+def imagenet_numbers(folders: set[str]) -> dict[str, int]:
+    """Number the synsets of ImageNet-1k in sorted order if the folders are all of them, else none."""
+    if len(folders) != IMAGENET_CLASSES or not all(_SYNSET.fullmatch(folder) for folder in folders):
+        return {}
+    return {folder: number for number, folder in enumerate(sorted(folders))}
+
+
+def read_labels(table: Path) -> dict[str, int | str | None]:
+    """Return file to label of a CSV file with a header line ``file,label``; an empty label is unknown.
+
+    Raises:
+        ValueError: where the file is missing or no such table, or lists a file twice.
+    """
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as lines:
+            rows = csv.DictReader(lines, strict=True)
+            columns, pairs = rows.fieldnames or (), [(row.get("file"), row.get("label")) for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"cannot read the label file {table}: {error}") from error
+    if not {"file", "label"} <= set(columns):
+        raise ValueError(
+            f"the label file {table} starts with {','.join(columns)!r}, expected the header line file,label"
+        )
+    found: dict[str, int | str | None] = {}
+    for name, label in pairs:
+        if not name or name in found:
+            raise ValueError(
+                f"the label file {table} " + (f"lists {name} twice" if name else "has a line without a file")
+            )
+        found[name] = _label(label or "")
+    if not found:
+        raise ValueError(f"the label file {table} lists no picture")
+    return found
+
+
+def _label(text: str) -> int | str | None:
+    text = text.strip()
+    return int(text) if text.isdecimal() else text or None

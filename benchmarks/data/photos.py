@@ -1,0 +1,53 @@
+"""Photos: pictures that come with packages which are installed anyway."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from benchmarks.data.base import Dataset, Sample
+from benchmarks.data.pictures import read_picture
+
+PHOTOS: dict[str, tuple[str, str]] = {
+    "chelsea": ("skimage", "data/chelsea.png"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+    "motorcycle": ("skimage", "data/motorcycle_left.png"),
+    "grace_hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+}
+"""Name of every photo: the package and the file in it."""
+
+
+@dataclass(frozen=True)
+class Photos(Dataset):
+    """Colour photos bundled with scikit-image and Matplotlib: a cat, a coffee, people and things, without labels.
+
+    No label is given, because none of them was ever labelled for a classifier's classes.
+
+    Args:
+        limit: take the first photos only; None takes all.
+
+    Raises:
+        ValueError: for a limit that is no positive number.
+    """
+
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and (not isinstance(self.limit, int) or self.limit < 1):
+            raise ValueError(f"limit is a whole number of at least 1, or null for all photos, not {self.limit!r}")
+
+    def __len__(self) -> int:
+        """Return how many photos there are."""
+        return len(list(PHOTOS)[: self.limit])
+
+    def __getitem__(self, index: int) -> Sample:
+        """Return a photo at its own size.
+
+        Raises:
+            IndexError: for a position outside the dataset.
+            ValueError: where the installed package lacks the file; it names the file.
+        """
+        name = list(PHOTOS)[: self.limit][index]
+        package, path = PHOTOS[name]
+        return Sample(name, read_picture(Path(str(files(package))) / path))

@@ -1,0 +1,131 @@
+"""Shapes: a generated dataset with exact object masks, of which nothing is stored."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.random import Generator, SeedSequence, default_rng
+from PIL import Image
+
+from benchmarks.data.base import Dataset, Sample
+from benchmarks.data.drawing import OUTLINES, Array, background, clutter, coverage, place
+
+CLASSES: tuple[str, ...] = tuple(OUTLINES)
+SPLITS: tuple[str, ...] = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What surrounds an object, drawn without knowing its class.
+
+    Args:
+        pixels: background and clutter, (size, size, 3) in [0, 1].
+        colours: the two colours that the background mixes, (2, 3).
+        grain: noise that lies over everything, (size, size, 1).
+    """
+
+    pixels: Array
+    colours: Array
+    grain: Array
+
+    def picture(self, pixels: Array) -> Image.Image:
+        """Return pixels (size, size, 3) with this scene's grain as an 8-bit picture."""
+        return Image.fromarray((np.clip(pixels + self.grain, 0, 1) * 255 + 0.5).astype(np.uint8))
+
+
+@dataclass(frozen=True)
+class Shapes(Dataset):
+    """One object before a texture and clutter that say nothing of its class.
+
+    Picture i depends on (seed, split, i) alone and is of class i mod 10. The object varies in colour, place, size and
+    rotation and lies wholly inside the picture, before the clutter. Its mask is the pixels that it covers by half or
+    more; a pixel that it does not touch is the same as without it.
+
+    Args:
+        size: height and width in pixels, at least 16.
+        seed: of the whole dataset, at least 0.
+        limit: how many pictures, at least 1.
+        split: ``train`` or ``test``; the two never share a picture, whatever the seeds.
+
+    Raises:
+        ValueError: for an option out of range.
+    """
+
+    size: int = 128
+    seed: int = 0
+    limit: int = 100
+    split: Literal["train", "test"] = "test"
+
+    def __post_init__(self) -> None:
+        for name, least in (("size", 16), ("seed", 0), ("limit", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise ValueError(
+                    f"{type(self).__name__} takes a whole number of at least {least} as {name}, not {value!r}"
+                )
+        if self.split not in SPLITS:
+            raise ValueError(
+                f"unknown split {self.split!r} of {type(self).__name__}: expected one of {', '.join(SPLITS)}"
+            )
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes' names in the order of the labels."""
+        return CLASSES
+
+    def __len__(self) -> int:
+        """Return how many pictures there are."""
+        return self.limit
+
+    def __getitem__(self, index: int) -> Sample:
+        """Return picture ``index``, drawn now."""
+        scene_rng, object_rng, _ = self.generators(index)
+        label = index % len(CLASSES)
+        around = scene(scene_rng, self.size)
+        pixels, covered = add_object(around, label, object_rng)
+        return Sample(self._sample_name(index), around.picture(pixels), label, covered >= 0.5)
+
+    def _sample_name(self, index: int) -> str:
+        return f"{self.name}-{self.split}-{index:05d}"
+
+    def generators(self, index: int) -> tuple[Generator, Generator, Generator]:
+        """Return independent randomness for the scene, the object and what a variant adds.
+
+        Raises:
+            IndexError: for a position outside the dataset.
+        """
+        if not 0 <= index < self.limit:
+            raise IndexError(f"picture {index} of {self.limit}")
+        sequence = SeedSequence((self.seed, SPLITS.index(self.split), index))
+        scene_seed, object_seed, extra_seed = sequence.spawn(3)
+        return default_rng(scene_seed), default_rng(object_seed), default_rng(extra_seed)
+
+
+def scene(rng: Generator, size: int) -> Scene:
+    """Draw what surrounds the object."""
+    pixels, colours = background(rng, size)
+    colours_of_clutter, opacity = clutter(rng, size)
+    grain = 0.03 * rng.standard_normal((size, size, 1), dtype=np.float32)
+    return Scene(pixels * (1 - opacity) + colours_of_clutter, colours, grain)
+
+
+def add_object(around: Scene, label: int, rng: Generator) -> tuple[Array, Array]:
+    """Draw an object of this class into a scene.
+
+    Returns:
+        pixels (size, size, 3) without the grain, and the object's coverage (size, size) in [0, 1].
+    """
+    radius = rng.uniform(0.15, 0.27)
+    centre = rng.uniform(radius, 1 - radius, size=2).astype(np.float32)
+    outline = place(OUTLINES[CLASSES[label]], centre, radius, rng.random())
+    covered = coverage(outline, len(around.pixels))
+    colour = distinct_colour(around.colours, rng)
+    return around.pixels + covered[:, :, None] * (colour - around.pixels), covered
+
+
+def distinct_colour(colours: Array, rng: Generator, candidates: int = 6) -> Array:
+    """Return the one of some random colours that lies farthest from all the given ones, (3,)."""
+    drawn = rng.random((candidates, 3), dtype=np.float32)
+    distances = np.linalg.norm(drawn[:, None] - colours[None], axis=2).min(axis=1)
+    farthest: Array = drawn[distances.argmax()]
+    return farthest

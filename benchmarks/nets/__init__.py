@@ -1,0 +1,1 @@
+"""Small networks whose trained weights ship with the package, one of each family."""
