@@ -1,0 +1,152 @@
+"""Captum's attributions to the input that compare the scores of perturbed images.
+
+What is removed becomes zero in the normalised space, the mean colour of the dataset. A feature lies on all channels at
+once, so that Captum repeats its number on each of them; one of them is returned.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from methods.base import Method
+from methods.external.lending import in_chunks, lent, seed_all
+
+
+def superpixels(image: Tensor, count: int) -> Tensor:
+    """Return the superpixel of each pixel, (1, 1, H, W), numbered from 0, of one image (1, 3, H, W).
+
+    SLIC on the image as the model sees it; scikit-image scales it to [0, 1] and takes its Lab colours. Compactness 20
+    after a blur of 1 pixel, because scikit-image's defaults (10, none) merge a noisy image into a single superpixel.
+    Deterministic. Achanta et al., TPAMI 2012.
+    """
+    from skimage.segmentation import slic
+
+    pixels = image[0].permute(1, 2, 0).to("cpu", torch.float32).numpy()
+    labels = slic(pixels, n_segments=count, compactness=20.0, sigma=1.0, start_label=0, channel_axis=-1)
+    return torch.from_numpy(labels)[None, None].to(image.device)
+
+
+@dataclass(frozen=True)
+class CaptumPerturbation(Method):
+    """An attribution of Captum that asks for scores only; one image after the other, its perturbations in batches."""
+
+    batch_size: int = 16
+
+    implementation = "captum"
+    explains = "input"
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
+        """Return signed maps (N, H, W), in logits."""
+        with lent(model):
+            attributions = in_chunks(images, targets, 1, lambda x, t: self.attribute(model, x, t))
+        return attributions[:, 0].to(images.dtype)
+
+    @abstractmethod
+    def attribute(self, model: nn.Module, image: Tensor, target: Tensor) -> Tensor:
+        """Return what Captum attributes to one image, (1, 3, H, W)."""
+
+
+@dataclass(frozen=True)
+class Occlusion(CaptumPerturbation):
+    """Captum's ``Occlusion``: the mean drop of the logit over the windows that cover a pixel.
+
+    Zeiler and Fergus, ECCV 2014, section 4.2. The last window of a row or column is cut at the image's border.
+
+    Args:
+        window: side of the window in pixels.
+        stride: step of the window in pixels, at most its side.
+    """
+
+    window: int = 32
+    stride: int = 16
+
+    def attribute(self, model: nn.Module, image: Tensor, target: Tensor) -> Tensor:
+        """Return the drops of the logit, (1, 3, H, W)."""
+        from captum.attr import Occlusion as Library
+
+        channels, height, width = image.shape[1:]
+        attributions: Tensor = Library(model).attribute(
+            image,
+            sliding_window_shapes=(channels, min(self.window, height), min(self.window, width)),
+            strides=(channels, self.stride, self.stride),
+            target=target,
+            perturbations_per_eval=self.batch_size,
+        )
+        return attributions
+
+
+@dataclass(frozen=True)
+class FeatureAblation(CaptumPerturbation):
+    """Captum's ``FeatureAblation``: the drop of the logit without the pixel's superpixel.
+
+    Args:
+        n_superpixels: how many SLIC is asked for.
+    """
+
+    n_superpixels: int = 50
+
+    def attribute(self, model: nn.Module, image: Tensor, target: Tensor) -> Tensor:
+        """Return the drops of the logit, (1, 3, H, W)."""
+        from captum.attr import FeatureAblation as Library
+
+        attributions: Tensor = Library(model).attribute(
+            image,
+            target=target,
+            feature_mask=superpixels(image, self.n_superpixels),
+            perturbations_per_eval=self.batch_size,
+        )
+        return attributions
+
+
+@dataclass(frozen=True)
+class _Surrogate(CaptumPerturbation):
+    """A linear model of the logit in the presence of superpixels; a pixel gets its superpixel's coefficient.
+
+    Args:
+        n_superpixels: how many SLIC is asked for.
+        n_samples: images with some superpixels removed to which the linear model is fitted.
+    """
+
+    n_superpixels: int = 50
+    n_samples: int = 200
+    seed: int = 0
+
+    library: ClassVar[str]
+
+    def attribute(self, model: nn.Module, image: Tensor, target: Tensor) -> Tensor:
+        """Return the coefficients, (1, 3, H, W)."""
+        import captum.attr
+
+        seed_all(image, self.seed)
+        attributions: Tensor = getattr(captum.attr, self.library)(model).attribute(
+            image,
+            target=target,
+            feature_mask=superpixels(image, self.n_superpixels),
+            n_samples=self.n_samples,
+            perturbations_per_eval=self.batch_size,
+        )
+        return attributions
+
+
+@dataclass(frozen=True)
+class KernelSHAP(_Surrogate):
+    """Captum's ``KernelShap`` on superpixels: samples drawn by the Shapley kernel, then least squares.
+
+    Lundberg and Lee, NeurIPS 2017, theorem 2.
+    """
+
+    library = "KernelShap"
+
+
+@dataclass(frozen=True)
+class LIME(_Surrogate):
+    """Captum's ``Lime`` on superpixels: half of them removed at random, cosine kernel of width 1, Lasso with α = 0.01.
+
+    Ribeiro et al., KDD 2016, eq. 1. The kernel and the Lasso are Captum's defaults; the authors' own package takes
+    quickshift superpixels, a kernel width of 0.25, ridge regression and 1000 samples.
+    """
+
+    library = "Lime"

@@ -1,0 +1,199 @@
+"""pytorch-grad-cam's CAMs, with its numbers: its bugs are not mended here.
+
+Which numbers: the library's ``get_cam_image`` followed by its ``np.maximum(cam, 0)``, in the layer's own resolution.
+That is what its ``compute_cam_per_layer`` holds right before ``scale_cam_image``, which subtracts the minimum, divides
+by (1e-7 + maximum) and resizes with OpenCV. All of its pipeline runs, and is timed, but those steps are not in the map.
+Eigen smoothing and test-time augmentation are off, as they are by default.
+
+On the CPU the library keeps an activation without copying it, so that a ReLU that runs in place after the layer (VGG
+``features.28``, DenseNet ``features``) overwrites it: it then multiplies activations from behind the ReLU with
+gradients from before it. On a GPU it copies, and the same call gives other numbers.
+
+Left out: FinerCAM (it explains a difference of classes, not a class) and SegEigenCAM (for segmentation).
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.base import Method
+from methods.capture import layer_arrangement
+from methods.external.lending import in_chunks, lent, seed_all
+from methods.external.structure import gives_tokens
+from methods.layers import find_layer
+
+
+@dataclass(frozen=True)
+class PytorchGradCAM(Method):
+    """A CAM of pytorch-grad-cam.
+
+    Args:
+        cam: name of the library's class, such as ``GradCAMPlusPlus``.
+
+    Raises:
+        ValueError: when called with a class that the library does not have; it names the nearest ones.
+    """
+
+    cam: str
+
+    implementation = "pytorch_grad_cam"
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
+        with lent(model):
+            return in_chunks(images, targets, len(images), lambda x, t: self.raw(model, x, t, layer))
+
+    def unsupported(self, model: nn.Module, layer: str) -> str | None:
+        """Say so where the library's class cannot read tokens."""
+        if self.cam == "ShapleyCAM" and gives_tokens(model, layer):
+            return "pytorch-grad-cam's ShapleyCAM reshapes the gradients of tokens but not the activations"
+        return None
+
+    def raw(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        """Return the maps of one call of the library, on a model that is lent and images that are a copy."""
+        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+        images.requires_grad_(not all(p.requires_grad for p in model.parameters()))  # else a frozen model has no graph
+        cam = self.build(model, find_layer(model, layer), _to_maps(model, layer, images))
+        try:
+            with _recorded(cam, "get_cam_image") as steps:
+                cam(images, [ClassifierOutputTarget(int(target)) for target in targets])
+        finally:
+            cam.activations_and_grads.release()
+        return torch.from_numpy(np.maximum(steps[0], 0)).to(images.dtype).to(images.device)
+
+    def build(self, model: nn.Module, layer: nn.Module, reshape: Callable[[Tensor], Tensor]) -> Any:
+        """Return the library's object for this layer."""
+        return library_class(self.cam)(model, [layer], reshape_transform=reshape)
+
+
+@dataclass(frozen=True)
+class SeededCAM(PytorchGradCAM):
+    """A CAM of pytorch-grad-cam that draws from NumPy's global generator: RandomCAM, and KPCA_CAM's eigensolver.
+
+    Each image is explained alone, after seeding by its pixels, so that its batch does not matter.
+    """
+
+    seed: int = 0
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
+
+        def explain(image: Tensor, target: Tensor) -> Tensor:
+            seed_all(image, self.seed)
+            return self.raw(model, image, target, layer)
+
+        with lent(model):
+            return in_chunks(images, targets, 1, explain)
+
+
+@dataclass(frozen=True)
+class ScoreCAM(PytorchGradCAM):
+    """pytorch-grad-cam's ScoreCAM, image by image, because it holds all masked copies of all images at once."""
+
+    cam: str = "ScoreCAM"
+    batch_size: int = 16
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
+        from pytorch_grad_cam import score_cam
+
+        with lent(model), _without_progress(score_cam):
+            return in_chunks(images, targets, 1, lambda x, t: self.raw(model, x, t, layer))
+
+    def build(self, model: nn.Module, layer: nn.Module, reshape: Callable[[Tensor], Tensor]) -> Any:
+        """Return the library's object for this layer."""
+        cam = super().build(model, layer, reshape)
+        cam.batch_size = self.batch_size
+        return cam
+
+
+@dataclass(frozen=True)
+class AblationCAM(PytorchGradCAM):
+    """pytorch-grad-cam's AblationCAM, which replaces a channel by 0, or by (minimum − 1e7) where the minimum is not 0.
+
+    Args:
+        perturbations: the library's ``batch_size``, the channels that are ablated in one forward pass. It changes the
+            numbers: the minimum is taken over the pass, in which the channels before are already 1e7 lower.
+    """
+
+    cam: str = "AblationCAM"
+    perturbations: int = 32
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
+        from pytorch_grad_cam import ablation_cam
+
+        with lent(model), _without_progress(ablation_cam):
+            return in_chunks(images, targets, len(images), lambda x, t: self.raw(model, x, t, layer))
+
+    def build(self, model: nn.Module, layer: nn.Module, reshape: Callable[[Tensor], Tensor]) -> Any:
+        """Return the library's object for this layer, with an ablation layer of its own: the default is shared."""
+        from pytorch_grad_cam.ablation_layer import AblationLayer, AblationLayerVit
+
+        name = next(name for name, module in model.named_modules() if module is layer)
+        ablation = AblationLayerVit() if gives_tokens(model, name) else AblationLayer()
+        kind = library_class(self.cam)
+        return kind(model, [layer], reshape_transform=reshape, ablation_layer=ablation, batch_size=self.perturbations)
+
+
+def library_class(name: str) -> Any:
+    """Return the library's class of this name.
+
+    Raises:
+        ValueError: where it has none; it names the nearest ones.
+    """
+    import pytorch_grad_cam
+    from pytorch_grad_cam.base_cam import BaseCAM
+
+    classes = {n: c for n, c in vars(pytorch_grad_cam).items() if inspect.isclass(c) and issubclass(c, BaseCAM)}
+    if name not in classes:
+        nearest = difflib.get_close_matches(name, classes, n=3, cutoff=0.4) or sorted(classes)
+        raise ValueError(f"pytorch-grad-cam has no CAM {name!r}: did you mean {', '.join(nearest)}?")
+    return classes[name]
+
+
+def _to_maps(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return the library's ``reshape_transform``: features to (N, C, h, w), as a view; NumPy has no bfloat16: cast."""
+
+    def reshape(features: Tensor) -> Tensor:
+        maps = layer_arrangement(model, layer, features, images).maps(features)
+        return maps.float() if maps.dtype == torch.bfloat16 else maps
+
+    return reshape
+
+
+@contextmanager
+def _recorded(cam: Any, step: str) -> Iterator[list[Any]]:
+    """Keep what one step of the library's pipeline returns."""
+    results: list[Any] = []
+    theirs = getattr(cam, step)
+
+    def record(*args: Any, **kwargs: Any) -> Any:
+        results.append(theirs(*args, **kwargs))
+        return results[-1]
+
+    setattr(cam, step, record)
+    try:
+        yield results
+    finally:
+        delattr(cam, step)
+
+
+@contextmanager
+def _without_progress(module: ModuleType) -> Iterator[None]:
+    """Hide the progress bar that a module of the library draws for every image; it has no option for it."""
+    theirs = module.tqdm
+    module.tqdm = SimpleNamespace(tqdm=iter)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        module.tqdm = theirs  # type: ignore[attr-defined]

@@ -1,0 +1,126 @@
+"""What a model is made of, read from its symbolic trace: the reasons for which a library cannot explain it."""
+
+import operator
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+from torch import fx, nn
+
+from methods.layers import find_layer
+from methods.pristine import evaluating
+
+NONLINEAR_FUNCTIONS = frozenset(
+    [
+        "relu",
+        "relu_",
+        "relu6",
+        "leaky_relu",
+        "elu",
+        "gelu",
+        "silu",
+        "mish",
+        "selu",
+        "hardswish",
+        "hardsigmoid",
+        "hardtanh",
+        "sigmoid",
+        "tanh",
+        "softplus",
+        "softmax",
+        "log_softmax",
+        "max_pool1d",
+        "max_pool2d",
+        "max_pool3d",
+        "adaptive_max_pool2d",
+        "layer_norm",
+        "group_norm",
+        "instance_norm",
+        "scaled_dot_product_attention",
+        "exp",
+        "sqrt",
+        "pow",
+    ]
+)
+NONLINEAR_MODULES = (
+    *(getattr(nn.modules.activation, name) for name in nn.modules.activation.__all__),
+    *(nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.LocalResponseNorm, nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d),
+    nn.AdaptiveMaxPool2d,
+)
+PRODUCTS = (operator.mul, operator.imul, operator.matmul, torch.mul, torch.matmul, torch.bmm)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How one forward pass runs.
+
+    Args:
+        calls: module name to the number of times it is called; modules of torch.nn only.
+        functions: names of the nonlinear functions that are called without a module.
+        products: whether two activations are multiplied, as in squeeze-and-excitation and in attention.
+    """
+
+    calls: Counter[str]
+    functions: frozenset[str]
+    products: bool
+
+
+def structure(model: nn.Module) -> Structure | None:
+    """Read the structure from a symbolic trace, without an image; None where the model cannot be traced."""
+    with evaluating(model):
+        try:
+            nodes = list(fx.Tracer().trace(model).nodes)
+        except (ValueError, TypeError, AttributeError, RuntimeError, LookupError, AssertionError):
+            return None
+    called = [node for node in nodes if node.op in ("call_function", "call_method")]
+    names = {node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "") for node in called}
+    return Structure(
+        calls=Counter(str(node.target) for node in nodes if node.op == "call_module"),
+        functions=frozenset(name for name in names if name in NONLINEAR_FUNCTIONS),
+        products=any(node.target in PRODUCTS and len(set(node.all_input_nodes)) > 1 for node in called),
+    )
+
+
+def gives_tokens(model: nn.Module, layer: str) -> bool:
+    """Say whether this layer of a transformer gives tokens or channels last, by what it and the model are made of."""
+    parts = list(find_layer(model, layer).modules())
+    transformer = getattr(model, "token_layout", None) is not None or any(
+        isinstance(module, nn.MultiheadAttention) for module in model.modules()
+    )
+    return transformer and not any(isinstance(part, nn.Conv2d | nn.BatchNorm2d) for part in parts)
+
+
+def hidden_relus(model: nn.Module) -> str | None:
+    """Say why hooks on ``nn.ReLU`` modules do not see what they must, or None where they do."""
+    if not any(isinstance(module, nn.ReLU) for module in model.modules()):
+        return "the model has no nn.ReLU module, so that this would be its plain gradient"
+    found = structure(model)
+    hidden = {"relu", "relu_"} & found.functions if found else set()
+    return f"the model calls {_listed(hidden)} as a function, which hooks on modules do not see" if hidden else None
+
+
+def beyond_rescale_rule(model: nn.Module, ruled: tuple[type[nn.Module], ...]) -> str | None:
+    """Say why DeepLIFT's rescale rule does not reach all of the model, or None where it does.
+
+    Args:
+        model: the classifier.
+        ruled: the types of modules, exactly, for which the library has a rule.
+    """
+    kinds = {type(m) for m in model.modules() if isinstance(m, NONLINEAR_MODULES) and type(m) not in ruled}
+    if kinds:
+        return f"the model has {_listed({kind.__name__ for kind in kinds})}, for which the library has no rescale rule"
+    found = structure(model)
+    if found is None:
+        return None
+    modules = dict(model.named_modules())
+    reused = {name for name, count in found.calls.items() if count > 1 and type(modules[name]) in ruled}
+    if reused:
+        return f"the model runs the same module more than once ({_listed(reused)}), which DeepLIFT's hooks cannot tell"
+    if found.functions:
+        return f"the model calls {_listed(found.functions)} as a function, which hooks on modules do not see"
+    return "the model multiplies activations, for which the library has no rescale rule" if found.products else None
+
+
+def _listed(names: set[str] | frozenset[str]) -> str:
+    first = sorted(names)[:3]
+    return ", ".join(first) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
