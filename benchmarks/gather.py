@@ -89,7 +89,7 @@ def failed_shards(shards: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     """Return rows as a table in an order that depends on its content alone; no cell is None: ``""`` or NaN instead."""
-    frame = pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame(rows, columns=columns, dtype=object)
     numbers = [c for c in columns if c in {*TIMED, "value", "fraction", "score"}]
     texts = [c for c in columns if c not in {*numbers, "higher_is_better"}]
     frame[numbers] = frame[numbers].astype("float64")

@@ -53,8 +53,7 @@ def sweep(config: DictConfig) -> None:
         store.write_shard(key, {**facts, "status": "done"})
     except Exception as error:  # noqa: BLE001 - a shard that cannot run is a row of the table
         store.write_shard(key, {**facts, "status": "error", "reason": one_paragraph(error)})
-        console.print(f"[red]{config.model.name} cannot run:[/red] ", end="")
-        console.print(one_paragraph(error), markup=False, highlight=False)
+        console.print(f"[red]{config.model.name} cannot run[/red], reason below")
 
 
 def _facts(plan: Plan) -> dict[str, Any]:

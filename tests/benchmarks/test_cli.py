@@ -1,0 +1,171 @@
+"""The front door: what a person types, and what a mistake is answered with."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from benchmarks.cli import EXAMPLES, dispatch
+
+Heatmark = Callable[..., tuple[int, str, str]]
+
+QUICK = (
+    "model.weights=null", "dataset.limit=3", "metric.deletion.steps=2", "metric.insertion.steps=2",
+    "batch_size=2", "timing.repeats=1", "method=[grad_cam,random]", "name=t",
+)  # fmt: skip
+
+
+class NaNModel(nn.Module):
+    """A network that gives NaN."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.full((len(images), 10), float("nan"))
+
+
+@pytest.fixture
+def heatmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Heatmark:
+    """Run a command in an empty folder; return its exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["heatmark"])
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = dispatch(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_bare_heatmark_lists_every_command_with_an_example(heatmark: Heatmark) -> None:
+    code, out, _ = heatmark()
+    assert code == 0
+    for command, (what, example) in EXAMPLES.items():
+        assert what in out
+        assert example in out
+        assert example.startswith(f"heatmark {command}")
+
+
+def test_a_command_that_is_misspelt(heatmark: Heatmark) -> None:
+    code, _, err = heatmark("sweeep")
+    assert code == 2
+    assert "did you mean sweep?" in err
+
+
+def test_a_sweep_leaves_its_tables_and_prints_a_ranking(heatmark: Heatmark, tmp_path: Path) -> None:
+    code, out, _ = heatmark("sweep", *QUICK, "layer=[middle,last]")
+    assert code == 0, out
+    run = tmp_path / "results" / "runs" / "t"
+    results = pd.read_parquet(run / "results.parquet")
+    assert len(results) == (2 + 1) * 3 * 2  # grad_cam at two layers and random once, 3 images, 2 metrics
+    assert set(results["definition"]) == {"deletion:rise-2018[steps=2]", "insertion:rise-2018[steps=2]"}
+    assert results["value"].between(0, 1).all()
+    for name in ("timing.parquet", "curves.parquet", "results.csv", "timing.csv", "curves.csv", "provenance.json"):
+        assert (run / name).exists()
+    assert len(list((run / "maps").glob("*.npy"))) == 3
+    assert "over random" in out
+
+
+def test_axes_apart_run_the_same_trials_as_lists(heatmark: Heatmark, tmp_path: Path) -> None:
+    heatmark("sweep", *QUICK, "layer=[middle,last]", "name=lists")
+    heatmark(
+        "sweep",
+        "-m",
+        *(o for o in QUICK if "method=" not in o),
+        "layer=middle,last",
+        "method=grad_cam,random",
+        "name=axes",
+    )
+    lists, axes = (pd.read_parquet(tmp_path / "results" / "runs" / n / "results.parquet") for n in ("lists", "axes"))
+    pd.testing.assert_frame_equal(lists, axes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["method=[grad_cma]"], "unknown method 'grad_cma': did you mean grad_cam"),
+        (["model=resnet81"], "unknown model 'resnet81': did you mean resnet18"),
+        (["metric=[deletoin]"], "did you mean deletion"),
+        (["metod=[grad_cam]"], "unknown option 'metod': did you mean method"),
+        (["metric.deletion.stepz=3"], "did you mean metric.deletion.steps"),
+        (["+metric.deletion.stepz=3"], "has no option 'stepz': did you mean steps?"),
+        (["metric.deletion.steps=two"], "steps"),
+        (["metric.deletion.baseline=blurr"], "did you mean 'blur'"),
+        (["layer=lsat"], "unknown layer 'lsat' of shapes_residual: did you mean last"),
+        (["target=circel"], "did you mean circle"),
+        (["target=99"], "out of range"),
+        (["device=cud"], "did you mean"),
+        (["batch_size=-1"], "batch_size is -1, expected a positive number or auto"),
+        (["batch_size=abc"], "batch_size is 'abc'"),
+        (["timing.repeats=0"], "repeats"),
+        (["dataset=folder"], "dataset.root"),
+        (["dataset=folder", "dataset.root=nowhere"], "nowhere"),
+        (["model.checkpoint=nowhere.safetensors"], "nowhere.safetensors"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else None,
+)
+def test_a_mistake_is_one_paragraph_that_names_it(heatmark: Heatmark, arguments: list[str], message: str) -> None:
+    options = [o for o in QUICK if o.partition("=")[0] not in {a.partition("=")[0] for a in arguments}]
+    if "dataset=folder" in arguments:
+        options.remove("dataset.limit=3")
+    code, out, err = heatmark("sweep", *options, *arguments)
+    assert code == 1
+    assert message in (out + err).replace("\n", " ")
+    assert "Traceback" not in out + err
+
+
+def picture(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(path)
+
+
+def test_a_truncated_picture_is_named(heatmark: Heatmark, tmp_path: Path) -> None:
+    picture(tmp_path / "whole.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:600])
+    code, out, err = heatmark(
+        "sweep", *(o for o in QUICK if "limit" not in o), "dataset=folder", f"dataset.root={tmp_path}"
+    )
+    assert code == 1
+    assert "cut.jpg" in out + err
+    assert "Traceback" not in out + err
+
+
+def test_an_empty_folder_is_named(heatmark: Heatmark, tmp_path: Path) -> None:
+    (tmp_path / "void").mkdir()
+    code, out, err = heatmark("sweep", *(o for o in QUICK if "limit" not in o), "dataset=folder", "dataset.root=void")
+    assert code == 1
+    assert "void" in out + err
+
+
+def test_a_checkpoint_of_another_architecture_is_named(heatmark: Heatmark, tmp_path: Path) -> None:
+    save_file({"features.0.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
+    code, out, err = heatmark("sweep", *QUICK[1:], "model.checkpoint=other.safetensors")
+    assert code == 1
+    assert "other.safetensors" in out + err
+    assert "missing" in out + err
+
+
+def test_a_model_that_gives_nan_is_an_error_row(heatmark: Heatmark, tmp_path: Path) -> None:
+    options = [o for o in QUICK if o != "model.weights=null"]
+    code, out, err = heatmark(
+        "sweep", *options, "model=custom", "model.name=broken", f"model.module._target_={NaNModel.__module__}.NaNModel"
+    )
+    assert code == 1
+    assert "NaN" in out + err
+    rows = pd.read_parquet(tmp_path / "results" / "runs" / "t" / "results.parquet")
+    assert rows["status"].tolist() == ["error"]
+    assert "NaN" in rows["reason"].item()
+
+
+def test_a_bad_shard_does_not_cost_the_good_one(heatmark: Heatmark, tmp_path: Path) -> None:
+    code, _, _ = heatmark("sweep", "-m", *QUICK, "dataset.size=128,7")
+    assert code == 1
+    rows = pd.read_parquet(tmp_path / "results" / "runs" / "t" / "results.parquet")
+    assert sorted(set(rows["status"])) == ["error", "ok"]
