@@ -1,0 +1,40 @@
+"""What every check of conformance reports: one row."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["agrees", "diverges", "skipped", "error"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check of one method at one layer.
+
+    Args:
+        model, layer, method: what was checked; ``""`` where the check is of the model alone.
+        check: what it was held against: a peer (``pytorch_grad_cam``, ``captum``, ``torchcam``), an oracle
+            (``finite_differences``, ``batch_invariance``, …), the linter (``in_place_successor``, …) or the ``reference``.
+        stage: the first stage that differs (``activations``, ``gradients``, ``weights``, ``raw``, ``relu``, ``resized``,
+            ``normalised``), or the last one compared where all agree; ``""`` where the check has no stages.
+        verdict: ``agrees`` within the tolerance, ``diverges``, ``skipped``, or ``error`` where the check itself failed.
+        max_abs, relative, pearson: how much the two differ at that stage; relative is max |a − b| / max |b|; NaN where
+            undefined.
+        tolerance: of ``relative``; NaN where the check has none.
+        cause: name of the known cause that explains a divergence, ``unexplained`` where none does, else ``""``.
+        fault: whether a divergence is the fault of the method that was checked. A peer's own bug is not.
+        note: one sentence for a person.
+    """
+
+    model: str
+    layer: str
+    method: str
+    check: str
+    stage: str
+    verdict: Verdict
+    max_abs: float = float("nan")
+    relative: float = float("nan")
+    pearson: float = float("nan")
+    tolerance: float = float("nan")
+    cause: str = ""
+    fault: bool = False
+    note: str = ""
