@@ -181,7 +181,7 @@ def _load(module: nn.Module, state: Mapping[str, Tensor], name: str, source: str
     fitting = unwrap(state, module.state_dict().keys())
     if fault := mismatch(module, fitting):
         guess = zoo.lookalikes(fitting)
-        hint = f"It may be one of {' or '.join(guess)}" if guess else "It may be of another architecture"
+        hint = f"It may be of {' or '.join(guess)}" if guess else "It may be of another architecture"
         raise ValueError(f"{source} does not fit {name}: {fault}. {hint}.")
     load_state(module, fitting)
 

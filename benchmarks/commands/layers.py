@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -16,7 +17,8 @@ from benchmarks.layer_listing import Candidate, candidate_layers, shortlist
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="layers")
 def main(config: DictConfig) -> None:
     """Print the table."""
-    classifier = build(config.model, f"model={HydraConfig.get().runtime.choices.model}")
+    chosen = HydraConfig.get().runtime.choices["model"]
+    classifier = build(config.model, f"model={chosen}")
     candidates = candidate_layers(classifier)
     shown = candidates if config.all else shortlist(candidates)
     Console().print(table(classifier, shown, len(candidates)))
@@ -27,18 +29,14 @@ def table(classifier: Classifier, shown: Sequence[Candidate], total: int) -> Tab
     rest = "" if len(shown) == total else f"{len(shown)} of {total} layers; all=true shows every one. "
     starred = any(layer.overwritten for layer in shown)
     note = "* overwritten in place by what runs next; Heatmark reads a clone. " if starred else ""
-    result = Table(title=f"{classifier.name}: layers to explain", caption=rest + note or None, caption_justify="left")
-    for heading in ("layer", "type"):
-        result.add_column(heading, overflow="fold")
-    for heading in ("channels", "map"):
-        result.add_column(heading, justify="right")
-    result.add_column("role", no_wrap=True)
+    title = f"{classifier.name}: layers to explain"
+    result = Table("layer", "type", "output", "role", title=title, box=box.SIMPLE_HEAD)
+    result.caption, result.caption_justify = rest + note or None, "left"
     for layer in shown:
         result.add_row(
             layer.name + ("*" if layer.overwritten else ""),
             layer.kind,
-            str(layer.channels),
-            f"{layer.grid[0]}×{layer.grid[1]}",
+            f"{layer.channels}×{layer.grid[0]}×{layer.grid[1]}",
             ", ".join(layer.roles),
             style="bold" if layer.roles else None,
         )

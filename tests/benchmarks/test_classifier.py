@@ -1,0 +1,79 @@
+"""Classes by number or name, and a digest that sees every weight."""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.classifier import Classifier
+from benchmarks.predictions import top_k
+from benchmarks.preprocessing import Preprocessing
+
+
+def _classifier(classes: tuple[str, ...] = ("red fox", "cat", "dog", "crane", "crane")) -> Classifier:
+    head = nn.Linear(1, 5)
+    head.weight.data = torch.tensor([[0.0], [2.0], [1.0], [1.0], [-1.0]])
+    head.bias.data.zero_()
+    module = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), _FirstChannel(), head)
+    return Classifier("toy", module.eval(), "own", Preprocessing(), {}, classes)
+
+
+class _FirstChannel(nn.Module):
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features[:, :1]
+
+
+@pytest.mark.parametrize(("label", "index"), [(2, 2), ("2", 2), ("Red_Fox", 0), (" dog ", 2), (0, 0)])
+def test_a_class_by_number_or_name(label: int | str, index: int) -> None:
+    assert _classifier().class_index(label) == index
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("red foxes", "unknown class 'red foxes' of toy: did you mean red fox"),
+        ("crane", "several classes 'crane': 3, 4; give the number"),
+        (5, "class 5 is out of range: toy has 5 classes"),
+        (-1, "class -1 is out of range"),
+    ],
+)
+def test_a_wrong_class_is_named(label: int | str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _classifier().class_index(label)
+
+
+def test_the_digest_sees_values_types_shapes_and_buffers() -> None:
+    classifier = _classifier()
+    digests = {classifier.digest(), Classifier("other", classifier.module, "x", Preprocessing()).digest()}
+    assert len(digests) == 1
+    for change in (
+        lambda m: m[3].weight.data.add_(1e-6),
+        lambda m: m.to(torch.bfloat16),
+        lambda m: m.register_buffer("scale", torch.tensor(1.0)),
+        lambda m: setattr(m[3], "weight", nn.Parameter(m[3].weight.data.reshape(1, 5))),
+    ):
+        module = copy.deepcopy(classifier.module)
+        change(module)
+        digests.add(Classifier("toy", module, "own", Preprocessing()).digest())
+    assert len(digests) == 5
+
+
+def test_top_k_by_hand() -> None:
+    classifier = _classifier()
+    images = torch.stack([torch.zeros(3, 4, 4), torch.ones(3, 4, 4)])
+    nothing, something = top_k(classifier, images, 3)
+    assert [p.target for p in nothing] == [0, 1, 2]  # all equal: lower numbers first
+    assert nothing[0] == (0, "red fox", pytest.approx(0.2))
+    total = sum(torch.tensor([0.0, 2.0, 1.0, 1.0, -1.0]).exp()).item()
+    assert [(p.target, p.name) for p in something] == [(1, "cat"), (2, "dog"), (3, "crane")]
+    assert something[1].probability == pytest.approx(math.e / total)
+    assert len(top_k(classifier, images, 9)[0]) == 5
+
+
+def test_top_k_of_a_model_that_gives_nan() -> None:
+    with pytest.raises(ValueError, match=r"toy \(own\) gives NaN"):
+        top_k(_classifier(), torch.full((1, 3, 4, 4), torch.nan), 1)
+    with pytest.raises(ValueError, match="k is 0"):
+        top_k(_classifier(), torch.zeros(1, 3, 4, 4), 0)
