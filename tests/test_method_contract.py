@@ -1,0 +1,178 @@
+"""What every method of conf/method promises, in-house or a library's: a new yaml is picked up by itself."""
+
+import dataclasses
+from functools import cache
+from importlib.resources import files
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from methods.base import Method
+
+CONFIGS = sorted(
+    (f for f in files("conf").joinpath("method").iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name
+)
+NAMES = [config.name.removesuffix(".yaml") for config in CONFIGS]
+SMALL = {"masks": 24, "n_steps": 8, "n_superpixels": 12, "window": 8, "stride": 4}
+LAYER = "features.3"
+
+
+class TinyNet(nn.Module):
+    """Convolutions, batch norm, a ReLU module for every use, a linear head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 6, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(6, 8, 3, padding=1),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+        )
+        self.pool = nn.AdaptiveAvgPool2d(2)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(32, 5)
+        nn.init.normal_(self.fc.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.flatten(self.pool(self.features(x))))
+
+
+@cache
+def config_of(name: str):
+    config = OmegaConf.create({"seed": 0, **OmegaConf.load(str(files("conf").joinpath("method", f"{name}.yaml")))})
+    options = config[name]
+    for option, value in SMALL.items():
+        if isinstance(options.get(option), int):
+            options[option] = value
+    if "layers" in options:
+        options["layers"] = ["features.5"]
+    return config
+
+
+def method_of(name: str) -> Method:
+    return instantiate(config_of(name)[name])
+
+
+@pytest.fixture(scope="module")
+def case():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = TinyNet()
+        images = torch.randn(3, 3, 16, 24)
+    model.train()
+    model.features.eval()
+    model.fc.weight.grad = torch.ones_like(model.fc.weight)
+    model.features[0].bias.requires_grad_(False)
+    return model, images, torch.tensor([3, 0, 1])
+
+
+def explain(name, model, images, targets):
+    method = method_of(name)
+    layer = "input" if method.explains == "input" else LAYER
+    reason = method.unsupported(model, layer)
+    if reason is not None:
+        pytest.skip(reason)
+    return method(model, images, targets, layer)
+
+
+@cache
+def _maps_of(name, case):
+    return explain(name, *case)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_a_frozen_method_under_its_own_name(name):
+    assert list(config_of(name)) == ["seed", name]
+    method = method_of(name)
+    assert isinstance(method, Method)
+    assert type(method).__dataclass_params__.frozen
+    assert method.explains in ("layer", "input")
+    assert method.implementation in ("heatmark", "pytorch_grad_cam", "captum")
+    assert {f.name for f in dataclasses.fields(method)} >= set(config_of(name)[name]) - {
+        "_target_",
+        "_convert_",
+        "_args_",
+    }
+    if "seed" in {f.name for f in dataclasses.fields(method)}:
+        assert "${seed}" in files("conf").joinpath("method", f"{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_maps_are_real_numbers_that_tell_places_apart(name, case):
+    maps = _maps_of(name, case)
+    assert maps.ndim == 3
+    assert len(maps) == 3
+    assert maps.shape[1] > 1
+    assert maps.shape[2] > 1
+    assert maps.is_floating_point()
+    assert not maps.requires_grad
+    assert not maps.isinf().any()
+    flat = maps.flatten(1)
+    assert (flat.amax(dim=1) > flat.amin(dim=1)).any(), "at least one image has a map that is not constant"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_batches_change_nothing(name, case):
+    maps, (model, images, targets) = _maps_of(name, case), case
+    alone = explain(name, model, images[1:2], targets[1:2])
+    permuted = explain(name, model, images[[2, 0, 1]], targets[[2, 0, 1]])
+    size = maps.nan_to_num().abs().max()
+    for other, same in ((alone, maps[1:2]), (permuted, maps[[2, 0, 1]])):
+        torch.testing.assert_close(other, same, rtol=1e-4, atol=1e-5 * float(size), equal_nan=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("broken", [False, True], ids=["works", "fails"])
+def test_nothing_is_left_behind(name, case, broken):
+    model, images, targets = case
+    handle = model.fc.register_forward_pre_hook(_fail) if broken else None
+    before = _state(model, images, targets)
+    try:
+        explain(name, model, images, targets)
+    except ZeroDivisionError:
+        pass
+    finally:
+        after = _state(model, images, targets)
+        if handle is not None:
+            handle.remove()
+    assert after == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_repeats_itself_whatever_the_global_random_state(name, case):
+    maps, model = _maps_of(name, case), case[0]
+    torch.manual_seed(12345)
+    again = explain(name, model, *case[1:])
+    torch.testing.assert_close(again, maps, rtol=1e-5, atol=1e-6 * float(maps.nan_to_num().abs().max()), equal_nan=True)
+
+
+def _fail(_module: nn.Module, _inputs: object) -> None:
+    raise ZeroDivisionError
+
+
+def _state(model: nn.Module, images: Tensor, targets: Tensor) -> list[object]:
+    """Take down all that a method could leave behind."""
+    modules = [
+        (
+            name,
+            id(m),
+            m.training,
+            sorted(vars(m)),
+            *(list(hooks) for hooks in (m._forward_hooks, m._forward_pre_hooks)),
+            list(m._backward_hooks),
+            list(m._backward_pre_hooks),
+            getattr(m, "inplace", None),
+        )
+        for name, m in model.named_modules()
+    ]
+    tensors = [*model.named_parameters(), *model.named_buffers(), ("images", images), ("targets", targets)]
+    values = [
+        (name, id(t), t.requires_grad, t.tolist(), None if t.grad is None else t.grad.tolist()) for name, t in tensors
+    ]
+    process = [torch.get_rng_state().tolist(), torch.is_grad_enabled(), torch.is_inference_mode_enabled()]
+    return [modules, values, process]
