@@ -16,6 +16,9 @@ from methods.pristine import evaluating
 AUTO = "auto"
 """The role of the last convolution, found by itself."""
 
+ANY_SIZE = 224
+"""Pixels a side of the image sent through a model that says neither by its preprocessing nor by an ``image_size``."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -58,8 +61,8 @@ def resolve_layer(classifier: Classifier, layer: str, images: Tensor | None = No
     Args:
         classifier: whose layer it is.
         layer: a role, ``auto`` or a dotted name.
-        images: (N, 3, H, W), the first of which is sent through the model for ``auto``; None makes one of the
-            preprocessing's size.
+        images: (N, 3, H, W), the first of which is sent through the model for ``auto``; None makes one of the size that
+            the model was made for.
 
     Raises:
         ValueError: where there is no such layer; it names the nearest ones.
@@ -115,11 +118,12 @@ def _depth(candidate: Candidate) -> int:
 
 
 def _probe(classifier: Classifier, images: Tensor | None) -> Tensor:
-    """Return one image where the model is: the first of these, or a grey one of the preprocessing's size."""
+    """Return one image where the model is: the first of these, or a grey one of the size that it was made for."""
     weight = next(classifier.module.parameters(), torch.zeros(()))
     if images is not None:
         return images[:1].to(weight.device)
-    height, width = classifier.preprocessing.crop or (224, 224)
+    side = getattr(classifier.module, "image_size", ANY_SIZE)
+    height, width = classifier.preprocessing.crop or (side, side)
     return torch.zeros(1, 3, height, width, device=weight.device, dtype=weight.dtype)
 
 

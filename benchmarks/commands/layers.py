@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import hydra
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from benchmarks.building import build
 from benchmarks.classifier import Classifier
@@ -19,9 +20,17 @@ def main(config: DictConfig) -> None:
     """Print the table."""
     chosen = HydraConfig.get().runtime.choices["model"]
     classifier = build(config.model, f"model={chosen}")
-    candidates = candidate_layers(classifier)
+    candidates = candidate_layers(classifier, _image(config.image_size))
     shown = candidates if config.all else shortlist(candidates)
     Console().print(table(classifier, shown, len(candidates)))
+
+
+def _image(size: object) -> torch.Tensor | None:
+    if size is None:
+        return None
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(f"image_size is {size!r}, expected pixels a side, or null for what the model was made for")
+    return torch.zeros(1, 3, size, size)
 
 
 def table(classifier: Classifier, shown: Sequence[Candidate], total: int) -> Table:
@@ -30,7 +39,7 @@ def table(classifier: Classifier, shown: Sequence[Candidate], total: int) -> Tab
     starred = any(layer.overwritten for layer in shown)
     note = "* overwritten in place by what runs next; Heatmark reads a clone. " if starred else ""
     title = f"{classifier.name}: layers to explain"
-    result = Table("layer", "type", "output", "role", title=title, box=box.SIMPLE_HEAD)
+    result = Table(Column("layer", no_wrap=True), "type", "output", "role", title=title, box=box.SIMPLE_HEAD)
     result.caption, result.caption_justify = rest + note or None, "left"
     for layer in shown:
         result.add_row(
