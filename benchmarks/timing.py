@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from benchmarks.provenance import device_name
+
 MIB = 2**20
 
 
@@ -61,14 +63,22 @@ def time_against_forward(
         max_seconds: no new round starts after this long; one round always runs.
     """
     rounds = interleaved({"forward": forward, "call": call}, device, repeats, max_seconds)
+    peak = peak_memory_mib(call, device)
+    return summarise(rounds["call"], rounds["forward"], device, batch_size=batch_size, precision=precision, peak=peak)
+
+
+def summarise(
+    call_ms: list[float], forward_ms: list[float], device: torch.device, *, batch_size: int, precision: str, peak: float
+) -> Timing:
+    """Return medians and spreads of a call and the forward passes that ran beside it, round by round."""
     return Timing(
         batch_size=batch_size,
-        latency_ms=median(rounds["call"]),
-        latency_iqr_ms=iqr(rounds["call"]),
-        forward_ms=median(rounds["forward"]),
-        cost_in_forwards=median(ratios(rounds["call"], rounds["forward"])),
-        peak_memory_mib=peak_memory_mib(call, device),
-        repeats=len(rounds["call"]),
+        latency_ms=median(call_ms),
+        latency_iqr_ms=iqr(call_ms),
+        forward_ms=median(forward_ms),
+        cost_in_forwards=median(ratios(call_ms, forward_ms)),
+        peak_memory_mib=peak,
+        repeats=len(call_ms),
         device=device_name(device),
         precision=precision,
     )
@@ -143,13 +153,6 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
-
-
-def device_name(device: torch.device) -> str:
-    """Return what the tables call a device: a GPU's own name, else its type and for a CPU the threads used."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else device.type
 
 
 def median(values: list[float]) -> float:

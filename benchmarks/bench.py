@@ -1,0 +1,195 @@
+"""What methods and curves cost in plain forward passes, ours beside the peers', and whether that meets the target."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.classifier import Classifier
+from benchmarks.layer_listing import resolve_layer
+from benchmarks.memory import with_batch_size
+from benchmarks.timing import interleaved, peak_memory_mib, summarise
+from methods.base import Method
+from methods.cam import GradientCAM
+from methods.capture import capture
+from metrics.base import Case
+from metrics.deletion import Deletion
+from metrics.insertion import Insertion
+
+FIVE = ("grad_cam", "grad_cam_pp", "xgrad_cam", "hires_cam", "layer_cam")
+TARGETS = {"Grad-CAM": 1.10, "five CAMs": 1.15, "Ablation-CAM": 4.0, "deletion": 1.08, "insertion": 1.08}
+"""What the suite promises of its own code, in plain forward passes; a curve in those of its perturbed images."""
+VGG_GRAD_CAM = 1.15
+"""VGG's classifier reads its 124 M weights once more on the way back, which shows at batch 1."""
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model with one batch to explain."""
+
+    name: str
+    module: nn.Module
+    layer: str
+    images: Tensor
+    targets: Tensor
+
+    def explain(self, method: Method) -> Tensor:
+        """Return the method's maps."""
+        return method(self.module, self.images, self.targets, self.layer)
+
+    def five_from_one_capture(self, methods: Sequence[GradientCAM]) -> list[Tensor]:
+        """Return the maps of several CAMs, which share one forward and backward pass."""
+        c = capture(self.module, self.images, self.targets, self.layer)
+        return [method.relevance(c) for method in methods]
+
+    def forward(self) -> Tensor:
+        """Return the logits of the plain forward pass."""
+        with torch.inference_mode():
+            return self.module(self.images)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing to time."""
+
+    what: str
+    implementation: str
+    call: Call
+
+
+@dataclass(frozen=True)
+class Group:
+    """What is timed round robin, and the forward passes that it is measured in."""
+
+    subject: Subject
+    batch_size: int
+    forward: Call
+    entries: Sequence[Entry]
+
+
+def subject(classifier: Classifier, images: int, pixels: int, device: torch.device) -> Subject:
+    """Return a classifier with random images, explained at its last layer for the classes it predicts."""
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.randn(images, 3, pixels, pixels, generator=generator).to(device)
+    module = classifier.module.to(device).eval()
+    layer = resolve_layer(classifier, "last", batch[:1])
+    with torch.inference_mode():
+        targets = module(batch).argmax(dim=1)
+    return Subject(classifier.name, module, layer, batch, targets.clone())
+
+
+def cam_groups(of: Subject, methods: Mapping[str, Method], ablation: bool, slow: bool) -> Iterator[Group]:
+    """Yield what to time of the CAMs: ours and the quick peer, then the slow peers, so that those cost no repeats.
+
+    Args:
+        of: the model and its batch.
+        methods: by name; those of FIVE, and ``ablation_cam``, each also with the prefix ``pgc_``.
+        ablation: whether Ablation-CAM is timed.
+        slow: whether pytorch-grad-cam's is, too.
+    """
+    group = partial(Group, of, len(of.images), of.forward)
+    ours = [method for name in FIVE if isinstance(method := methods[name], GradientCAM)]
+    theirs = [methods[f"pgc_{name}"] for name in FIVE]
+    yield group(
+        [
+            _entry(of, "Grad-CAM", methods["grad_cam"]),
+            Entry("five CAMs", "heatmark", partial(of.five_from_one_capture, ours)),
+            _entry(of, "Grad-CAM", methods["captum_layer_grad_cam"]),
+        ]
+    )
+    yield group(
+        [
+            _entry(of, "Grad-CAM", methods["pgc_grad_cam"]),
+            Entry("five CAMs", "pytorch_grad_cam", lambda: [of.explain(method) for method in theirs]),
+        ]
+    )
+    for name in ("ablation_cam", "pgc_ablation_cam")[: ablation * (1 + slow)]:
+        yield group([_entry(of, "Ablation-CAM", methods[name])])
+
+
+def _entry(of: Subject, what: str, method: Method) -> Entry:
+    return Entry(what, method.implementation, partial(of.explain, method))
+
+
+def curve_group(of: Subject, steps: int, batch_size: int) -> Group:
+    """Return deletion and insertion, measured in the forward passes that their perturbed images need at the least.
+
+    Args:
+        of: the model and its images.
+        steps: of the curves; images · (steps + 1) must be a multiple of the batch size, for whole batches.
+        batch_size: the best for this model on this device.
+    """
+    pairs = len(of.images) * (steps + 1)
+    case = Case(of.module, of.images, of.targets, of.images.mean(dim=1), None, _unasked, batch_size)
+    batch = of.images.repeat(-(-batch_size // len(of.images)), 1, 1, 1)[:batch_size]
+
+    def ideal() -> None:
+        with torch.inference_mode():
+            for _ in range(pairs // batch_size):
+                of.module(batch)
+
+    curves = {"deletion": Deletion(steps=steps), "insertion": Insertion(steps=steps)}
+    return Group(
+        of, batch_size, ideal, [Entry(name, "heatmark", partial(curve, case)) for name, curve in curves.items()]
+    )
+
+
+def _unasked(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    raise NotImplementedError("a curve does not explain again")
+
+
+def measure(group: Group, precision: str, repeats: int, max_seconds: float) -> list[dict[str, Any]]:
+    """Time a group, and return one row an entry: what, whose, timing, target and verdict."""
+    device = group.subject.images.device
+    calls = {"forward": group.forward, **{str(n): entry.call for n, entry in enumerate(group.entries)}}
+    rounds = interleaved(calls, device, repeats, max_seconds)
+    shared: Any = {"batch_size": group.batch_size, "precision": precision}
+    rows = []
+    for n, entry in enumerate(group.entries):
+        peak = peak_memory_mib(entry.call, device)
+        timing = summarise(rounds[str(n)], rounds["forward"], device, **shared, peak=peak)
+        rows.append(_row(group, entry, asdict(timing)))
+    return rows
+
+
+def _row(group: Group, entry: Entry, timing: dict[str, Any]) -> dict[str, Any]:
+    promised = target(entry.what, group.subject.name) if entry.implementation == "heatmark" else float("nan")
+    return {
+        "model": group.subject.name,
+        "layer": group.subject.layer,
+        "what": entry.what,
+        "implementation": entry.implementation,
+        **timing,
+        "target": promised,
+        "verdict": verdict(timing["cost_in_forwards"], promised),
+    }
+
+
+def target(what: str, model: str) -> float:
+    """Return how many plain forward passes this may cost on a model."""
+    return VGG_GRAD_CAM if what == "Grad-CAM" and model.startswith("vgg") else TARGETS[what]
+
+
+def verdict(cost: float, promised: float) -> str:
+    """Return ``met`` or ``missed``, or ``""`` where nothing is promised."""
+    if promised != promised:
+        return ""
+    return "met" if cost <= promised else "missed"
+
+
+def curve_images(batch_size: int, steps: int) -> int:
+    """Return how many images to take so that a curve of this many steps fills whole batches, and at least two."""
+    images = 2
+    while images * (steps + 1) % batch_size:
+        images += 1
+    return images
+
+
+def tuned(methods: Mapping[str, Method], batch_size: int) -> dict[str, Method]:
+    """Return the methods with their inner batch set, as a sweep does."""
+    return {name: with_batch_size(method, batch_size) for name, method in methods.items()}
