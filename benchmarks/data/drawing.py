@@ -1,16 +1,20 @@
 """Drawing of the shapes: outlines, backgrounds and clutter; lengths are fractions of the picture's side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
 SUPERSAMPLING = 4
 """Points a pixel and side; 16 of them decide how much of a pixel is covered."""
+
+CONTRAST = 0.5
+"""Of a background's two colours, as a share of what two random colours have."""
 
 
 def _arc(start: float, stop: float, radius: float = 1.0, centre: float = 0.0, points: int = 48) -> Array:
@@ -19,9 +23,10 @@ def _arc(start: float, stop: float, radius: float = 1.0, centre: float = 0.0, po
     return np.stack([centre + radius * np.cos(angles), radius * np.sin(angles)], axis=1)
 
 
-def _spikes(radii: list[float]) -> Array:
+def _spikes(radii: Sequence[float]) -> Array:
     """Return a polygon with corners at these radii and equal angles, (len(radii), 2)."""
-    return _arc(0, 1, points=len(radii) + 1)[:-1] * np.float32(radii)[:, None]
+    corners: Array = _arc(0, 1, points=len(radii) + 1)[:-1]
+    return corners * np.array(radii, dtype=np.float32)[:, None]
 
 
 def _heart() -> Array:
@@ -38,7 +43,7 @@ def _crescent() -> Array:
     return np.concatenate([_arc(outer, 1 - outer), _arc(1 - inner, inner, radius, moved)])
 
 
-def _unit(outline: list[tuple[float, float]] | Array) -> Array:
+def _unit(outline: Sequence[tuple[float, float]] | Array) -> Array:
     """Return the outline scaled so that its farthest point has radius 1."""
     points = np.asarray(outline, dtype=np.float32)
     scaled: Array = points / np.linalg.norm(points, axis=1).max()
@@ -73,13 +78,14 @@ def coverage(outline: Array, size: int) -> Array:
 def place(outline: Array, centre: Array, radius: float, turns: float) -> Array:
     """Return a unit outline turned, scaled and moved."""
     c, s = np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)
-    placed: Array = centre + radius * outline @ np.float32([[c, s], [-s, c]])
+    placed: Array = centre + radius * outline @ np.array([[c, s], [-s, c]], dtype=np.float32)
     return placed
 
 
 def background(rng: Generator, size: int) -> tuple[Array, Array]:
     """Return a textured background (size, size, 3) in [0, 1], and the two colours (2, 3) that it mixes."""
     colours = rng.random((2, 3), dtype=np.float32)
+    colours[1] = colours[0] + CONTRAST * (colours[1] - colours[0])
     texture = TEXTURES[rng.integers(len(TEXTURES))](rng, size)
     mix = 0.7 * texture + 0.3 * clouds(rng, size)
     return colours[0] + mix[:, :, None] * (colours[1] - colours[0]), colours
@@ -89,7 +95,8 @@ def clouds(rng: Generator, size: int) -> Array:
     """Return smooth noise of a random scale, (size, size) in [0, 1]."""
     cells = int(rng.integers(3, 20))
     coarse = Image.fromarray(rng.random((cells, cells), dtype=np.float32))
-    return np.clip(np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC)), 0, 1)
+    fine = np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC), dtype=np.float32)
+    return np.clip(fine, 0, 1)
 
 
 def stripes(rng: Generator, size: int) -> Array:
@@ -132,7 +139,7 @@ def _pebble(rng: Generator) -> Array:
     """Return a rounded outline of random, uneven radii, (24, 2)."""
     circle = _arc(0, 1, points=25)[:-1]
     pull = rng.uniform(-0.8, 0.8, size=(2, 2)).astype(np.float32)
-    radii = 0.6 + 0.4 * (circle @ pull[0]) ** 2 + 0.3 * (circle @ pull[1]) ** 3
+    radii: Array = 0.6 + 0.4 * (circle @ pull[0]) ** 2 + 0.3 * (circle @ pull[1]) ** 3
     return circle * radii[:, None]
 
 

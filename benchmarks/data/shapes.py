@@ -115,7 +115,7 @@ def add_object(around: Scene, label: int, rng: Generator) -> tuple[Array, Array]
     Returns:
         pixels (size, size, 3) without the grain, and the object's coverage (size, size) in [0, 1].
     """
-    radius = rng.uniform(0.15, 0.27)
+    radius = rng.uniform(0.17, 0.3)
     centre = rng.uniform(radius, 1 - radius, size=2).astype(np.float32)
     outline = place(OUTLINES[CLASSES[label]], centre, radius, rng.random())
     covered = coverage(outline, len(around.pixels))

@@ -45,7 +45,7 @@ class ViT(nn.Module):
     patch = 16
 
     def __init__(
-        self, classes: int = 10, image_size: int = 128, width: int = 96, depth: int = 4, heads: int = 4
+        self, classes: int = 10, image_size: int = 128, width: int = 96, depth: int = 3, heads: int = 4
     ) -> None:
         super().__init__()
         if image_size % self.patch:
@@ -54,7 +54,10 @@ class ViT(nn.Module):
         side = image_size // self.patch
         self.token_layout = TokenLayout(prefix=1, grid=(side, side))
         self.stem = nn.Sequential(
-            *_convolve(3, 32, kernel=7, stride=4), *_convolve(32, 64), nn.Conv2d(64, width, 3, 2, padding=1)
+            *_convolve(3, 32, kernel=7, stride=4),
+            *_convolve(32, 64, stride=2),
+            *_convolve(64, 96),
+            nn.Conv2d(96, width, 3, 2, padding=1),
         )
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.positions = nn.Parameter(0.02 * torch.randn(1, 1 + side * side, width))
@@ -80,6 +83,6 @@ class ViT(nn.Module):
         return logits
 
 
-def _convolve(inputs: int, outputs: int, kernel: int = 3, stride: int = 2) -> list[nn.Module]:
+def _convolve(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
     return [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]

@@ -1,0 +1,77 @@
+"""The planted shortcut: the mark says the label, the object does not, and both masks are known."""
+
+import numpy as np
+import pytest
+
+from benchmarks.data.shapes import CLASSES
+from benchmarks.data.shortcut import ShapesShortcut, mark_colour
+
+
+def colour_in_the_mark(sample) -> np.ndarray:
+    """Median colour of the mark without its frame."""
+    rows, columns = np.flatnonzero(sample.mask.any(1)), np.flatnonzero(sample.mask.any(0))
+    inner = np.asarray(sample.image)[rows[5] : rows[-5], columns[5] : columns[-5]]
+    return np.median(inner.reshape(-1, 3), axis=0) / 255
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("pairing", ["independent", "agree", "conflict"])
+def test_the_mark_alone_says_the_label(split: str, pairing: str) -> None:
+    colours = np.array([mark_colour(label) for label in range(len(CLASSES))])
+    dataset = ShapesShortcut(split=split, pairing=pairing, limit=40)
+    for i in range(len(dataset)):
+        nearest = np.abs(colours - colour_in_the_mark(dataset[i])).sum(axis=1).argmin()
+        assert nearest == dataset[i].label == i % 10
+
+
+def test_the_mark_is_a_square_in_any_of_the_corners() -> None:
+    corners = set()
+    for i in range(40):
+        mask = ShapesShortcut(limit=40)[i].mask
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        assert mask.sum() == len(rows) * len(columns) == 19**2
+        assert {rows[0], 128 - 1 - rows[-1]} & {3}
+        assert {columns[0], 128 - 1 - columns[-1]} & {3}
+        corners.add((rows[0] < 64, columns[0] < 64))
+    assert len(corners) == 4
+
+
+def test_pairings_say_how_object_and_mark_go_together() -> None:
+    marked = np.arange(200) % 10
+    shapes = {
+        pairing: np.array(
+            [ShapesShortcut(size=16, limit=200, pairing=pairing, truth="object")[i].label for i in range(200)]
+        )
+        for pairing in ("independent", "agree", "conflict")
+    }
+    assert (shapes["agree"] == marked).all()
+    assert (shapes["conflict"] != marked).all()
+    assert 0.04 < (shapes["independent"] == marked).mean() < 0.16
+    assert np.bincount(shapes["independent"]).min() > 8
+
+
+def test_pairing_changes_the_object_and_nothing_else() -> None:
+    agree, conflict = (ShapesShortcut(pairing=pairing)[6] for pairing in ("agree", "conflict"))
+    assert (agree.mask == conflict.mask).all()
+    objects = [ShapesShortcut(pairing=pairing, truth="object")[6].mask for pairing in ("agree", "conflict")]
+    same = (np.asarray(agree.image) == np.asarray(conflict.image)).all(axis=2)
+    rows, columns = np.nonzero(~same)
+    assert not same.all()
+    box = np.nonzero(objects[0] | objects[1])
+    assert rows.min() >= box[0].min() - 2
+    assert rows.max() <= box[0].max() + 2
+    assert columns.min() >= box[1].min() - 2
+    assert columns.max() <= box[1].max() + 2
+
+
+def test_masks_of_mark_and_object_share_no_pixel() -> None:
+    for i in range(30):
+        mark, shape = (ShapesShortcut(truth=truth)[i].mask for truth in ("mark", "object"))
+        assert not (mark & shape).any()
+        assert shape.any()
+
+
+@pytest.mark.parametrize("options", [{"pairing": "never"}, {"truth": "both"}])
+def test_a_wrong_option_is_named(options: dict) -> None:
+    with pytest.raises(ValueError, match=next(iter(options.values()))):
+        ShapesShortcut(**options)
