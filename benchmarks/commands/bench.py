@@ -73,6 +73,8 @@ def table(frame: pd.DataFrame) -> Table:
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        collapse_padding=True,
+        show_edge=False,
     )
     for heading in ("model", "what", "by"):
         result.add_column(heading, no_wrap=True)
