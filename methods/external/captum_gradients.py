@@ -209,8 +209,11 @@ class Deconvolution(CaptumGradient):
 class DeepLIFT(CaptumGradient):
     """Captum's ``DeepLift`` (rescale rule) from the zero baseline: Σ_c of the contributions, signed.
 
-    The map sums to y(x) − y(0). Shrikumar et al., ICML 2017, section 3.5.1. Each image goes alone: Captum's rule for
-    max pooling takes the first image's gradient for all where an input equals its baseline (``grad_input[0]``).
+    The map should sum to y(x) − y(0). In Captum 0.9 it need not where there is max pooling: right behind a ReLU, the
+    pool's rule takes no effect, because the ReLU's hook reads the gradient first; where windows overlap, it keeps one
+    of the contributions that meet in a pixel. Each image goes alone, because where an input equals its baseline the
+    rule takes the gradient of the batch's first image (Captum's issue 1276).
+    Shrikumar et al., ICML 2017, section 3.5.1.
     """
 
     one_by_one = True

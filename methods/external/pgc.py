@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from methods.base import Method
 from methods.capture import layer_arrangement
-from methods.external.lending import in_chunks, lent, seed_all
+from methods.external.lending import in_chunks, lent, recorded, seed_all
 from methods.external.structure import gives_tokens
 from methods.layers import find_layer
 
@@ -62,9 +62,9 @@ class PytorchGradCAM(Method):
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
         images.requires_grad_(not all(p.requires_grad for p in model.parameters()))  # else a frozen model has no graph
-        cam = self.build(model, find_layer(model, layer), _to_maps(model, layer, images))
+        cam = self.build(model, find_layer(model, layer), to_maps(model, layer, images))
         try:
-            with _recorded(cam, "get_cam_image") as steps:
+            with recorded(cam, "get_cam_image") as steps:
                 cam(images, [ClassifierOutputTarget(int(target)) for target in targets])
         finally:
             cam.activations_and_grads.release()
@@ -106,7 +106,7 @@ class ScoreCAM(PytorchGradCAM):
         """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
         from pytorch_grad_cam import score_cam
 
-        with lent(model), _without_progress(score_cam):
+        with lent(model), without_progress(score_cam):
             return in_chunks(images, targets, 1, lambda x, t: self.raw(model, x, t, layer))
 
     def build(self, model: nn.Module, layer: nn.Module, reshape: Callable[[Tensor], Tensor]) -> Any:
@@ -132,7 +132,7 @@ class AblationCAM(PytorchGradCAM):
         """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
         from pytorch_grad_cam import ablation_cam
 
-        with lent(model), _without_progress(ablation_cam):
+        with lent(model), without_progress(ablation_cam):
             return in_chunks(images, targets, len(images), lambda x, t: self.raw(model, x, t, layer))
 
     def build(self, model: nn.Module, layer: nn.Module, reshape: Callable[[Tensor], Tensor]) -> Any:
@@ -161,7 +161,7 @@ def library_class(name: str) -> Any:
     return classes[name]
 
 
-def _to_maps(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor], Tensor]:
+def to_maps(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor], Tensor]:
     """Return the library's ``reshape_transform``: features to (N, C, h, w), as a view; NumPy has no bfloat16: cast."""
 
     def reshape(features: Tensor) -> Tensor:
@@ -172,24 +172,7 @@ def _to_maps(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor],
 
 
 @contextmanager
-def _recorded(cam: Any, step: str) -> Iterator[list[Any]]:
-    """Keep what one step of the library's pipeline returns."""
-    results: list[Any] = []
-    theirs = getattr(cam, step)
-
-    def record(*args: Any, **kwargs: Any) -> Any:
-        results.append(theirs(*args, **kwargs))
-        return results[-1]
-
-    setattr(cam, step, record)
-    try:
-        yield results
-    finally:
-        delattr(cam, step)
-
-
-@contextmanager
-def _without_progress(module: ModuleType) -> Iterator[None]:
+def without_progress(module: ModuleType) -> Iterator[None]:
     """Hide the progress bar that a module of the library draws for every image; it has no option for it."""
     theirs = module.tqdm
     module.tqdm = SimpleNamespace(tqdm=iter)  # type: ignore[attr-defined]

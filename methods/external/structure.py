@@ -10,43 +10,17 @@ from torch import fx, nn
 from methods.layers import find_layer
 from methods.pristine import evaluating
 
-NONLINEAR_FUNCTIONS = frozenset(
-    [
-        "relu",
-        "relu_",
-        "relu6",
-        "leaky_relu",
-        "elu",
-        "gelu",
-        "silu",
-        "mish",
-        "selu",
-        "hardswish",
-        "hardsigmoid",
-        "hardtanh",
-        "sigmoid",
-        "tanh",
-        "softplus",
-        "softmax",
-        "log_softmax",
-        "max_pool1d",
-        "max_pool2d",
-        "max_pool3d",
-        "adaptive_max_pool2d",
-        "layer_norm",
-        "group_norm",
-        "instance_norm",
-        "scaled_dot_product_attention",
-        "exp",
-        "sqrt",
-        "pow",
-    ]
-)
 NONLINEAR_MODULES = (
     *(getattr(nn.modules.activation, name) for name in nn.modules.activation.__all__),
     *(nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.LocalResponseNorm, nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d),
     nn.AdaptiveMaxPool2d,
 )
+NONLINEAR_FUNCTIONS = {kind.__name__.lower() for kind in NONLINEAR_MODULES} | {
+    "scaleddotproductattention",
+    "exp",
+    "pow",
+}
+"""Without underscores, so that ``F.max_pool2d`` is the function of ``nn.MaxPool2d`` and ``relu_`` of ``nn.ReLU``."""
 PRODUCTS = (operator.mul, operator.imul, operator.matmul, torch.mul, torch.matmul, torch.bmm)
 
 
@@ -74,9 +48,10 @@ def structure(model: nn.Module) -> Structure | None:
             return None
     called = [node for node in nodes if node.op in ("call_function", "call_method")]
     names = {node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "") for node in called}
+    plain = {name.replace("_", "") for name in names}
     return Structure(
         calls=Counter(str(node.target) for node in nodes if node.op == "call_module"),
-        functions=frozenset(name for name in names if name in NONLINEAR_FUNCTIONS),
+        functions=frozenset(plain & NONLINEAR_FUNCTIONS),
         products=any(node.target in PRODUCTS and len(set(node.all_input_nodes)) > 1 for node in called),
     )
 
@@ -95,8 +70,9 @@ def hidden_relus(model: nn.Module) -> str | None:
     if not any(isinstance(module, nn.ReLU) for module in model.modules()):
         return "the model has no nn.ReLU module, so that this would be its plain gradient"
     found = structure(model)
-    hidden = {"relu", "relu_"} & found.functions if found else set()
-    return f"the model calls {_listed(hidden)} as a function, which hooks on modules do not see" if hidden else None
+    if found is not None and "relu" in found.functions:
+        return "the model calls relu as a function, which hooks on modules do not see"
+    return None
 
 
 def beyond_rescale_rule(model: nn.Module, ruled: tuple[type[nn.Module], ...]) -> str | None:

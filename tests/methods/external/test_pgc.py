@@ -1,0 +1,98 @@
+"""The adapter's numbers are pytorch-grad-cam's own."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from methods.capture import capture
+from methods.external.lending import seed_all
+from methods.external.pgc import AblationCAM, PytorchGradCAM, ScoreCAM, SeededCAM, library_class
+
+ADAPTERS = [
+    *map(PytorchGradCAM, ["GradCAM", "GradCAMPlusPlus", "XGradCAM", "HiResCAM", "LayerCAM", "GradCAMElementWise"]),
+    *map(PytorchGradCAM, ["EigenCAM", "EigenGradCAM", "ShapleyCAM", "FEM"]),
+    *map(SeededCAM, ["RandomCAM", "KPCA_CAM"]),
+    ScoreCAM(),
+    AblationCAM(),
+]
+
+
+def directly(name: str, model: nn.Module, images: Tensor, targets: Tensor, layer: nn.Module, **options: object):
+    """Call the library as its README does: maps (N, H, W), normalised and resized."""
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    with library_class(name)(model, [layer], **options) as cam:
+        return cam(images, [ClassifierOutputTarget(int(t)) for t in targets])
+
+
+def scaled(raw: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """Apply the library's last two steps: scale and resize each layer, then scale their mean, here of one layer."""
+    from pytorch_grad_cam.utils.image import scale_cam_image
+
+    return scale_cam_image(scale_cam_image(raw.numpy(), size[::-1]))
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.cam)
+def test_is_what_the_library_scales_and_resizes(adapter, net, images, targets):
+    size = (24, 16)
+    images = images[:, :, : size[0], : size[1]]
+    raw = adapter(net, images, targets, "3")
+    assert raw.shape == (3, 12, 8)
+    assert float(raw.min()) >= 0
+    if isinstance(adapter, SeededCAM):  # draws as it would for the first image alone
+        images, targets, raw = images[:1], targets[:1], raw[:1]
+        seed_all(images, 0)
+    assert float(raw.max()) > 0
+    direct = directly(adapter.cam, net, images, targets, net[3])
+    np.testing.assert_allclose(scaled(raw, size), direct, rtol=1e-5, atol=1e-5)
+
+
+def test_keeps_the_librarys_mistake_before_a_relu_that_runs_in_place(net, images, targets):
+    """By hand: gradients from before the ReLU, activations from behind it, because the library copies nothing."""
+    c = capture(net, images, targets, "3")
+    weights = c.gradients.mean((2, 3))[:, :, None, None]
+    right, wrong = (weights * c.activations).sum(1).relu(), (weights * c.activations.relu()).sum(1).relu()
+    assert (right - wrong).abs().max() > 0.1 * right.max()
+    torch.testing.assert_close(PytorchGradCAM("GradCAM")(net, images, targets, "3"), wrong)
+    net[4].inplace = False
+    torch.testing.assert_close(PytorchGradCAM("GradCAM")(net, images, targets, "3"), right)
+
+
+def test_seeds_differ_and_repeat(net, images, targets):
+    maps = [SeededCAM("RandomCAM", seed=seed)(net, images, targets, "3") for seed in (0, 0, 1)]
+    assert torch.equal(maps[0], maps[1])
+    assert not torch.equal(maps[0], maps[2])
+
+
+def test_ablates_tokens_channel_by_channel(vit, images, targets):
+    """By hand, as the library does it: the ablated channel is 1e7 below the minimum of all that is in the pass."""
+    layer = vit.encoder.layers.encoder_layer_1.ln_1
+    raw = AblationCAM(perturbations=1)(vit, images[:1], targets[:1], "encoder.layers.encoder_layer_1.ln_1")
+    kept: list[Tensor] = []
+    hook = layer.register_forward_hook(lambda _m, _i, out: kept.append(out))
+    with torch.no_grad():
+        score = vit(images[:1])[0, targets[0]]
+        hook.remove()
+        drops = []
+        for channel in range(16):
+            ablated = kept[0].clone()
+            ablated[..., channel] = kept[0].min() - 1e7
+            replace = layer.register_forward_hook(lambda _m, _i, _o, ablated=ablated: ablated)
+            drops.append((score - vit(images[:1])[0, targets[0]]) / score)
+            replace.remove()
+    maps = kept[0][:, 1:].transpose(1, 2).reshape(1, 16, 6, 6)
+    expected = (torch.stack(drops)[None, :, None, None] * maps).sum(1).relu()
+    torch.testing.assert_close(raw, expected, rtol=1e-4, atol=1e-4 * float(expected.max()))
+
+
+def test_an_unknown_class_is_answered_with_the_nearest(net, images, targets):
+    with pytest.raises(ValueError, match=r"no CAM 'GradCam': did you mean .*GradCAM"):
+        PytorchGradCAM("GradCam")(net, images, targets, "3")
+
+
+def test_a_layer_without_a_map_is_refused(net, images, targets):
+    with pytest.raises(ValueError, match="no place on the image"):
+        PytorchGradCAM("GradCAM")(net, images, targets, "7")
+    with pytest.raises(ValueError, match="unknown layer"):
+        PytorchGradCAM("GradCAM")(net, images, targets, "17")
