@@ -31,7 +31,8 @@ def build(config: DictConfig, what: str) -> Any:
     except InstantiationException as error:
         if isinstance(error.__cause__, ValueError):  # what the object itself said, without Hydra's words around it
             raise error.__cause__ from None
-        raise
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ValueError(f"{what} cannot be built: {reason}") from error
 
 
 def build_all(configs: Mapping[str, DictConfig], group: str) -> dict[str, Any]:

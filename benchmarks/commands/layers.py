@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from benchmarks.building import build
 from benchmarks.classifier import Classifier
-from benchmarks.layer_listing import Candidate, candidate_layers, shortlist
+from benchmarks.layer_listing import AUTO, Candidate, candidate_layers, resolve_layer, shortlist
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="layers")
@@ -20,6 +20,8 @@ def main(config: DictConfig) -> None:
     """Print the table."""
     chosen = HydraConfig.get().runtime.choices["model"]
     classifier = build(config.model, f"model={chosen}")
+    for layer in set(classifier.layers.values()) - {AUTO}:
+        resolve_layer(classifier, layer)  # a role that means no layer is a mistake to be told of
     candidates = candidate_layers(classifier, _image(config.image_size))
     shown = candidates if config.all else shortlist(candidates)
     Console().print(table(classifier, shown, len(candidates)))

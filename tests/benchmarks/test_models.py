@@ -295,3 +295,8 @@ def test_an_option_of_preprocessing_on_the_command_line() -> None:
 def test_real_weights_are_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     assert torchvision_model("squeezenet1_1").weights == "IMAGENET1K_V1"
+
+
+def test_a_network_that_cannot_be_imported_is_named() -> None:
+    with pytest.raises(ValueError, match=r"model=custom cannot be built: Error loading 'no\.Such'.*No module named"):
+        _composed("model=custom", "model.module._target_=no.Such")
