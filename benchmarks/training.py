@@ -45,9 +45,9 @@ class Recipe:
         seed: of the order and the mirroring; that of the initial weights is the caller's.
     """
 
-    epochs: int = 6
-    batch_size: int = 32
-    learning_rate: float = 3e-3
+    epochs: int = 9
+    batch_size: int = 64
+    learning_rate: float = 4e-3
     weight_decay: float = 0.05
     seed: int = 0
 
