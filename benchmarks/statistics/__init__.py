@@ -1,0 +1,1 @@
+"""Statistics of a results table, paired by image: pure functions from tables to tables."""

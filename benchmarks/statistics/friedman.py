@@ -1,0 +1,89 @@
+"""Do methods differ at all, and which: Friedman's test, Nemenyi's comparisons, critical differences."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from benchmarks.statistics.defined import Floats
+from benchmarks.statistics.ranks import complete
+
+
+@dataclass(frozen=True, eq=False)
+class CriticalDifference:
+    """All that a critical-difference diagram shows; methods from the best to the worst.
+
+    Args:
+        mean_ranks: by label, ascending; 1 would be best on every block.
+        n_blocks: images (or other blocks) on which all methods have a score.
+        dropped: blocks left out because one has none.
+        alpha: level of the comparisons.
+        statistic, p_value: Friedman's χ² (tie-corrected) and its p-value; NaN for two methods.
+        difference: mean ranks that differ by more are told apart at ``alpha``.
+        p_values: Nemenyi's, label × label, 1 on the diagonal.
+        groups: the bars of the diagram: largest runs of two or more methods that are not told apart.
+    """
+
+    mean_ranks: pd.Series
+    n_blocks: int
+    dropped: int
+    alpha: float
+    statistic: float
+    p_value: float
+    difference: float
+    p_values: pd.DataFrame
+    groups: tuple[tuple[str, ...], ...]
+
+
+def critical_difference(scores: pd.DataFrame, alpha: float = 0.05) -> CriticalDifference:
+    """Rank methods within every block and compare their mean ranks.
+
+    ``CD = q_α √(k(k+1) / 6N)``, ``q_α`` the studentised range statistic of k groups and infinite degrees of freedom
+    over √2. Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7 (2006), section 3.2.2.
+    The distribution is SciPy's; scikit-posthocs computes the same from it, and is held to agree in the tests.
+
+    Args:
+        scores: (blocks × methods), higher is better, such as :attr:`Board.scores`; blocks with a NaN are dropped.
+        alpha: level.
+
+    Raises:
+        ValueError: with fewer than two methods or two blocks without NaN.
+    """
+    blocks = complete(scores.to_numpy(dtype=np.float64))
+    n, k = blocks.shape
+    if n < 2 or k < 2:
+        raise ValueError(f"{k} methods with {n} blocks on which all are defined: expected two or more of both")
+    ranks = stats.rankdata(-blocks, axis=1).mean(axis=0)
+    order = np.argsort(ranks, kind="stable")
+    ranks, labels = ranks[order], scores.columns[order]
+    unit = np.sqrt(k * (k + 1) / (6 * n))
+    difference = float(stats.studentized_range.ppf(1 - alpha, k, np.inf) / np.sqrt(2) * unit)
+    gaps = np.abs(ranks[:, None] - ranks)
+    p_values = stats.studentized_range.sf(gaps / unit * np.sqrt(2), k, np.inf)
+    statistic, p_value = _friedman(blocks)
+    return CriticalDifference(
+        mean_ranks=pd.Series(ranks, index=labels, name="mean_rank"),
+        n_blocks=n,
+        dropped=len(scores) - n,
+        alpha=alpha,
+        statistic=statistic,
+        p_value=p_value,
+        difference=difference,
+        p_values=pd.DataFrame(p_values, index=labels, columns=labels),
+        groups=tuple(tuple(str(label) for label in labels[run]) for run in cliques(ranks, difference)),
+    )
+
+
+def cliques(ranks: Floats, difference: float) -> list[slice]:
+    """Return the largest runs of two or more ascending ranks (k,) that span no more than the difference."""
+    ends = np.searchsorted(ranks, ranks + difference, side="right")
+    before = np.concatenate([[0], ends[:-1]])
+    return [slice(i, int(end)) for i, end in enumerate(ends) if end > before[i] and end - i > 1]
+
+
+def _friedman(blocks: Floats) -> tuple[float, float]:
+    if blocks.shape[1] < 3 or (np.ptp(blocks, axis=1) == 0).all():
+        return np.nan, np.nan
+    result = stats.friedmanchisquare(*blocks.T)
+    return float(result.statistic), float(result.pvalue)

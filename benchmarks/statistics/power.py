@@ -1,0 +1,74 @@
+"""How many images it takes to tell two methods apart."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from benchmarks.statistics.defined import Floats
+
+MANY = 1e6
+"""Above this many images the t distribution is the normal one, to all its digits that count."""
+
+
+def paired_t_power(d_z: Floats, n: Floats, alpha: float = 0.05) -> Floats:
+    """Return the probability that the two-sided paired t-test of n images finds an effect of size d_z.
+
+    ``P(T² > t²)``: T² has the noncentral F distribution with 1 and n − 1 degrees of freedom and noncentrality
+    ``n d_z²``, t is the critical value. Differences are taken as normal. (SciPy's noncentral t, which says the same,
+    is NaN in the tail on the far side of a large effect.)
+    """
+    critical = stats.t.isf(alpha / 2, n - 1)
+    power: Floats = stats.ncf.sf(critical**2, 1, n - 1, n * d_z**2)
+    return power
+
+
+def images_to_separate(d_z: Floats, power: float = 0.8, alpha: float = 0.05) -> Floats:
+    """Return the fewest images (two or more) with which the paired t-test finds an effect with the power asked for.
+
+    Above a million images by the normal approximation ``((z_{1−α/2} + z_power) / d_z)²``.
+
+    Args:
+        d_z: (m,) standardised mean differences.
+        power: probability to find the effect, above ``alpha``.
+        alpha: level of one test; divide by the number of tests for Bonferroni's (and, on the safe side, Holm's).
+
+    Returns:
+        (m,) whole numbers; infinite for an effect of 0, NaN for NaN.
+    """
+    effect = np.abs(np.asarray(d_z, dtype=np.float64))
+    z = stats.norm.isf(alpha / 2)
+    with np.errstate(divide="ignore", over="ignore"):
+        needed: Floats = np.ceil(((z + stats.norm.ppf(power)) / effect) ** 2)
+    few = needed < MANY
+    low, high = np.full(few.sum(), 2.0), needed[few] + np.ceil(z**2) + 10
+    while (low < high).any():
+        middle = (low + high) // 2
+        enough = paired_t_power(effect[few], middle, alpha) >= power
+        low, high = np.where(enough, low, np.minimum(middle + 1, high)), np.where(enough, middle, high)
+    needed[few] = high
+    return needed
+
+
+def images_needed(pairs: pd.DataFrame, power: float = 0.8, alpha: float = 0.05) -> pd.DataFrame:
+    """Return a table of pairs with the images it takes to separate each.
+
+    The observed effect is an estimate, so its interval gives a range: for planning, take the upper end. An effect whose
+    interval holds 0 may need any number of images.
+
+    Args:
+        pairs: as :func:`benchmarks.statistics.pairwise.pairwise` returns it.
+
+    Returns:
+        The pairs' columns, and ``images`` (for the observed d_z), ``images_low``, ``images_high`` (for the ends of its
+        interval that are farthest from and nearest to 0; infinite where it holds 0), ``enough`` (the pair has them).
+    """
+    d_z, low, high = (pairs[name].to_numpy(dtype=np.float64) for name in ("d_z", "d_z_low", "d_z_high"))
+    nearest = np.where(low * high <= 0, 0.0, np.minimum(np.abs(low), np.abs(high)))
+    nearest = np.where(np.isnan(low), np.nan, nearest)
+    images = images_to_separate(d_z, power, alpha)
+    return pairs.assign(
+        images=images,
+        images_low=images_to_separate(np.maximum(np.abs(low), np.abs(high)), power, alpha),
+        images_high=images_to_separate(nearest, power, alpha),
+        enough=pairs["n"].to_numpy() >= images,
+    )

@@ -1,0 +1,38 @@
+"""Results tables as a sweep leaves them, with values of one's choice."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.gather import RESULTS, table
+
+Results = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture
+def results() -> Results:
+    """Return a maker of tables: ``method or (layer, method) → values by image``, all else by keyword."""
+
+    def make(values: dict[str | tuple[str, str], list[float]], **facts: object) -> pd.DataFrame:
+        shared = {
+            "model": "net", "weights": "w", "dataset": "shapes", "device": "cpu", "precision": "fp32",
+            "metric": "insertion", "definition": "insertion:rise-2018", "higher_is_better": True, "status": "ok",
+        } | facts  # fmt: skip
+        rows = []
+        for name, column in values.items():
+            layer, method = name if isinstance(name, tuple) else ("last", name)
+            library = {"pgc": "pytorch_grad_cam", "captum": "captum"}.get(method.split("_")[0], "heatmark")
+            trial = f"{shared['model']}-{layer}-{method}"
+            for image, value in enumerate(np.asarray(column, dtype=float)):
+                own = {"trial": trial, "layer": layer, "method": method, "implementation": library}
+                rows.append({**shared, **own, "image": f"{image:03d}", "target": "1", "value": value})
+        return table(rows, RESULTS)
+
+    return make
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20240229)

@@ -1,0 +1,83 @@
+"""Friedman and Nemenyi against SciPy, scikit-posthocs and Demšar's own numbers."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from benchmarks.statistics.friedman import cliques, critical_difference
+
+
+def frame(scores: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(scores, columns=list("abcdefghij"[: scores.shape[1]]))
+
+
+@pytest.fixture
+def scores(rng: np.random.Generator) -> pd.DataFrame:
+    return frame(rng.normal(size=(40, 5)) + np.array([0.0, 0.1, 0.8, 0.9, 2.0]))
+
+
+def test_friedman_is_scipys(scores: pd.DataFrame) -> None:
+    found, expected = critical_difference(scores), stats.friedmanchisquare(*scores.to_numpy().T)
+    assert (found.statistic, found.p_value) == pytest.approx((expected.statistic, expected.pvalue))
+
+
+def test_critical_values_of_demsar() -> None:
+    # table 5(a): q₀.₀₅ = 2.569 for four classifiers; his example: CD = 2.569 √(4·5 / (6·14)) = 1.25
+    found = critical_difference(frame(np.arange(56.0).reshape(14, 4)))
+    assert found.difference == pytest.approx(1.25, abs=0.005)
+    assert found.mean_ranks.to_dict() == {"d": 1, "c": 2, "b": 3, "a": 4}
+
+
+def test_nemenyi_is_that_of_scikit_posthocs(scores: pd.DataFrame) -> None:
+    posthocs = pytest.importorskip("scikit_posthocs", reason="the peer is not installed")
+    found = critical_difference(scores.round(1))  # rounded, so that there are ties
+    peer = posthocs.posthoc_nemenyi_friedman(-scores.round(1))
+    order = found.mean_ranks.index
+    np.testing.assert_allclose(found.p_values, peer.loc[order, order], atol=1e-10)
+
+
+def test_p_values_and_difference_say_the_same(scores: pd.DataFrame) -> None:
+    found = critical_difference(scores)
+    gaps = np.abs(np.subtract.outer(found.mean_ranks.to_numpy(), found.mean_ranks.to_numpy()))
+    assert ((found.p_values < 0.05) == (gaps > found.difference)).all(axis=None)
+    assert (found.p_values > 0.05).any(axis=None)
+
+
+def test_undefined_blocks_are_dropped_and_counted(scores: pd.DataFrame) -> None:
+    holed = scores.copy()
+    holed.iloc[3, 1] = holed.iloc[9, 0] = np.nan
+    found, without = critical_difference(holed), critical_difference(scores.drop(index=[3, 9]))
+    assert (found.n_blocks, found.dropped) == (38, 2)
+    pd.testing.assert_series_equal(found.mean_ranks, without.mean_ranks)
+
+
+def test_groups_by_hand() -> None:
+    assert cliques(np.array([1.0, 1.5, 2.4, 4.0]), 1.0) == [slice(0, 2), slice(1, 3)]
+    assert cliques(np.array([1.0, 3.0]), 1.0) == []
+
+
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=9).map(sorted), st.integers(1, 20))
+def test_groups_are_all_largest_runs(ranks: list[int], difference: int) -> None:
+    runs = [set(range(i, j + 1)) for i, j in combinations(range(len(ranks)), 2) if ranks[j] - ranks[i] <= difference]
+    largest = [run for run in runs if not any(run < other for other in runs)]
+    found = cliques(np.array(ranks, dtype=float), float(difference))
+    assert [set(range(run.start, run.stop)) for run in found] == largest
+
+
+def test_two_methods_and_fewer() -> None:
+    found = critical_difference(frame(np.array([[1.0, 0], [1, 0], [0, 1]])))
+    assert np.isnan(found.p_value)
+    assert found.groups == (("a", "b"),)
+    with pytest.raises(ValueError, match="1 methods with 2 blocks"):
+        critical_difference(frame(np.ones((2, 1))))
+
+
+def test_all_tied_is_no_finding() -> None:
+    found = critical_difference(frame(np.ones((5, 3))))
+    assert np.isnan(found.p_value)
+    assert found.groups == (("a", "b", "c"),)

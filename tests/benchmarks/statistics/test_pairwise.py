@@ -1,0 +1,74 @@
+"""Pairs of methods, cell by cell."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from benchmarks.statistics.paired import paired_t
+from benchmarks.statistics.pairwise import COLUMNS, pairwise
+from benchmarks.statistics.power import images_needed
+
+
+@pytest.fixture
+def values(rng: np.random.Generator) -> dict[str, list[float]]:
+    base = rng.uniform(size=30)
+    noise = rng.normal(size=(3, 30)) * 0.05
+    columns = {"grad_cam": base, "hires_cam": base, "layer_cam": base + 0.1 + noise[0], "random": base / 2 + noise[1]}
+    columns["layer_cam"][4] = np.nan
+    return columns
+
+
+def test_every_pair_of_competitors(results, values) -> None:
+    table = pairwise(results(values))
+    assert table.columns.tolist() == COLUMNS
+    assert table[["label_a", "label_b"]].to_numpy().tolist() == [
+        ["grad_cam", "layer_cam"], ["grad_cam", "random"], ["layer_cam", "random"]
+    ]  # fmt: skip
+    first, d = table.iloc[0], np.delete(values["grad_cam"] - values["layer_cam"], 4)
+    assert (first["n"], first["undefined"]) == (29, 1)
+    assert first["difference"] == pytest.approx(d.mean())
+    assert first["ci_low"] < first["difference"] < first["ci_high"] < 0
+    assert first["p_value"] == pytest.approx(stats.wilcoxon(d).pvalue)
+    assert first["d_z"] == pytest.approx(d.mean() / d.std(ddof=1))
+    assert first["d_z_low"] < first["d_z"] < first["d_z_high"]
+    order = np.argsort(table["p_value"])
+    assert table["p_holm"].iloc[order[0]] == pytest.approx(3 * table["p_value"].iloc[order[0]])
+
+
+def test_positive_is_better_whatever_the_direction(results, values) -> None:
+    up, down = (pairwise(results(values, higher_is_better=higher)) for higher in (True, False))
+    for name in ("difference", "d_z", "rank_biserial"):
+        np.testing.assert_allclose(up[name], -down[name])
+    np.testing.assert_allclose(up["p_holm"], down["p_holm"])
+
+
+def test_against_a_control_the_family_is_smaller(results, values) -> None:
+    table = pairwise(results(values), control="random", test=paired_t)
+    assert table[["label_a", "label_b"]].to_numpy().tolist() == [["grad_cam", "random"], ["layer_cam", "random"]]
+    assert table["p_value"].iloc[0] == pytest.approx(stats.ttest_rel(values["grad_cam"], values["random"]).pvalue)
+    assert table["p_holm"].min() == pytest.approx(2 * table["p_value"].min())
+
+
+def test_another_method_may_stand_for_the_control(results, values) -> None:
+    table = pairwise(results(values), control="hires_cam")
+    assert set(table["label_b"]) == {"grad_cam"}
+    with pytest.raises(ValueError, match=r"no method 'randm' .* did you mean random"):
+        pairwise(results(values), control="randm")
+
+
+def test_constant_differences_have_no_interval_and_no_effect_size(results) -> None:
+    row = pairwise(results({"a": [0.25, 0.5, 0.75], "b": [0.5, 0.75, 1.0]})).iloc[0]
+    assert row["difference"] == -0.25
+    assert row[["ci_low", "ci_high", "d_z", "d_z_low", "rank_biserial_low"]].isna().all()
+    assert (row["rank_biserial"], row["p_value"]) == (-1, 0.25)
+
+
+def test_pairs_do_not_mix_boards_and_tell_the_images_they_need(results, values) -> None:
+    both = pd.concat([results(values, model="m"), results(values, model="n")])
+    table = images_needed(pairwise(both))
+    assert table.groupby("model").size().tolist() == [3, 3]
+    assert (table["trial_a"].str[0] == table["trial_b"].str[0]).all()
+    assert table["enough"].all()
+    assert (table["images_low"] <= table["images"]).all()
+    assert pairwise(results({"a": [1.0, 2.0]})).columns.tolist() == COLUMNS

@@ -1,0 +1,38 @@
+"""Ranks by hand, and what their intervals do."""
+
+import numpy as np
+import pytest
+
+from benchmarks.statistics.ranks import rank_intervals
+
+
+def test_ranks_by_hand_on_common_images() -> None:
+    nan = np.nan
+    # on the first two rows, the only ones that all have, means are 2, 1, 2; the last column hides no image
+    scores = np.array([[1.0, 1, 2, nan], [3, 1, 2, nan], [nan, 9, 9, nan]])
+    rank, low, high = rank_intervals(scores, seed=0)
+    assert rank.tolist() == pytest.approx([1.5, 3, 1.5, nan], nan_ok=True)
+    assert np.isnan(low).tolist() == np.isnan(high).tolist() == [False, False, False, True]
+
+
+def test_a_method_that_always_wins_has_a_sure_rank_and_equal_ones_do_not(rng: np.random.Generator) -> None:
+    scores = rng.normal(size=(40, 3)) + np.array([100, 0, 0])
+    rank, low, high = rank_intervals(scores, seed=0)
+    assert (rank[0], low[0], high[0]) == (1, 1, 1)
+    assert (low[1], high[1]) == (low[2], high[2]) == (2, 3)
+
+
+def test_bounds_are_quantiles_of_resampled_ranks() -> None:
+    # b beats a exactly where the third image is not drawn: probability (2/3)³ = 0.296; a first otherwise
+    scores = np.array([[0.0, 1], [0, 1], [10, 0]])
+    _, low, high = rank_intervals(scores, seed=0, confidence=0.5)
+    assert (low[0], high[0]) == (1, 2)
+    _, low, high = rank_intervals(scores, seed=0, confidence=0.3)
+    assert (low[0], high[0]) == (1, 1)
+
+
+def test_too_few_images() -> None:
+    assert np.isnan(rank_intervals(np.empty((0, 2)), seed=0)).all()
+    rank, low, _ = rank_intervals(np.array([[1.0, 2.0]]), seed=0)
+    assert rank.tolist() == [2, 1]
+    assert np.isnan(low).all()
