@@ -25,7 +25,7 @@ def lent(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def lent_from(model: nn.Module, layer: str) -> Iterator[None]:
-    """Lend the model so that a library's backward pass ends at the layer: below it, and for parameters, no graph is left.
+    """Lend the model so that a library's backward pass ends at the layer, and computes nothing for parameters.
 
     The layer's output has the same values and is still not a leaf, so that what runs in place after it may.
 

@@ -1,0 +1,120 @@
+"""What peers compute where they depart from the papers, written down again, to be held against what they gave."""
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.conformance.profiles import corners_aligned
+from methods.capture import layer_arrangement, tapped, target_logits
+from methods.eigen_cam import first_component
+from methods.pristine import observing
+from methods.resume import Resumption, resumable
+
+
+def grad_cam_pp_weights(activations: Tensor, gradients: Tensor, eps: float) -> Tensor:
+    """Return Σ_ij relu(g) g² / (2g² + ΣA g³ + ε), (N, C), with 0 where g = 0: pytorch-grad-cam's, with its ε 1e-6.
+
+    The powers are taken in the maps' own precision, as there: where g² is far below ε, the ε decides.
+    """
+    squares = gradients**2
+    cubes = squares * gradients
+    total = activations.sum(dim=(2, 3), keepdim=True)
+    shares = torch.where(gradients != 0, squares / (2 * squares + total * cubes + eps), 0.0)
+    return (gradients.relu() * shares).sum(dim=(2, 3))
+
+
+def undivided_weights(gradients: Tensor) -> Tensor:
+    """Return Σ_ij relu(g)³, (N, C): Grad-CAM++ of torch-cam, which divides a copy of α and goes on with g² itself."""
+    return (gradients**2 * gradients.relu()).sum(dim=(2, 3))
+
+
+def xgrad_cam_weights(activations: Tensor, gradients: Tensor, eps: float) -> Tensor:
+    """Return Σ_ij G A / (ΣA + ε), (N, C): pytorch-grad-cam with ε 1e-7, torch-cam with ε 1e-8."""
+    return (gradients * activations).sum(dim=(2, 3)) / (activations.sum(dim=(2, 3)) + eps)
+
+
+def rounding_of_xgrad_cam(activations: Tensor, gradients: Tensor, eps: float) -> Tensor:
+    """Return how far rounding may move Σ G A / (ΣA + ε), (N, C); infinite where ΣA + ε is no more than rounding."""
+    numerator = (gradients * activations).sum(dim=(2, 3))
+    total = activations.sum(dim=(2, 3)) + eps
+    moved = _rounding((gradients * activations).flatten(2), 2), _rounding(activations.flatten(2), 2)
+    least = (total.abs() - moved[1]).clamp(min=0)
+    return (moved[0] + (numerator / total).abs() * moved[1]) / least
+
+
+def first_component_like(activations: Tensor, other: Tensor) -> Tensor:
+    """Return the first principal component of activations, (N, h, w), by another map's sign.
+
+    In float64: in float32 a small gap between the singular values would show.
+    """
+    component = first_component(activations.cpu().double()).to(other)
+    agreement = (component * other).sum(dim=(1, 2), keepdim=True)
+    return torch.where(agreement < 0, -component, component)
+
+
+def centred(activations: Tensor) -> Tensor:
+    """Return activations less the mean of each channel, as pytorch-grad-cam decomposes them."""
+    return activations - activations.mean(dim=(2, 3), keepdim=True)
+
+
+def score_cam_weights(model: nn.Module, images: Tensor, targets: Tensor, activations: Tensor) -> Tensor:
+    """Return pytorch-grad-cam's Score-CAM weights, (N, C): the softmax over the channels of the masked images' logits.
+
+    Its masks are resized with ``align_corners=True`` and min-max normalised with ε 1e-8; no baseline is subtracted.
+    """
+    up = torch.stack(
+        [corners_aligned(maps, (images.shape[2], images.shape[3])) for maps in activations.to(images.device)]
+    )
+    low, high = up.amin(dim=(2, 3), keepdim=True), up.amax(dim=(2, 3), keepdim=True)
+    masks = (up - low) / (high - low + 1e-8)
+    with observing(model):
+        scores = [
+            torch.cat([model(images[n] * chunk[:, None])[:, targets[n]] for chunk in torch.split(masks[n], 16)])
+            for n in range(len(images))
+        ]
+    weights: Tensor = torch.stack(scores).softmax(dim=1)
+    return weights
+
+
+def ablation_weights(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+    """Return pytorch-grad-cam's Ablation-CAM weights (y − y_c) / y, (N, C), a channel being set far below the minimum.
+
+    Of 32 channels at a time, each is set to (minimum − 1e7) unless the minimum is 0, over all copies and all tokens,
+    those before it already lowered.
+    """
+    with resumable(model, images, layer) as run:
+        channel_dim = layer_arrangement(model, layer, run.features, images).channel_dim
+        y = target_logits(run.logits, targets)
+        ablated = torch.stack([_ablated(run, n, targets[n], channel_dim) for n in range(len(images))])
+    return (y[:, None] - ablated) / y[:, None]
+
+
+def _ablated(run: Resumption, n: int, target: Tensor, channel_dim: int) -> Tensor:
+    logits = []
+    for channels in torch.split(torch.arange(run.features.shape[channel_dim]), 32):
+        copies = run.features[n].repeat(len(channels), *[1] * (run.features.ndim - 1))
+        for copy, channel in zip(copies.movedim(channel_dim, 1), channels, strict=True):
+            copy[channel] = 0 if (low := copies.min()) == 0 else low - 1e7
+        logits.append(run.head(copies, n)[:, target])
+    return torch.cat(logits)
+
+
+def grad_cam_of_second_dimension(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+    """Return Grad-CAM with the second dimension taken for the channels, whatever it is: Captum's, of tokens."""
+    with tapped(model, layer) as tap:
+        logits = model(images)
+        features = tap.output_for(images)
+        (gradients,) = torch.autograd.grad(target_logits(logits, targets).sum(), features)
+    places = tuple(range(2, features.ndim))
+    raw: Tensor = (gradients.mean(dim=places, keepdim=True) * features.detach()).sum(dim=1)
+    return raw
+
+
+def rounding_of_sum(factors: Tensor, activations: Tensor) -> Tensor:
+    """Return how far rounding may move Σ_c f_c A_c, (N, h, w)."""
+    return _rounding(factors * activations, 1)
+
+
+def _rounding(terms: Tensor, dim: int) -> Tensor:
+    """Return √n ε Σ|t| of n terms: every addition rounds by ε of a partial sum, and n of them walk at random."""
+    eps: float = torch.finfo(terms.dtype).eps
+    return terms.abs().sum(dim=dim) * (terms.shape[dim] ** 0.5 * eps)

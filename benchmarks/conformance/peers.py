@@ -1,0 +1,224 @@
+"""Ours held against other libraries, stage by stage, at one layer of one model."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from torch import Tensor, nn
+
+from benchmarks.classifier import Classifier
+from benchmarks.conformance import profiles
+from benchmarks.conformance.causes import Evidence, Explanation, Peer, explain
+from benchmarks.conformance.compare import Difference, difference, tolerances
+from benchmarks.conformance.findings import Finding
+from benchmarks.conformance.known import KNOWN
+from benchmarks.resize import upsample
+from methods.ablation_cam import AblationCAM
+from methods.base import Method
+from methods.cam import GradientCAM
+from methods.capture import Capture, activations_at, capture
+from methods.eigen_cam import EigenCAM
+from methods.external import pgc
+from methods.external.stages import PytorchGradCAMStages, guided_backprop
+from methods.external.stages_captum import layer_grad_cam
+from methods.external.stages_torchcam import TorchCAMStages, installed
+from methods.grad_cam import GradCAM
+from methods.grad_cam_pp import GradCAMPlusPlus
+from methods.hires_cam import HiResCAM
+from methods.layer_cam import LayerCAM
+from methods.layers import find_layer
+from methods.pristine import untouched
+from methods.score_cam import ScoreCAM
+from methods.stages import Stages, stages_from
+from methods.xgrad_cam import XGradCAM
+
+MASKED_PIXELS = 128 * 64 * 64
+"""Channels × pixels up to which one forward pass a channel is affordable in a check."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library's conventions: its name in the table, how it resizes, and its final output from a raw map."""
+
+    name: str
+    resize: profiles.Resize
+    profile: profiles.Profile
+
+    def shown(self, stages: Stages, size: profiles.Size) -> Stages:
+        """Fill in what the library makes of a map."""
+        return profiles.shown(stages, size, self.resize, self.profile)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One of our methods and a library's own of it."""
+
+    name: str
+    ours: Method
+    library: Library
+    theirs: Peer
+
+
+PYTORCH_GRAD_CAM = Library("pytorch_grad_cam", upsample, profiles.pytorch_grad_cam)
+CAPTUM = Library("captum", profiles.nearest, profiles.captum)
+TORCHCAM = Library("torchcam", profiles.unchanged, profiles.torchcam)
+
+PAIRS = (
+    *(
+        Pair(name, ours, PYTORCH_GRAD_CAM, PytorchGradCAMStages(theirs))
+        for name, ours, theirs in (
+            ("grad_cam", GradCAM(), pgc.PytorchGradCAM("GradCAM")),
+            ("grad_cam_pp", GradCAMPlusPlus(), pgc.PytorchGradCAM("GradCAMPlusPlus")),
+            ("xgrad_cam", XGradCAM(), pgc.PytorchGradCAM("XGradCAM")),
+            ("hires_cam", HiResCAM(), pgc.PytorchGradCAM("HiResCAM")),
+            ("layer_cam", LayerCAM(), pgc.PytorchGradCAM("LayerCAM")),
+            ("eigen_cam", EigenCAM(), pgc.PytorchGradCAM("EigenCAM")),
+            ("score_cam", ScoreCAM(), pgc.ScoreCAM()),
+            ("ablation_cam", AblationCAM(), pgc.AblationCAM()),
+        )
+    ),
+    Pair("grad_cam", GradCAM(), CAPTUM, layer_grad_cam),
+    *(
+        Pair(name, ours, TORCHCAM, TorchCAMStages(theirs))
+        for name, ours, theirs in (
+            ("grad_cam", GradCAM(), "GradCAM"),
+            ("grad_cam_pp", GradCAMPlusPlus(), "GradCAMpp"),
+            ("xgrad_cam", XGradCAM(), "XGradCAM"),
+            ("layer_cam", LayerCAM(), "LayerCAM"),
+        )
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One layer of one model, with images, and what our gradient CAMs are made of there."""
+
+    classifier: Classifier
+    images: Tensor
+    targets: Tensor
+    layer: str
+    capture: Capture
+
+    @property
+    def size(self) -> profiles.Size:
+        """Height and width of the images."""
+        return self.images.shape[2], self.images.shape[3]
+
+    def ours(self, method: Method) -> Stages:
+        """Return our method's stages up to ``relu``, from the one capture where that is all it needs."""
+        if isinstance(method, GradientCAM):
+            return stages_from(method, self.capture)
+        model = self.classifier.module
+        maps = method(model, self.images, self.targets, self.layer)
+        activations = activations_at(model, self.images, self.layer)
+        return Stages(activations, raw=maps if isinstance(method, EigenCAM) else None, relu=maps.relu())
+
+
+def compare_with_peers(classifier: Classifier, images: Tensor, targets: Tensor, layer: str) -> Iterator[Finding]:
+    """Hold our methods against every library's, and tell where each pair first parts, by how much and why.
+
+    Args:
+        classifier: left as it was found.
+        images: (N, 3, H, W); two are enough.
+        targets: (N,).
+        layer: dotted name of a layer that gives a map.
+
+    Raises:
+        ValueError: where the layer is unknown or gives no map.
+    """
+    bench = Bench(classifier, images, targets, layer, capture(classifier.module, images, targets, layer))
+    for pair in PAIRS:
+        yield _finding(bench, pair)
+    if any(isinstance(module, nn.ReLU) for module in classifier.module.modules()):
+        yield _order(bench)
+
+
+def _finding(bench: Bench, pair: Pair) -> Finding:
+    finding = partial(Finding, bench.classifier.name, bench.layer, pair.name, pair.library.name)
+    if reason := _skipped(bench, pair):
+        return finding(stage="", verdict="skipped", note=reason)
+    tolerance = tolerances(bench.images.dtype)
+    try:
+        evidence = gather(bench, pair)
+        explanation = explain(evidence, KNOWN, tolerance)
+    except (ValueError, RuntimeError, TypeError, IndexError, AttributeError) as error:
+        return finding(stage="", verdict="error", note=f"{type(error).__name__}: {error}")
+    return _told(finding, explanation, _final_difference(evidence))
+
+
+def gather(bench: Bench, pair: Pair) -> Evidence:
+    """Run both sides of a pair, and show our map by the library's conventions."""
+
+    def shown(stages: Stages) -> Stages:
+        return pair.library.shown(stages, bench.size)
+
+    model, images, targets, layer = bench.classifier.module, bench.images, bench.targets, bench.layer
+    ours = shown(bench.ours(pair.ours).cpu())
+    theirs = pair.theirs(model, images, targets, layer)
+    return Evidence(pair.ours, ours, theirs, shown, pair.theirs, model, images, targets, layer)
+
+
+def _skipped(bench: Bench, pair: Pair) -> str:
+    """Say why a pair is not run, or nothing."""
+    if pair.library is TORCHCAM and not installed():
+        return "torch-cam is not installed; pip install 'heatmark[torchcam]'"
+    a_pass_a_channel = isinstance(pair.ours, ScoreCAM | AblationCAM)
+    if a_pass_a_channel and bench.capture.activations.shape[1] * bench.size[0] * bench.size[1] > MASKED_PIXELS:
+        return f"takes a forward pass for each of {bench.capture.activations.shape[1]} channels; held on smaller models"
+    return ""
+
+
+def _told(finding: "partial[Finding]", explanation: Explanation, final: Difference) -> Finding:
+    """Put an explanation into a row; what is left unexplained is laid at our door."""
+    first = explanation.first
+    row = partial(
+        finding,
+        stage=first.stage,
+        max_abs=first.max_abs,
+        relative=first.relative,
+        pearson=first.pearson,
+        tolerance=first.tolerance,
+    )
+    if first.agrees:
+        return row(verdict="agrees")
+    causes = [f"{cause.name}: {cause.explanation}" for cause in explanation.causes]
+    if not explanation.rest.agrees:
+        causes.append(f"unexplained from {explanation.rest.stage} on.")
+    moved = f"moves by up to {final.max_abs:.2g} (r {final.pearson:.3f})"
+    size = f"The {final.stage} map {'has another shape' if math.isnan(final.max_abs) else moved}."
+    return row(
+        verdict="diverges",
+        cause=explanation.name,
+        fault=not explanation.rest.agrees,
+        note=" ".join([*causes, size]),
+    )
+
+
+def _final_difference(evidence: Evidence) -> Difference:
+    """Return how far apart the last maps are that both have."""
+    ours, theirs = evidence.ours, evidence.theirs
+    for stage in ("normalised", "resized", "relu"):
+        a, b = getattr(ours, stage), getattr(theirs, stage)
+        if a is not None and b is not None:
+            return difference(stage, a, b, 0.0)
+    return Difference("")
+
+
+def _order(bench: Bench) -> Finding:
+    """Say whether pytorch-grad-cam's Grad-CAM changes after its own GuidedBackprop ran on the model."""
+    pair = PAIRS[0]
+    model, images, targets, layer = bench.classifier.module, bench.images, bench.targets, bench.layer
+    finding = partial(Finding, bench.classifier.name, layer, "grad_cam after guided_backprop", "pytorch_grad_cam")
+    if isinstance(find_layer(model, layer), nn.ReLU):
+        return finding(
+            stage="", verdict="skipped", note="GuidedBackprop takes the layer itself, a ReLU, out of the model"
+        )
+    before = pair.theirs(model, images, targets, layer)
+    with untouched(model):
+        guided_backprop(model, images[:1], targets[:1])
+        after = pair.theirs(model, images, targets, layer)
+    evidence = Evidence(pair.ours, before, after, lambda stages: stages, pair.theirs, model, images, targets, layer)
+    explanation = explain(evidence, KNOWN, tolerances(images.dtype))
+    return _told(finding, explanation, _final_difference(evidence))

@@ -1,0 +1,77 @@
+"""The stages of pytorch-grad-cam's CAMs, as the library holds them while it runs."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.external.lending import lent_from, recorded
+from methods.external.pgc import PytorchGradCAM, to_maps, without_progress
+from methods.layers import find_layer
+from methods.stages import Stages
+
+
+@dataclass(frozen=True)
+class PytorchGradCAMStages:
+    """Run a CAM of pytorch-grad-cam with its whole pipeline, and take down what it holds at every step.
+
+    ``activations`` are what the library multiplies, that is, what is left in the tensor that it kept. ``resized`` is
+    the library's, from [0, 1] put back into the units of ``relu``; ``normalised`` is its output.
+
+    Args:
+        cam: the adapter that builds the library's object.
+    """
+
+    cam: PytorchGradCAM
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
+        """Return the stages; there may be fewer targets than images, as the library lets pass."""
+        with lent_from(model, layer):
+            return self._run(model, images.detach().clone(), targets, layer)
+
+    def _run(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
+        from pytorch_grad_cam import ablation_cam, base_cam, score_cam
+        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+        cam = self.cam.build(model, find_layer(model, layer), to_maps(model, layer, images))
+        with ExitStack() as stack:
+            stack.callback(cam.activations_and_grads.release)
+            stack.enter_context(without_progress(score_cam))
+            stack.enter_context(without_progress(ablation_cam))
+            maps = stack.enter_context(recorded(cam, "get_cam_image"))
+            weights = stack.enter_context(recorded(cam, "get_cam_weights"))
+            scaled = stack.enter_context(recorded(base_cam, "scale_cam_image"))
+            output = cam(images, [ClassifierOutputTarget(int(target)) for target in targets])
+            kept = cam.activations_and_grads
+            return Stages(
+                activations=kept.activations[0].clone(),
+                gradients=kept.gradients[0].clone() if kept.gradients else None,
+                weights=torch.from_numpy(weights[0]) if weights else None,
+                raw=torch.from_numpy(maps[0]),
+                relu=torch.from_numpy(np.maximum(maps[0], 0)),
+                resized=_in_units_of(np.maximum(maps[0], 0), scaled[0]),
+                normalised=torch.from_numpy(output),
+            )
+
+
+def _in_units_of(maps: Any, scaled: Any) -> Tensor:
+    """Undo ``scale_cam_image``'s (L − min) / (1e-7 + max (L − min)) after it resized; resizing commutes with it."""
+    low = maps.min(axis=(1, 2), keepdims=True)
+    scale = 1e-7 + (maps - low).max(axis=(1, 2), keepdims=True)
+    return torch.from_numpy(scaled * scale + low)
+
+
+def guided_backprop(model: nn.Module, images: Tensor, targets: Tensor) -> None:
+    """Run pytorch-grad-cam's GuidedBackprop as its users do, and leave on the model what it leaves.
+
+    It puts a module of its own in the place of every ReLU, and in that one's place a new ``nn.ReLU()``: one for all,
+    and not in place.
+    """
+    from pytorch_grad_cam import GuidedBackpropReLUModel
+
+    library = GuidedBackpropReLUModel(model)
+    for image, target in zip(images, targets, strict=True):
+        library(image[None].detach().clone(), int(target))

@@ -1,0 +1,33 @@
+"""The stages of Captum's ``LayerGradCam``, as the library holds them while it runs."""
+
+from torch import Tensor, nn
+
+from methods.capture import layer_arrangement
+from methods.external.lending import lent_from, recorded
+from methods.layers import find_layer
+from methods.stages import Stages
+
+
+def layer_grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
+    """Return the stages of ``interpolate(attribute(…), size)``; Captum shows no weights and normalises nothing.
+
+    Of tokens too, which Captum reads as (N, channels, place): ``raw`` and ``relu`` are then (N, features), and nothing
+    is resized.
+    """
+    from captum.attr import LayerAttribution, LayerGradCam
+    from captum.attr._core.layer import grad_cam
+
+    images = images.detach().clone()
+    with lent_from(model, layer), recorded(grad_cam, "compute_layer_gradients_and_eval") as captured:
+        library = LayerGradCam(model, find_layer(model, layer))
+        raw = library.attribute(images, targets).detach()
+        relu = library.attribute(images, targets, relu_attributions=True).detach()
+    gradients, features = (part[0].detach() for part in captured[0])
+    arrangement = layer_arrangement(model, layer, features, images)
+    return Stages(
+        activations=arrangement.maps(features),
+        gradients=arrangement.maps(gradients),
+        raw=raw[:, 0],
+        relu=relu[:, 0],
+        resized=LayerAttribution.interpolate(relu, images.shape[-2:])[:, 0] if relu.ndim == 4 else None,
+    ).cpu()

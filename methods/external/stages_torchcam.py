@@ -1,0 +1,50 @@
+"""The stages of torch-cam's CAMs, as the library holds them while it runs; an optional extra."""
+
+import importlib.util
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from methods.capture import layer_arrangement
+from methods.external.lending import lent_from, recorded
+from methods.layers import find_layer
+from methods.stages import Stages
+
+
+def installed() -> bool:
+    """Say whether torch-cam can be imported."""
+    return importlib.util.find_spec("torchcam") is not None
+
+
+@dataclass(frozen=True)
+class TorchCAMStages:
+    """Run a gradient CAM of torch-cam, and take down what it holds at every step; it does not resize one layer's map.
+
+    Args:
+        cam: name of the library's class, such as ``GradCAMpp``.
+    """
+
+    cam: str
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
+        """Return the stages."""
+        from torchcam import methods as library
+
+        def reshape(features: Tensor) -> Tensor:
+            return layer_arrangement(model, layer, features, images).maps(features)
+
+        with lent_from(model, layer):
+            extractor = getattr(library, self.cam)(model, find_layer(model, layer), reshape_transform=reshape)
+            with extractor, recorded(extractor, "_get_weights") as weights:
+                logits = model(images.detach().clone())
+                (relu,) = extractor(targets.tolist(), logits, normalized=False, retain_graph=True)
+                (normalised,) = extractor(targets.tolist(), logits)
+                activations, gradients = extractor.hook_a[0].clone(), extractor.hook_g[0].clone()
+        per_channel = weights[0][0].ndim == 2
+        return Stages(
+            activations=activations,
+            gradients=gradients,
+            weights=weights[0][0].detach() if per_channel else None,
+            relu=relu.detach(),
+            normalised=normalised.detach(),
+        ).cpu()
