@@ -13,6 +13,7 @@ EXAMPLES = {
     "gather": ("write a run's tables again and print its summary", "heatmark gather default"),
     "layers": ("list a model's layers with their output shapes", "heatmark layers model=vgg16 model.weights=null"),
     "bench": ("time the methods in plain forward passes", "heatmark bench 'models=[resnet18]' 'batch_sizes=[1]'"),
+    "check": ("say whether implementations are right, and where not", "heatmark check model=vgg16 model.weights=null"),
     "train": ("train an embedded network again", "heatmark train model=shapes_residual"),
 }
 

@@ -1,0 +1,123 @@
+"""What is checked: a method, at one layer of one network, on some images."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.conformance import textbook
+from benchmarks.conformance.compare import Difference
+from benchmarks.conformance.findings import Finding
+from benchmarks.conformance.profiles import shown
+from methods.base import Method
+from methods.stages import Stages, stages_of
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A layer of a network with images to explain, and what the textbook says of them, computed once.
+
+    Args:
+        model: what the tables call the network.
+        module: the network, in float64 and evaluation mode; the checks may write on it and undo that.
+        layer: dotted name.
+        images: (N, 3, H, W), in float64, better not square.
+        targets: (N,), better not all the same class.
+    """
+
+    model: str
+    module: nn.Module
+    layer: str
+    images: Tensor
+    targets: Tensor
+
+    @cached_property
+    def recorded(self) -> textbook.Recorded:
+        """Activations, gradients and logits, recorded a second way."""
+        return textbook.record(self.module, self.layer, self.images, self.targets)
+
+    @cached_property
+    def slopes(self) -> textbook.Slopes:
+        """Finite differences of the targets' logits."""
+        return textbook.slopes(self.module, self.layer, self.images, self.targets)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A method in a cell.
+
+    Args:
+        cell: where it is checked.
+        name: what the tables call the method.
+        method: the implementation that is checked.
+        definition: the in-house method that says what it should compute; for an in-house method itself.
+    """
+
+    cell: Cell
+    name: str
+    method: Method
+    definition: Method
+
+    @cached_property
+    def stages(self) -> Stages:
+        """What the method gives for the cell's images, as they are."""
+        return self.explain(self.cell.images, self.cell.targets)
+
+    def explain(self, images: Tensor, targets: Tensor) -> Stages:
+        """Return the method's stages for images (N, 3, H, W), resized and normalised too."""
+        return self.explain_in(self.cell.module, images, targets, self.cell.layer)
+
+    def explain_in(self, module: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
+        """Return the method's stages in another network."""
+        height, width = images.shape[-2:]
+        return shown(stages_of(self.method, module, images, targets, layer), (height, width))
+
+    def call(self) -> Tensor:
+        """Return the method's own maps (N, h, w), and nothing else."""
+        return self.method(self.cell.module, self.cell.images, self.cell.targets, self.cell.layer)
+
+    def finding(self, check: str, difference: Difference, note: str = "") -> Finding:
+        """Return what a comparison found; a difference is the method's fault."""
+        return Finding(
+            model=self.cell.model,
+            layer=self.cell.layer,
+            method=self.name,
+            check=check,
+            stage=difference.stage,
+            verdict="agrees" if difference.agrees else "diverges",
+            max_abs=difference.max_abs,
+            relative=difference.relative,
+            pearson=difference.pearson,
+            tolerance=difference.tolerance,
+            cause="" if difference.agrees else "implementation",
+            fault=not difference.agrees,
+            note=note,
+        )
+
+    def holds(self, check: str, fault: str) -> Finding:
+        """Return what a check without numbers found: ``fault`` in words, ``""`` where there is none."""
+        return self.finding(check, Difference("", agrees=not fault), fault)
+
+    def skipped(self, check: str, reason: str) -> Finding:
+        """Return that a check does not apply."""
+        return replace(self.finding(check, Difference("")), verdict="skipped", note=reason)
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """How much rounding may move each stage, relative to its largest value: ``raw`` for what float64 computes.
+
+    ``resized`` and ``normalised`` come from a resizing that is float32 on every device.
+    """
+
+    exact: float = 1e-7
+    shown: float = 1e-5
+    float32: float = field(default=1e-3)
+
+    def of(self, stages: Stages) -> dict[str, float]:
+        """Return the tolerance of every stage; a method that leaves float64 on the way is held to float32's."""
+        relu = stages.relu
+        if relu is not None and relu.dtype != torch.float64:
+            return dict.fromkeys(vars(stages), self.float32)
+        return {stage: self.shown if stage in ("resized", "normalised") else self.exact for stage in vars(stages)}

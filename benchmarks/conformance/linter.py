@@ -1,0 +1,178 @@
+"""What is worth knowing of a model and a layer before any map is believed: faults of the choice, not of a method."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.conformance.findings import Finding
+from methods.capture import target_logits
+from methods.layers import arrange, find_layer
+from methods.pristine import observing
+
+
+@dataclass
+class Visit:
+    """What one forward pass shows of a layer.
+
+    Args:
+        outputs: of every run of the layer.
+        versions: how often each had been written to when the layer gave it.
+        logits: of the model.
+    """
+
+    outputs: list[object] = field(default_factory=list)
+    versions: list[int] = field(default_factory=list)
+    logits: Tensor | None = None
+
+
+def lint(model: str, module: nn.Module, layer: str, images: Tensor, targets: Tensor) -> Iterator[Finding]:
+    """Yield what is peculiar about a layer, or that nothing is.
+
+    ``called_more_than_once`` (or never), ``no_tensor``, ``non_spatial`` or ``token_grid``, ``single_place``,
+    ``in_place_successor``, ``independent_target``, ``dead_gradient``.
+
+    Args:
+        model: what the table calls the model.
+        module: the network, left as it was found.
+        layer: dotted name.
+        images: (N, 3, H, W).
+        targets: (N,).
+
+    Raises:
+        ValueError: where the model has no such layer.
+    """
+    visit = _visit(module, layer, images)
+    named = [(name, look(module, layer, images, targets, visit)) for name, look in _LOOKS.items()]
+    peculiar = [(name, note) for name, note in named if note]
+    for name, note in peculiar:
+        yield Finding(model, layer, "", name, "", "diverges", cause=name, note=note)
+    if not peculiar:
+        yield Finding(model, layer, "", "linter", "", "agrees")
+
+
+def _visit(module: nn.Module, layer: str, images: Tensor) -> Visit:
+    visit = Visit()
+
+    def note(_module: nn.Module, _inputs: object, output: object) -> None:
+        visit.outputs.append(output)
+        visit.versions.append(output._version if isinstance(output, Tensor) else 0)
+
+    handle = find_layer(module, layer).register_forward_hook(note)
+    try:
+        with observing(module):
+            visit.logits = module(images)
+    finally:
+        handle.remove()
+    return visit
+
+
+def _runs(_module: nn.Module, layer: str, _images: Tensor, _targets: Tensor, visit: Visit) -> str:
+    count = len(visit.outputs)
+    if count == 1:
+        return ""
+    return f"{layer} runs {count} times in one forward pass; its activations are not one map's"
+
+
+def _no_tensor(module: nn.Module, layer: str, _images: Tensor, _targets: Tensor, visit: Visit) -> str:
+    if not visit.outputs or isinstance(visit.outputs[-1], Tensor):
+        return ""
+    kind = type(module.get_submodule(layer)).__name__
+    return f"{layer} ({kind}) gives a {type(visit.outputs[-1]).__name__}, not a tensor"
+
+
+def _non_spatial(module: nn.Module, layer: str, images: Tensor, _targets: Tensor, visit: Visit) -> str:
+    return _arrangement_fault(module, layer, images, visit, tokens=False)
+
+
+def _token_grid(module: nn.Module, layer: str, images: Tensor, _targets: Tensor, visit: Visit) -> str:
+    return _arrangement_fault(module, layer, images, visit, tokens=True)
+
+
+def _arrangement_fault(module: nn.Module, layer: str, images: Tensor, visit: Visit, tokens: bool) -> str:
+    output = _output(visit)
+    if output is None or (output.ndim == 3) != tokens:
+        return ""
+    try:
+        _grid(module, layer, images, output)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _single_place(module: nn.Module, layer: str, images: Tensor, _targets: Tensor, visit: Visit) -> str:
+    output = _output(visit)
+    if output is None:
+        return ""
+    try:
+        rows, columns = _grid(module, layer, images, output)
+    except ValueError:
+        return ""
+    return f"{layer} gives one place of {rows}×{columns}: its map says nothing of where" if rows * columns == 1 else ""
+
+
+def _grid(module: nn.Module, layer: str, images: Tensor, output: Tensor) -> tuple[int, int]:
+    height, width = images.shape[-2:]
+    part, layout = module.get_submodule(layer), getattr(module, "token_layout", None)
+    return arrange(output, part, (height, width), layout).grid
+
+
+def _in_place(_module: nn.Module, layer: str, _images: Tensor, _targets: Tensor, visit: Visit) -> str:
+    output = _output(visit)
+    if output is None or output._version == visit.versions[-1]:
+        return ""
+    return f"what runs after {layer} overwrites its output in place; an implementation that does not copy reads that"
+
+
+def _independent(module: nn.Module, layer: str, images: Tensor, targets: Tensor, visit: Visit) -> str:
+    if _output(visit) is None or _gradient(module, layer, images, targets) is not None:
+        return ""
+    return f"the target's logit does not depend on {layer}"
+
+
+def _dead(module: nn.Module, layer: str, images: Tensor, targets: Tensor, visit: Visit) -> str:
+    gradient = None if _output(visit) is None else _gradient(module, layer, images, targets)
+    if gradient is None:
+        return ""
+    dead = int((gradient.flatten(1) == 0).all(dim=1).sum())
+    return f"all gradients at {layer} are zero for {dead} of {len(images)} images" if dead else ""
+
+
+def _gradient(module: nn.Module, layer: str, images: Tensor, targets: Tensor) -> Tensor | None:
+    """Return the gradient of the logits with respect to zeros added to the layer's output; None without a path."""
+    added: list[Tensor] = []
+
+    def add_zeros(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        added.append(torch.zeros_like(output).requires_grad_())
+        torch.set_grad_enabled(True)
+        return output + added[-1]
+
+    handle = module.get_submodule(layer).register_forward_hook(add_zeros)
+    try:
+        with observing(module):
+            (gradient,) = torch.autograd.grad(
+                target_logits(module(images), targets).sum(), added[-1], allow_unused=True
+            )
+    finally:
+        handle.remove()
+    return gradient
+
+
+def _output(visit: Visit) -> Tensor | None:
+    """Return the output of a layer that ran once and gave a tensor."""
+    (output,) = visit.outputs if len(visit.outputs) == 1 else (None,)
+    return output if isinstance(output, Tensor) else None
+
+
+_LOOKS: dict[str, Callable[[nn.Module, str, Tensor, Tensor, Visit], str]] = {
+    "called_more_than_once": _runs,
+    "no_tensor": _no_tensor,
+    "non_spatial": _non_spatial,
+    "token_grid": _token_grid,
+    "single_place": _single_place,
+    "in_place_successor": _in_place,
+    "independent_target": _independent,
+    "dead_gradient": _dead,
+}
+"""Name of every look and the look: it returns what is peculiar in one sentence, or ``""``."""

@@ -1,0 +1,119 @@
+"""Findings for people and machines: what is red, one table, parquet and CSV, JUnit."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from itertools import groupby
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from benchmarks.conformance.findings import Finding
+
+COLUMNS = [field.name for field in fields(Finding)]
+
+
+def is_red(finding: Finding) -> bool:
+    """Say whether a finding fails the check: a fault, a difference that nothing explains, or a check that broke."""
+    return finding.verdict == "error" or (
+        finding.verdict == "diverges" and (finding.fault or finding.cause == "unexplained")
+    )
+
+
+def frame(findings: Iterable[Finding]) -> pd.DataFrame:
+    """Return one row a finding, in their order, and whether it is red."""
+    rows = [asdict(finding) | {"red": is_red(finding)} for finding in findings]
+    return pd.DataFrame(rows, columns=[*COLUMNS, "red"])
+
+
+def table(findings: Sequence[Finding]) -> Table:
+    """Return the report for a terminal of 100 columns: all that agrees in one row a layer, all that differs in its own.
+
+    Peculiarities of a layer that the linter saw stand under it.
+    """
+    reds = sum(map(is_red, findings))
+    verdict = f"[red]{reds} red[/red]" if reds else "[green]all green[/green]"
+    title = f"Conformance: {len(findings)} checks, {verdict}"
+    result = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left", caption_justify="left")
+    result.add_column("model, layer and method", min_width=36, overflow="fold")
+    for heading in ("against", "first differs", "by", "cause"):
+        result.add_column(heading, overflow="fold", justify="right" if heading == "by" else "left")
+    for (model, layer), group in groupby(findings, key=lambda f: (f.model, f.layer)):
+        cell = list(group)
+        result.add_row(f"[bold]{escape(model)}[/bold] {escape(layer)}", "", "", "", _agreement(cell))
+        for finding in (f for f in cell if f.verdict in ("diverges", "error")):
+            result.add_row(*_cells(finding), style="red" if is_red(finding) else "dim" if not finding.method else None)
+    result.caption = "by: max |a − b| / max |b| at the first stage that differs; n/a: checks that do not apply"
+    return result
+
+
+def _agreement(cell: Sequence[Finding]) -> str:
+    verdicts = Counter(finding.verdict for finding in cell)
+    skipped = f", {verdicts['skipped']} n/a" if verdicts["skipped"] else ""
+    return f"[green]{verdicts['agrees']} agree[/green]{skipped}"
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    known = finding.cause == finding.check or finding.cause not in ("", "implementation", "unexplained", "drift")
+    words = finding.cause.replace("_", " ") if known and finding.cause != finding.check else finding.note
+    return (
+        f"  {finding.method or 'linter'}",
+        finding.check.replace("_", " "),
+        finding.stage,
+        "" if math.isnan(finding.relative) else f"{finding.relative:.1e}",
+        escape(words if is_red(finding) or finding.method else ""),
+    )
+
+
+def explanations(findings: Iterable[Finding], known: Mapping[str, str]) -> list[str]:
+    """Return what every cause that occurs means, then every red finding in full, a line each.
+
+    Args:
+        findings: of the whole check.
+        known: name of a cause to its explanation; what the linter saw explains itself.
+    """
+    seen = {f.cause: known.get(f.cause, f.note) for f in findings if f.verdict == "diverges" and not is_red(f)}
+    return [f"{cause.replace('_', ' ')}: {words}" for cause, words in seen.items()] + [
+        f"RED {sentence(f)}" for f in findings if is_red(f)
+    ]
+
+
+def junit(findings: Sequence[Finding], path: Path) -> None:
+    """Write JUnit XML, which every CI reads: a suite a model, a test a check; red ones failed, inapplicable skipped."""
+    root = ElementTree.Element("testsuites", name="heatmark check")
+    for model, group in groupby(findings, key=lambda f: f.model):
+        cell = list(group)
+        suite = ElementTree.SubElement(root, "testsuite", name=model, tests=str(len(cell)))
+        suite.set("failures", str(sum(is_red(f) and f.verdict != "error" for f in cell)))
+        suite.set("errors", str(sum(f.verdict == "error" for f in cell)))
+        suite.set("skipped", str(sum(f.verdict == "skipped" for f in cell)))
+        for finding in cell:
+            _testcase(suite, finding)
+    ElementTree.indent(root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _testcase(suite: ElementTree.Element, finding: Finding) -> None:
+    name = " ".join(filter(None, (finding.method, finding.check)))
+    case = ElementTree.SubElement(suite, "testcase", classname=f"{finding.model}.{finding.layer}", name=name)
+    if finding.verdict == "skipped":
+        ElementTree.SubElement(case, "skipped", message=finding.note)
+    elif is_red(finding):
+        kind = "error" if finding.verdict == "error" else "failure"
+        ElementTree.SubElement(case, kind, message=sentence(finding))
+
+
+def sentence(finding: Finding) -> str:
+    """Return a red finding in one line."""
+    where = " ".join(filter(None, (finding.model, finding.layer, finding.method)))
+    stage = f" at stage {finding.stage}" if finding.stage else ""
+    size = "" if math.isnan(finding.relative) else f" by {finding.relative:.2e} (tolerance {finding.tolerance:.0e})"
+    verb = "could not be checked" if finding.verdict == "error" else "differs"
+    note = f": {finding.note}" if finding.note else ""
+    return f"{where}: {verb} against {finding.check.replace('_', ' ')}{stage}{size}{note}"

@@ -1,0 +1,113 @@
+"""All checks of one model at one layer, in the order of the report."""
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmarks.classifier import Classifier
+from benchmarks.conformance.cell import Cell, Subject
+from benchmarks.conformance.findings import Finding
+from benchmarks.conformance.linter import lint
+from benchmarks.conformance.oracles import consult
+from benchmarks.conformance.toy import TOY_LAYERS, toy_cell
+from methods.base import Method
+from methods.pristine import observing
+
+OBLONG = (64, 96)
+"""Height and width of the images that the laws are checked on: not square, so that a transposition shows, and small."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A method, and the in-house one whose work it claims to do; an in-house method claims its own."""
+
+    name: str
+    method: Method
+    definition: Method
+
+
+def claims(methods: Mapping[str, Method]) -> list[Claim]:
+    """Return in-house methods as claims."""
+    return [Claim(name, method, method) for name, method in methods.items()]
+
+
+def check_laws(cell: Cell, claimed: Iterable[Claim]) -> Iterator[Finding]:
+    """Yield what every oracle says of every method in a cell; methods that do not work there are left out."""
+    for claim in claimed:
+        reason = claim.method.unsupported(cell.module, cell.layer)
+        if reason is None:
+            yield from consult(Subject(cell, claim.name, claim.method, claim.definition))
+        else:
+            yield Finding(cell.model, cell.layer, claim.name, "oracles", "", "skipped", note=reason)
+
+
+def check_toys(claimed: Iterable[Claim]) -> Iterator[Finding]:
+    """Yield what the oracles say on the toy network, on which all of them apply."""
+    for layer in TOY_LAYERS:
+        yield from check_laws(toy_cell(layer), claimed)
+
+
+def cell_of(classifier: Classifier, double: nn.Module, layer: str, images: Tensor) -> Cell:
+    """Return where a real network's laws are checked.
+
+    Args:
+        classifier: the network.
+        double: its copy of :func:`in_float64`.
+        layer: dotted name.
+        images: (N, 3, H, W), resized to ``OBLONG`` where the network takes that.
+    """
+    images = images.double()
+    oblong = F.interpolate(images, OBLONG, mode="bilinear", align_corners=False)
+    for candidate in (oblong, images):
+        with observing(double):
+            try:
+                logits = double(candidate)
+            except (ValueError, RuntimeError, AssertionError):  # a transformer that was made for one size
+                continue
+        return Cell(classifier.name, double, layer, candidate, alternating(logits))
+    raise ValueError(f"{classifier.name} takes no images of {tuple(images.shape[-2:])} pixels")
+
+
+def in_float64(module: nn.Module) -> nn.Module:
+    """Return a copy of a network on the CPU, in float64 and evaluation mode."""
+    return copy.deepcopy(module).cpu().double().eval()
+
+
+def awaken(module: nn.Module, seed: int) -> None:
+    """Draw weights for matrices that begin at zero, as the head of torchvision's vision transformers does.
+
+    Behind such a head every gradient is zero, and every check of gradients would pass whatever is checked.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in module.parameters():
+            if weight.ndim >= 2 and not weight.any():
+                weight.normal_(0, 0.02, generator=generator)
+
+
+def alternating(logits: Tensor) -> Tensor:
+    """Return the largest logit's class of the first image, the second largest of the next, and so on in turn, (N,)."""
+    ranked = torch.argsort(logits, dim=1, descending=True, stable=True)
+    return ranked[torch.arange(len(logits)), torch.arange(len(logits)) % 2]
+
+
+def check_layer(classifier: Classifier, layer: str, images: Tensor) -> Iterator[Finding]:
+    """Yield what the linter says."""
+    with observing(classifier.module):
+        targets = alternating(classifier.module(images))
+    yield from lint(classifier.name, classifier.module, layer, images, targets)
+
+
+def check_method(method: Method, against: Method, name: str = "mine") -> list[Finding]:
+    """Return what the oracles say of your method on the toy network: the short check, for a test of your own.
+
+    >>> from methods.grad_cam import GradCAM
+    >>> from benchmarks.conformance.report import is_red
+    >>> any(map(is_red, check_method(GradCAM(), against=GradCAM())))
+    False
+    """
+    return list(check_toys([Claim(name, method, against)]))

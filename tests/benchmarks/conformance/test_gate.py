@@ -1,0 +1,138 @@
+"""The regression gate: silent within its tolerances, red and readable beyond them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks.classifier import Classifier
+from benchmarks.conformance import gate
+from benchmarks.conformance.findings import Finding
+from benchmarks.conformance.toy import Toy
+from benchmarks.preprocessing import Preprocessing
+from benchmarks.shard import Batch
+from methods.base import Method
+from methods.grad_cam import GradCAM
+from metrics.deletion import Deletion
+
+METRICS = {"deletion": Deletion(steps=4)}
+
+
+@dataclass(frozen=True)
+class Drifted(Method):
+    """Grad-CAM times a factor, a little more at one place."""
+
+    factor: float = 1.0
+    extra: float = 0.0
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        maps = GradCAM()(model, images, targets, layer) * self.factor
+        maps[:, maps.shape[1] // 2, maps.shape[2] // 2] += self.extra * maps.amax(dim=(1, 2))
+        return maps
+
+
+@pytest.fixture(scope="module")
+def case() -> tuple[Classifier, Batch, Tensor]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = Toy().eval()
+        images = torch.randn(2, 3, 32, 48)
+    classifier = Classifier("toy", module, "trained", Preprocessing())
+    return classifier, Batch(["a", "b"], images, torch.tensor([-1, -1]), None), torch.tensor([0, 1])
+
+
+def measured(case, method: Method) -> pd.DataFrame:
+    classifier, batch, targets = case
+    return gate.measure(classifier, "features.5", {"grad_cam": method}, METRICS, batch, targets)
+
+
+def held(case, method: Method, reference: pd.DataFrame | None) -> Finding:
+    (finding,) = gate.hold(measured(case, method), reference)
+    return finding
+
+
+@pytest.fixture(scope="module")
+def reference(case, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    path = tmp_path_factory.mktemp("reference") / "conformance.csv"
+    gate.save(measured(case, GradCAM()), path)
+    return gate.read(path)
+
+
+def test_a_row_tells_of_the_map(case) -> None:
+    rows = measured(case, GradCAM())
+    maps = GradCAM()(case[0].module, case[1].images, case[2], "features.5")
+    assert rows["image"].tolist() == ["a", "b"]
+    np.testing.assert_allclose(rows["max"], maps.amax(dim=(1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(rows["mean"], maps.mean(dim=(1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(rows["at 0.25,0.75"], maps[:, 4, 18], rtol=1e-6)
+    assert rows["deletion:rise-2018[steps=4]"].between(0, 1).all()
+
+
+def test_the_same_numbers_are_green_after_a_round_trip(case, reference: pd.DataFrame) -> None:
+    finding = held(case, GradCAM(), reference)
+    assert finding.verdict == "agrees"
+    assert finding.note == "to the bit"
+    assert finding.relative < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("method", "red"),
+    [
+        (Drifted(1 + 1e-5), False),
+        (Drifted(1 - 5e-4), False),
+        (Drifted(1 + 5e-3), True),
+        (Drifted(2.0), True),
+        (Drifted(extra=0.01), True),
+        (Drifted(extra=1e-4), False),
+        (Drifted(float("nan")), True),
+    ],
+)
+def test_drift_is_red_beyond_a_thousandth_of_the_map(case, reference, method: Method, red: bool) -> None:
+    finding = held(case, method, reference)
+    assert finding.fault == red
+    assert (finding.verdict, finding.cause) == (("diverges", "drift") if red else ("agrees", ""))
+    if red:
+        assert " was " in finding.note
+        assert " and is " in finding.note
+
+
+def test_the_worst_number_is_named(case, reference: pd.DataFrame) -> None:
+    finding = held(case, Drifted(extra=0.01), reference)
+    assert finding.note.startswith("drifted: at 0.5,0.5 of ")
+    assert finding.relative == pytest.approx(0.01, rel=1e-3)
+
+
+def test_a_metric_that_drifts_alone_is_red(case, reference: pd.DataFrame) -> None:
+    (metric,) = (c for c in reference if c.startswith("deletion"))
+    moved = reference.assign(**{metric: reference[metric] + 0.02})
+    finding = held(case, GradCAM(), moved)
+    assert finding.fault
+    assert finding.note.startswith(f"drifted: {metric} of")
+    assert not held(case, GradCAM(), reference.assign(**{metric: reference[metric] + 0.005})).fault
+
+
+def test_other_weights_are_told_apart_from_drift(case, reference: pd.DataFrame) -> None:
+    finding = held(case, GradCAM(), reference.assign(weights="0" * 12))
+    assert finding.fault
+    assert finding.cause == "stale_reference"
+    assert "other weights than the reference's" in finding.note
+
+
+def test_without_a_reference_nothing_is_claimed(case, reference: pd.DataFrame) -> None:
+    assert held(case, GradCAM(), None).verdict == "skipped"
+    assert held(case, GradCAM(), reference.assign(method="other")).verdict == "skipped"
+
+
+def test_saving_replaces_what_was_measured_and_keeps_the_rest(case, tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "reference.csv"
+    classifier, batch, targets = case
+    both = {"grad_cam": GradCAM(), "other": Drifted(3.0)}
+    gate.save(gate.measure(classifier, "features.5", both, METRICS, batch, targets), path)
+    gate.save(measured(case, Drifted(2.0)), path)
+    rows = gate.read(path)
+    assert rows["method"].tolist() == ["grad_cam", "grad_cam", "other", "other"]
+    assert held(case, Drifted(2.0), rows).verdict == "agrees"

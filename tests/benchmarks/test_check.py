@@ -1,0 +1,136 @@
+"""heatmark check from the front door: its table, its files, its exit code."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+import torch
+from rich.console import Console
+
+from benchmarks.cli import dispatch
+from benchmarks.conformance import report
+from benchmarks.conformance.findings import Finding
+from benchmarks.conformance.toy import Toy
+from methods.grad_cam import GradCAM
+
+Heatmark = Callable[..., tuple[int, str]]
+TOY = (
+    "check", "model=custom", "model.name=mine", f"model.module._target_={__name__}.Seeded", "layer=features.4",
+    "dataset.size=32", "model.preprocessing.resize=null", "model.preprocessing.crop=null", "peers=false",
+    "metric.deletion.steps=2", "metric.insertion.steps=2", "reference=reference.csv",
+)  # fmt: skip
+
+
+class Seeded(Toy):
+    """A network that is built under the suite's seed, so that it is the same every time."""
+
+
+class Right(GradCAM):
+    """Grad-CAM by another hand."""
+
+
+class NoReLU(GradCAM):
+    """A fault: what speaks against the target is shown too."""
+
+    def relevance(self, c):
+        return torch.einsum("nc,nchw->nhw", self.channel_weights(c), c.activations)
+
+
+@pytest.fixture
+def heatmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Heatmark:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["heatmark"])
+    monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = dispatch(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return run
+
+
+def test_green_then_drifted(heatmark: Heatmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, said = heatmark(*TOY, "save=true", "junit=ci/check.xml")
+    assert code == 0, said
+    assert "all green" in said
+    assert max(map(len, said.splitlines())) <= 100
+    rows = pd.read_parquet("results/runs/check/conformance.parquet")
+    assert rows.equals(rows.reindex(columns=[*report.COLUMNS, "red"]))
+    assert len(pd.read_csv("results/runs/check/conformance.csv")) == len(rows)
+    assert (rows[(rows["check"] == "reference")]["verdict"] == "agrees").sum() == 5
+    assert "in_place_successor" in set(rows["cause"])
+    suites = ElementTree.parse("ci/check.xml").getroot()
+    assert [s.get("name") for s in suites] == ["toy", "mine"]
+    assert [s.get("failures") for s in suites] == ["0", "0"]
+
+    monkeypatch.setattr(GradCAM, "channel_weights", lambda self, c: 1.01 * c.gradients.mean(dim=(2, 3)))
+    code, said = heatmark(*TOY, "junit=ci/check.xml")
+    assert code == 1
+    assert "drift" in said
+    assert " was " in said
+    failed = ElementTree.parse("ci/check.xml").getroot().findall(".//failure")
+    assert any("mine features.4 grad_cam: differs against reference" in f.get("message", "") for f in failed)
+    assert any("at stage weights" in f.get("message", "") for f in failed)
+
+
+def test_a_method_of_ones_own_is_held_against_the_in_house_one(heatmark: Heatmark) -> None:
+    code, said = heatmark(*TOY, f"mine._target_={__name__}.Right", "against=grad_cam")
+    assert code == 0, said
+    code, said = heatmark(*TOY, f"mine._target_={__name__}.NoReLU", "against=grad_cam")
+    assert code == 1
+    rows = pd.read_parquet("results/runs/check/conformance.parquet")
+    red = rows[rows["red"]]
+    assert set(red["method"]) == {"mine"}
+    assert set(red[red["check"].isin(["textbook", "in_house"])]["stage"]) == {"relu"}
+    assert "RED mine features.4 mine: differs against textbook at stage relu" in said
+
+
+def test_a_model_that_cannot_be_built_is_red_and_the_others_go_on(heatmark: Heatmark) -> None:
+    code, said = heatmark("check", "models=[nosuch]", "peers=false", "method=[grad_cam]")
+    assert code == 1
+    assert "nosuch" in said
+    assert "toy" in said
+
+
+def finding(**options: object) -> Finding:
+    known = {"model": "m", "layer": "l", "method": "grad_cam", "check": "captum", "stage": "", "verdict": "agrees"}
+    return Finding(**{**known, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "red"),
+    [
+        ({}, False),
+        ({"verdict": "skipped"}, False),
+        ({"verdict": "error"}, True),
+        ({"verdict": "diverges", "cause": "in_place_successor"}, False),
+        ({"verdict": "diverges", "cause": "unexplained"}, True),
+        ({"verdict": "diverges", "fault": True}, True),
+    ],
+)
+def test_what_is_red(options: dict[str, object], red: bool) -> None:
+    assert report.is_red(finding(**options)) == red
+
+
+def test_the_table_counts_what_agrees_and_lists_what_differs() -> None:
+    findings = [
+        finding(),
+        finding(verdict="skipped"),
+        finding(verdict="diverges", stage="activations", relative=0.5, cause="in_place_successor", note="why"),
+        finding(method="", check="dead_gradient", verdict="diverges", cause="dead_gradient", note="all zero"),
+    ]
+    console = Console(width=100, record=True)
+    console.print(report.table(findings))
+    said = console.export_text()
+    assert "4 checks, all green" in said
+    assert "1 agree, 1 n/a" in said
+    assert [line.split() for line in said.splitlines() if "activations" in line] == [
+        ["grad_cam", "captum", "activations", "5.0e-01", "in", "place", "successor"]
+    ]
+    explained = report.explanations(findings, {"in_place_successor": "It overwrites."})
+    assert explained == ["in place successor: It overwrites.", "dead gradient: all zero"]
