@@ -1,5 +1,7 @@
 """What peers compute where they depart from the papers, written down again, to be held against what they gave."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -116,5 +118,4 @@ def rounding_of_sum(factors: Tensor, activations: Tensor) -> Tensor:
 
 def _rounding(terms: Tensor, dim: int) -> Tensor:
     """Return √n ε Σ|t| of n terms: every addition rounds by ε of a partial sum, and n of them walk at random."""
-    eps: float = torch.finfo(terms.dtype).eps
-    return terms.abs().sum(dim=dim) * (terms.shape[dim] ** 0.5 * eps)
+    return terms.abs().sum(dim=dim) * math.sqrt(terms.shape[dim]) * torch.finfo(terms.dtype).eps

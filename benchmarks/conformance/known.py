@@ -52,9 +52,12 @@ def handing_on_copies(model: nn.Module, layer: str) -> Iterator[None]:
 
 
 def _no_overwriting(e: Evidence) -> Iterator[Evidence]:
+    """Where the peer keeps other activations when it is handed copies, take those, and all that follows."""
     with handing_on_copies(e.model, e.layer):
         theirs = e.peer(e.model, e.images, e.targets, e.layer)
-    yield replace(e, theirs=theirs)
+    before, now = e.theirs.activations, theirs.activations
+    if before is not None and now is not None and not torch.equal(before, now):
+        yield replace(e, theirs=theirs)
 
 
 def _before_guided_backprop(e: Evidence) -> Iterator[Evidence]:
@@ -137,15 +140,14 @@ def _second_dimension(e: Evidence) -> Iterator[Evidence]:
 
 def _rounding(e: Evidence) -> Iterator[Evidence]:
     """Where the two maps differ by less than what rounding may do to either sum, take theirs."""
-    ours, theirs = e.ours, e.theirs
-    if ours.activations is None or ours.relu is None or theirs.relu is None or ours.relu.shape != theirs.relu.shape:
+    A, factors = e.ours.activations, e.ours.gradients if e.ours.weights is None else e.ours.weights[:, :, None, None]
+    if A is None or factors is None:
         return
-    factors = ours.gradients if ours.weights is None else ours.weights[:, :, None, None]
-    if (
-        factors is not None
-        and ((ours.relu - theirs.relu).abs() <= 2 * formulas.rounding_of_sum(factors, ours.activations)).all()
-    ):
-        yield e.with_ours(raw=theirs.raw, relu=theirs.relu)
+    pairs = [(e.ours.raw, e.theirs.raw), (e.ours.relu, e.theirs.relu)]
+    both = [(a, b) for a, b in pairs if a is not None and b is not None]
+    bound = 2 * formulas.rounding_of_sum(factors, A)
+    if all(a.shape == b.shape and bool(((a - b).abs() <= bound).all()) for a, b in both):
+        yield e.with_ours(raw=e.theirs.raw, relu=e.theirs.relu)
 
 
 def _cancelling_activations(e: Evidence) -> Iterator[Evidence]:
