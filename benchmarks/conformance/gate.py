@@ -144,9 +144,7 @@ def _numbers(finding: Callable[..., Finding], now: pd.DataFrame, both: pd.DataFr
         tolerance=MAP_TOLERANCE,
         cause="drift" if drifted else "",
         fault=drifted,
-        note=f"drifted: {worst} of {row['image']} was {row[f'{worst} then']:.6g} and is {row[worst]:.6g}"
-        if drifted
-        else same,
+        note=moved if drifted else same,
     )
 
 
