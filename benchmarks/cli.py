@@ -5,11 +5,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from benchmarks.hints import did_you_mean
 
 EXAMPLES = {
     "sweep": ("explain, score and time methods on a model", "heatmark sweep model=resnet50 'method=[grad_cam,random]'"),
+    "explain": ("one picture: top classes and a panel of maps", "heatmark explain image=cat.jpg model=resnet50"),
     "gather": ("write a run's tables again and print its summary", "heatmark gather default"),
     "layers": ("list a model's layers with their output shapes", "heatmark layers model=vgg16 model.weights=null"),
     "bench": ("time the methods in plain forward passes", "heatmark bench 'models=[resnet18]' 'batch_sizes=[1]'"),
@@ -50,6 +52,7 @@ def _run(command: str, arguments: Sequence[str]) -> int:
     from benchmarks.config import named
 
     sys.argv = [f"heatmark {command}", *named(arguments)]
+    sys.path.append(str(Path.cwd()))  # where a user's own _target_ may lie
     try:
         return int(importlib.import_module(f"benchmarks.commands.{command}").main() or 0)
     except KeyboardInterrupt:

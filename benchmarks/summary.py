@@ -83,31 +83,39 @@ def _flagged(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table(frame: pd.DataFrame, title: str, cells: pd.DataFrame) -> Table:
-    """Lay a ranking out: a row a trial, and under it, dim, its gain over the random control."""
-    table = Table(
-        title=title, title_justify="left", title_style="bold", caption_justify="left", box=None, padding=(0, 1, 0, 0)
-    )
-    for heading in ("method", "layer"):
-        table.add_column(heading, overflow="ellipsis", no_wrap=True)
+    """Lay a ranking out: a method, and under it, dim, its layer and its gain over the random control."""
+    table = Table(title=title, caption=_caption(cells), title_style="bold", box=None, padding=(0, 1, 0, 0))
+    table.title_justify = table.caption_justify = "left"
     directions = _directions(cells)
     numbers = [*directions.index, "faithfulness"]
-    headings = [f"{_short(name)} {'↑' if directions.get(name, True) else '↓'}" for name in numbers]
-    flagged = frame["flagged"].notna().any()
-    for heading in [*headings, "forwards", *(["flagged"] if flagged else [])]:
-        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("method", overflow="ellipsis", no_wrap=True, max_width=40)
+    for name in numbers:
+        heading = f"{_short(name).removesuffix("ness")} {'↑' if directions.get(name, True) else '↓'}"
+        table.add_column(heading, justify="right", no_wrap=True, min_width=12)
+    table.add_column("forwards", justify="right", min_width=8)
+    if flagged := frame["flagged"].notna().any():
+        table.add_column("flags", justify="right", min_width=5)
     for _, row in frame.iterrows():
-        cost, flags = (
-            "" if pd.isna(v) else f"{v:.{d}f}" for v, d in ((row["cost_in_forwards"], 2), (row["flagged"], 0))
-        )
-        table.add_row(
-            row["method"], row["layer"], *[_interval(row, n) for n in numbers], cost, *([flags] if flagged else [])
-        )
-        if not pd.isna(row["faithfulness gain"]) and row["method"] != CONTROL:
-            table.add_row("  over random", "", *[_interval(row, f"{n} gain", "+") for n in numbers], style="dim")
-    table.caption = escape(
-        f"mean ± 95 % interval over {cells['image'].nunique()} images; {'; '.join(directions.index)}"
-    )
+        ending = [_number(row["cost_in_forwards"], 2), *([_number(row["flagged"], 0)] if flagged else [])]
+        table.add_row(row["method"], *[_interval(row, n) for n in numbers], *ending)
+        gains = [] if row["method"] == CONTROL else [_interval(row, f"{n} gain", "+") for n in numbers]
+        table.add_row(f"  {_tail(row['layer'], 22)}", *gains, style="dim")
     return table
+
+
+def _caption(cells: pd.DataFrame) -> str:
+    control = f"; below, the gain over {CONTROL}, paired by image" if CONTROL in set(cells["method"]) else ""
+    definitions = "; ".join(sorted(set(cells["definition"])))
+    return escape(f"mean ± 95 % interval over {cells['image'].nunique()} images{control}; {definitions}")
+
+
+def _tail(layer: str, length: int) -> str:
+    """Return a layer's name, cut in front where it is long: its end tells it from others."""
+    return layer if len(layer) <= length else f"…{layer[1 - length :]}"
+
+
+def _number(value: float, decimals: int) -> str:
+    return "" if pd.isna(value) else f"{value:.{decimals}f}"
 
 
 def _short(definition: str) -> str:
@@ -116,7 +124,7 @@ def _short(definition: str) -> str:
 
 def _interval(row: "pd.Series[Any]", name: str, sign: str = "") -> str:
     if pd.isna(row[name]):
-        return "–"
+        return "" if sign else "–"
     half = row[f"{name} ±"]
     return f"{row[name]:{sign}.3f}" + ("" if pd.isna(half) else f" ±{half:.3f}".replace("±0.", "±."))
 

@@ -123,7 +123,12 @@ def activations_at(model: nn.Module, images: Tensor, layer: str) -> Tensor:
     with hooked(model, layer, copy):
         model(images)
         features = tap.output_for(images)
-        return layer_arrangement(model, layer, features, images).maps(features)
+        return full_precision(layer_arrangement(model, layer, features, images).maps(features))
+
+
+def full_precision(features: Tensor) -> Tensor:
+    """Return half-precision features as float32, so that what is summed over them is not rounded again."""
+    return features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
 
 
 def target_logits(logits: Tensor, targets: Tensor) -> Tensor:
@@ -164,7 +169,8 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
         (gradients,) = torch.autograd.grad(target_logits(logits, targets).sum(), leaf, allow_unused=True)
     if gradients is None:
         raise ValueError(f"the target's logit does not depend on layer {layer!r}")
-    return Capture(arrangement.maps(leaf.detach()), arrangement.maps(gradients), logits.detach())
+    activations, gradients = (full_precision(arrangement.maps(f)) for f in (leaf.detach(), gradients))
+    return Capture(activations, gradients, logits.detach())
 
 
 def layer_arrangement(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> Arrangement:
