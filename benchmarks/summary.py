@@ -74,7 +74,7 @@ def mean_and_half_width(values: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[
 
 
 def _cost(timing: pd.DataFrame) -> pd.DataFrame:
-    return timing.groupby("trial", as_index=False)["cost_in_forwards"].median()
+    return timing.groupby("trial").agg(cost_in_forwards=("cost_in_forwards", "median")).reset_index()
 
 
 def _flagged(cells: pd.DataFrame) -> pd.DataFrame:
@@ -90,7 +90,7 @@ def _table(frame: pd.DataFrame, title: str, cells: pd.DataFrame) -> Table:
     numbers = [*directions.index, "faithfulness"]
     table.add_column("method", overflow="ellipsis", no_wrap=True, max_width=40)
     for name in numbers:
-        heading = f"{_short(name).removesuffix("ness")} {'↑' if directions.get(name, True) else '↓'}"
+        heading = f"{_short(name).removesuffix('ness')} {'↑' if directions.get(name, True) else '↓'}"
         table.add_column(heading, justify="right", no_wrap=True, min_width=12)
     table.add_column("forwards", justify="right", min_width=8)
     if flagged := frame["flagged"].notna().any():
