@@ -38,13 +38,13 @@ def test_walls(path: Path) -> None:
     forbidden = {
         "methods": {"benchmarks", "metrics", "hydra", "omegaconf", "pandas", "matplotlib"},
         "metrics": {"benchmarks", "methods", "hydra", "omegaconf", "pandas", "matplotlib"},
-        "benchmarks": {"pytorch_grad_cam", "captum"},
+        "benchmarks": {"pytorch_grad_cam", "captum", "torchcam"},
         "conf": {"benchmarks", "methods", "metrics"},
     }[package]
     if where(path).startswith("methods/external/"):
         forbidden -= {"pytorch_grad_cam", "captum"}
     elif package in ("methods", "metrics"):
-        forbidden |= {"pytorch_grad_cam", "captum"}
+        forbidden |= {"pytorch_grad_cam", "captum", "torchcam"}
     if package == "benchmarks" and not where(path).startswith(EDGE_OF_HYDRA):
         forbidden |= {"hydra"}
     assert not imported & forbidden
