@@ -1,0 +1,287 @@
+// The gallery: one image; its maps by class and method, and their curves beside them.
+const data = JSON.parse(document.getElementById("data").textContent);
+const byId = (id) => document.getElementById(id);
+const SHOWN_AT_FIRST = 6;
+const LINES = 8;
+const DASHES = ["", "6 3", "2 3"];
+const ALL = "all";
+// A method has a line's style as long as it is chosen: up to eight never share a colour.
+function slotOf(method) {
+  slots.forEach((owner, i) => { if (!chosen.methods.has(owner)) slots[i] = undefined; });
+  if (!slots.includes(method)) {
+    const free = slots.indexOf(undefined);
+    slots[free < 0 ? slots.length : free] = method;
+  }
+  return slots.indexOf(method);
+}
+
+const chosen = { image: 0, classes: new Set(), methods: new Set() };
+const loaded = new Map();
+
+const styleOf = (position) => ({
+  colour: `var(--line-${position % LINES})`,
+  dash: DASHES[Math.floor(position / LINES) % DASHES.length],
+});
+const slots = [];
+const isOwn = new Map(data.trials.map((trial) => [trial.method, trial.implementation === "heatmark"]));
+const methodNames = [...isOwn.keys()].sort((a, b) => isOwn.get(b) - isOwn.get(a) || a.localeCompare(b));
+
+function make(name, properties = {}, ...children) {
+  const { dataset, ...rest } = properties;
+  const element = Object.assign(document.createElement(name), rest);
+  Object.assign(element.dataset, dataset);
+  element.append(...children);
+  return element;
+}
+
+function picture(uri) {
+  if (!loaded.has(uri)) {
+    const image = new Image();
+    image.src = uri;
+    loaded.set(uri, image.decode().then(() => image, () => null));
+  }
+  return loaded.get(uri);
+}
+
+const uriOf = (subject, image) => data.pictures[data.subjects[subject].pictures[image]];
+const anyUri = (image) => data.subjects.map((_, subject) => uriOf(subject, image)).find(Boolean);
+const imageText = ({ name, label, dataset }) => `${name}${label ? ` (${label})` : ""}${datasets.size > 1 ? `, ${dataset}` : ""}`;
+const datasets = new Set(data.images.map((image) => image.dataset));
+
+// Every map there is of the chosen image at the chosen model and layer: a trial and the position in its lists.
+function maps() {
+  const [subject, layer] = [byId("subject").value, byId("layer").value];
+  return data.trials.flatMap((trial) => {
+    const index = trial.images.indexOf(chosen.image);
+    const wanted = index >= 0 && (subject === ALL || trial.subject === Number(subject))
+      && (layer === ALL || [layer, "input"].includes(trial.layer));
+    return wanted ? [{ trial, index, target: trial.targets[index], subject: data.subjects[trial.subject] }] : [];
+  });
+}
+
+const className = ({ target, subject }) => subject.classes[Number(target)] ?? "";
+const classText = (map) => className(map) ? `${className(map)} (${map.target})` : `class ${map.target}`;
+
+function options(select, pairs) {
+  const before = select.value;
+  select.replaceChildren(...pairs.map(([value, text]) => make("option", { value, textContent: text })));
+  if (pairs.some(([value]) => value === before)) select.value = before;
+}
+
+function chips(box, entries, set) {
+  box.replaceChildren(...entries.map(({ value, text }) => {
+    const input = make("input", { type: "checkbox", value, checked: set.has(value) });
+    return make("label", { className: "chip" }, input, text);
+  }));
+}
+
+// A new image: what can be picked changes with it.
+function offer() {
+  const here = data.trials.filter((trial) => trial.images.includes(chosen.image));
+  const subjects = [...new Set(here.map((trial) => trial.subject))].sort((a, b) => a - b);
+  const name = (i) => {
+    const { model, weights, precision } = data.subjects[i];
+    const twins = data.subjects.filter((subject) => subject.model === model).length > 1;
+    return twins ? `${model} (${weights}, ${precision})` : model;
+  };
+  options(byId("subject"), [...subjects.map((i) => [String(i), name(i)]), ...(subjects.length > 1 ? [[ALL, "all models"]] : [])]);
+  offerLayers(here);
+}
+
+function offerLayers(here = data.trials.filter((trial) => trial.images.includes(chosen.image))) {
+  const subject = byId("subject").value;
+  const layers = [...new Set(here.filter((trial) => subject === ALL || trial.subject === Number(subject))
+    .map((trial) => trial.layer))].filter((layer) => layer !== "input").sort((a, b) => cellsAt(a) - cellsAt(b));
+  options(byId("layer"), [...layers.map((layer) => [layer, layer]), [ALL, "all layers"]]);
+  offerChips();
+}
+
+// The deepest layer comes first: the one whose maps are the coarsest.
+function cellsAt(layer) {
+  return Math.min(...data.trials.filter((trial) => trial.layer === layer && trial.map).map(({ map }) => map.h * map.w));
+}
+
+function offerChips() {
+  const found = maps();
+  const classes = new Map(found.map((map) => [map.target, classText(map)]));
+  if (![...classes.keys()].some((target) => chosen.classes.has(target))) chosen.classes = new Set([...classes.keys()].slice(0, 2));
+  const methods = methodNames.filter((name) => found.some((map) => map.trial.method === name));
+  if (!chosen.methods.size) firstMethods(found).forEach((name) => chosen.methods.add(name));
+  chips(byId("classes"), [...classes].map(([value, text]) => ({ value, text })), chosen.classes);
+  chips(byId("methods"), methods.map((value) => ({ value, text: value })), chosen.methods);
+  draw();
+}
+
+// At first, methods that repeat no other one, the best before the others.
+function firstMethods(found) {
+  const names = [...new Set(found.filter((map) => !map.trial.same_as).map((map) => map.trial.method))];
+  return names.slice(0, SHOWN_AT_FIRST);
+}
+
+function describe(map) {
+  const several = [byId("subject").value === ALL && map.subject.model, byId("layer").value === ALL && map.trial.layer];
+  return [map.trial.method, ...several.filter(Boolean)].join(" · ");
+}
+
+let drawing = 0;
+async function draw() {
+  const turn = ++drawing;
+  const shown = maps().filter((map) => chosen.classes.has(map.target) && chosen.methods.has(map.trial.method));
+  const pictures = await Promise.all(shown.map((map) => {
+    const uri = uriOf(map.trial.subject, chosen.image);
+    return uri ? picture(uri) : null;
+  }));
+  if (turn !== drawing) return;
+  shown.forEach((map, i) => Object.assign(map, { picture: pictures[i], id: String(i), style: styleOf(slotOf(map.trial.method)) }));
+  const image = data.images[chosen.image];
+  byId("about").textContent = `${imageText(image)}: ${shown.length} ${shown.length === 1 ? "map" : "maps"}`;
+  const classes = [...new Set(shown.map((map) => map.target))];
+  byId("stage").replaceChildren(...classes.map((target) => section(shown.filter((map) => map.target === target))));
+  if (!shown.length) byId("stage").append(make("p", { className: "notice", textContent: "Pick a class and a method to see their maps." }));
+}
+
+// One class: its maps, and the curves of all of them.
+function section(shown) {
+  const title = make("h3", {}, `Explained: ${classText(shown[0])}`);
+  const cards = make("div", { className: "cards" }, ...(shown[0].picture ? [original(shown[0])] : []), ...shown.map(card));
+  const curves = data.definitions.map(({ definition }) => curvesOf(shown, definition)).filter(Boolean);
+  return make("section", { className: "class" }, title, cards, make("div", { className: "plots" }, ...curves));
+}
+
+function original(map) {
+  const canvas = blank(map);
+  canvas.getContext("2d").drawImage(map.picture, 0, 0, canvas.width, canvas.height);
+  canvas.setAttribute("aria-label", `The picture ${data.images[chosen.image].name}`);
+  const label = data.images[chosen.image].label;
+  return make("figure", { className: "card" }, canvas, make("figcaption", {},
+    make("b", {}, "picture"), make("span", { className: "by" }, label ? `labelled ${label}` : "")));
+}
+
+function blank({ picture: image, trial }) {
+  const [width, height] = image ? [image.naturalWidth, image.naturalHeight]
+    : trial.map ? [160, Math.round((160 * trial.map.h) / trial.map.w)] : [160, 160];
+  const canvas = make("canvas", { width, height });
+  canvas.setAttribute("role", "img");
+  return canvas;
+}
+
+function card(map) {
+  const { trial, index } = map;
+  const canvas = blank(map);
+  canvas.setAttribute("aria-label", `Map of ${describe(map)} for ${classText(map)}`);
+  if (trial.map) {
+    paint(canvas, map.picture, trial.map, index,
+      { colours: byId("colours").value, opacity: byId("opacity").value / 100, smooth: !byId("cells").checked });
+  }
+  const numbers = data.definitions.filter(({ definition }) => trial.values[definition]).map(({ definition, metric, higher_is_better }) =>
+    [`${metric} ${higher_is_better ? "↑" : "↓"}`, trial.values[definition][index]?.toFixed(3) ?? "undefined"]);
+  const element = make("figure", { className: "card", tabIndex: 0, dataset: { id: map.id, method: trial.method, target: map.target } }, canvas,
+    make("figcaption", {}, heading(map), ...remarks(map),
+      make("dl", {}, ...numbers.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]))));
+  for (const [event, on] of [["mouseenter", true], ["focus", true], ["mouseleave", false], ["blur", false]]) {
+    element.addEventListener(event, () => highlight(element, on));
+  }
+  return element;
+}
+
+function heading(map) {
+  return make("b", {}, make("i", { className: "swatch", style: `background:${map.style.colour}` }), ...breakable(describe(map)));
+}
+
+// A name in pieces that may stand on lines of their own.
+function breakable(name) {
+  return name.split(/(?<=_)/).flatMap((part) => [part, make("wbr")]);
+}
+
+const brief = (value) => String(Number(value.toPrecision(2))).replace("-", "−");
+
+function remarks({ trial, index }) {
+  const range = trial.map && `${brief(trial.map.low[index])} to ${brief(trial.map.high[index])}, ${trial.map.size.join("×")}`;
+  return [
+    make("span", { className: "by" }, range || "no map was kept"),
+    ...(trial.flags[index] ? [make("span", { className: "badge" }, trial.flags[index])] : []),
+    ...(trial.same_as ? [make("span", { className: "same" }, `= ${trial.same_as}`)] : []),
+  ];
+}
+
+function highlight(element, on) {
+  const block = element.closest(".class");
+  block.classList.toggle("focused", on);
+  for (const line of block.querySelectorAll(`.curve[data-id="${element.dataset.id}"]`)) line.classList.toggle("on", on);
+}
+
+function curvesOf(shown, definition) {
+  const { metric } = data.definitions.find((entry) => entry.definition === definition);
+  const lines = shown.filter((map) => map.trial.curves[definition]).map((map) => ({
+    fractions: map.trial.curves[definition].fractions, scores: scoresOf(map.trial.curves[definition], map.index),
+    style: map.style, name: describe(map), id: map.id,
+  }));
+  if (!lines.length) return null;
+  const title = `${metric}: class score over the fraction of pixels changed`;
+  return make("figure", { className: "plot" }, make("figcaption", {}, make("b", {}, metric), make("span", { className: "by" }, "score of the class")), plot(lines, title));
+}
+
+function show(image) {
+  chosen.image = image;
+  chosen.classes.clear();
+  byId("image").value = String(image);
+  for (const button of byId("strip").children) button.setAttribute("aria-pressed", String(Number(button.value) === image));
+  const [strip, button] = [byId("strip"), byId("strip").children[image]];
+  strip.scrollLeft = button.offsetLeft - (strip.clientWidth - button.clientWidth) / 2;
+  offer();
+}
+
+function lookAt({ dataset, model, weights, layer, method, image }) {
+  const index = data.images.findIndex((entry) => entry.dataset === dataset && entry.name === image);
+  const subject = data.subjects.findIndex((entry) => entry.dataset === dataset && entry.model === model && entry.weights === weights);
+  if (index < 0 || subject < 0) return;
+  chosen.methods = new Set([method]);
+  show(index);
+  byId("subject").value = String(subject);
+  offerLayers();
+  if (layer !== "input") byId("layer").value = layer;
+  chosen.classes = new Set(maps().map((map) => map.target));
+  offerChips();
+  byId("gallery").scrollIntoView();
+}
+
+function start() {
+  options(byId("image"), data.images.map((image, index) => [String(index), imageText(image)]));
+  byId("strip").append(...data.images.map((image, index) => {
+    const uri = anyUri(index);
+    const inside = uri ? make("img", { src: uri, alt: image.name, loading: "lazy" }) : image.name;
+    const button = make("button", { type: "button", value: String(index), title: imageText(image) }, inside);
+    return button;
+  }));
+  const step = (by) => show((chosen.image + by + data.images.length) % data.images.length);
+  byId("strip").addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button) show(Number(button.value));
+  });
+  byId("previous").addEventListener("click", () => step(-1));
+  byId("next").addEventListener("click", () => step(1));
+  byId("image").addEventListener("input", (event) => show(Number(event.target.value)));
+  byId("subject").addEventListener("input", () => { chosen.classes.clear(); offerLayers(); });
+  byId("layer").addEventListener("input", offerChips);
+  for (const id of ["colours", "opacity", "cells"]) byId(id).addEventListener("input", draw);
+  for (const id of ["classes", "methods"]) {
+    byId(id).addEventListener("input", ({ target }) => {
+      chosen[id][target.checked ? "add" : "delete"](target.value);
+      draw();
+    });
+  }
+  for (const button of document.querySelectorAll(".chips button")) {
+    button.addEventListener("click", () => {
+      for (const input of byId(button.dataset.for).querySelectorAll("input")) {
+        input.checked = button.classList.contains("all");
+        chosen[button.dataset.for][input.checked ? "add" : "delete"](input.value);
+      }
+      draw();
+    });
+  }
+  byId("pick").addEventListener("submit", (event) => event.preventDefault());
+  for (const button of document.querySelectorAll("button.look")) button.addEventListener("click", () => lookAt(button.dataset));
+  show(0);
+}
+
+if (byId("stage") && data.trials.length) start();

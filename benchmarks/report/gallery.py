@@ -1,0 +1,145 @@
+"""What the gallery shows: pictures, maps, curves and numbers as plain data that a script can read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.report.maps import affordable_side, quantised, shrink, thinned
+from benchmarks.report.pictures import Seen
+
+MAP_BYTES = 3_000_000
+SETTING = ["dataset", "model", "weights", "device", "precision"]
+SHARD = ("dataset", "model", "weights")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A run's tables: results (all of them, scored and not), curves and the folder of its maps."""
+
+    results: pd.DataFrame
+    curves: pd.DataFrame
+    maps: Path
+
+    def scored(self) -> pd.DataFrame:
+        """Return the rows that carry a metric."""
+        return self.results[self.results["metric"] != ""]
+
+
+def gallery(
+    tables: Tables, board: pd.DataFrame, views: Mapping[tuple[str, ...], Seen], limit: int | None
+) -> dict[str, Any]:
+    """Return the gallery of a run.
+
+    Args:
+        tables: of the run.
+        board: its leaderboard, for names and repeats.
+        views: what each (dataset, model, weights) saw.
+        limit: images of each dataset, the first ones; None takes all.
+
+    Returns:
+        ``pictures`` (data URIs); ``images`` (dataset, name, label); ``definitions``; ``subjects`` (one a setting:
+        names, classes, which picture belongs to which image); ``trials`` (subject, layer, method, explained classes,
+        flags, map, values and curves by definition), of which every list follows the trial's ``images``.
+    """
+    scored = tables.scored()
+    images = shown_images(scored, limit)
+    position = {key: index for index, key in enumerate(images)}
+    definitions = scored.drop_duplicates("definition")[["definition", "metric", "higher_is_better"]]
+    subjects = list(scored[SETTING].drop_duplicates().itertuples(index=False, name=None))
+    pictures: dict[str, int] = {}
+    seen = [_subject(dict(zip(SETTING, facts, strict=True)), views, position, pictures) for facts in subjects]
+    labels = {(k[0], name): label for k, view in views.items() for name, label in view.labels.items()}
+    return {
+        "definitions": definitions.to_dict("records"),
+        "images": [{"dataset": d, "name": n, "label": labels.get((d, n), "")} for d, n in images],
+        "subjects": seen,
+        "trials": list(_trials(tables, board, position, subjects)),
+        "pictures": list(pictures),
+    }
+
+
+def shown_images(scored: pd.DataFrame, limit: int | None) -> list[tuple[str, str]]:
+    """Return (dataset, name) of the first images of every dataset, in the order of the table."""
+    pairs = scored[["dataset", "image"]].drop_duplicates()
+    kept = pairs if limit is None else pairs.groupby("dataset", sort=False).head(limit)
+    return list(kept.itertuples(index=False, name=None))
+
+
+def _subject(
+    facts: dict[str, str],
+    views: Mapping[tuple[str, ...], Seen],
+    position: Mapping[tuple[str, str], int],
+    pictures: dict[str, int],
+) -> dict[str, Any]:
+    """Return one model in one setting; its pictures go into the common list, each only once."""
+    view = views.get(tuple(facts[name] for name in SHARD), Seen(problem="the run does not say where they came from"))
+    shown = {
+        position[facts["dataset"], name]: pictures.setdefault(uri, len(pictures))
+        for name, uri in view.pictures.items()
+        if (facts["dataset"], name) in position
+    }
+    return {**facts, "classes": list(view.classes), "pictures": shown, "problem": view.problem}
+
+
+def _trials(
+    tables: Tables,
+    board: pd.DataFrame,
+    position: Mapping[tuple[str, str], int],
+    subjects: Sequence[tuple[str, ...]],
+) -> Iterator[dict[str, Any]]:
+    side = affordable_side(_sizes(tables, board, len(position)), MAP_BYTES)
+    curves = dict(iter(tables.curves.groupby("trial")))
+    scored = dict(iter(tables.scored().groupby("trial")))
+    for row in board.drop_duplicates("trial").to_dict("records"):
+        cells = scored[row["trial"]]
+        listed = cells.drop_duplicates("image")
+        kept = np.array([(row["dataset"], image) in position for image in listed["image"]])
+        if not kept.any():
+            continue
+        names = listed["image"][kept]
+        yield {
+            **{name: row[name] for name in ("layer", "method", "implementation", "label", "same_as")},
+            "subject": subjects.index(tuple(row[name] for name in SETTING)),
+            "images": [position[row["dataset"], name] for name in names],
+            "targets": listed["target"][kept].tolist(),
+            "flags": listed["reason"][kept].tolist(),
+            "map": _map(tables.maps / f"{row['trial']}.npy", kept, side),
+            "values": {key: _values(part, names) for key, part in cells.groupby("definition")},
+            "curves": _curves(curves.get(row["trial"]), names),
+        }
+
+
+def _sizes(tables: Tables, board: pd.DataFrame, most: int) -> list[tuple[int, int, int]]:
+    files = (tables.maps / f"{trial}.npy" for trial in board["trial"].unique())
+    shapes = [np.load(file, mmap_mode="r", allow_pickle=False).shape for file in files if file.exists()]
+    return [(min(n, most), h, w) for n, h, w in shapes]
+
+
+def _map(file: Path, kept: "np.ndarray[Any, np.dtype[np.bool_]]", side: int) -> dict[str, Any] | None:
+    if not file.exists():
+        return None
+    maps = np.load(file, allow_pickle=False)
+    if len(maps) != len(kept):
+        return None
+    small = shrink(maps[kept], side)
+    return {"h": small.shape[1], "w": small.shape[2], "size": list(maps.shape[1:]), **quantised(small)}
+
+
+def _values(rows: pd.DataFrame, names: "pd.Series[str]") -> list[float | None]:
+    values = rows.set_index("image")["value"].reindex(names)
+    return [None if np.isnan(value) else float(f"{value:.5g}") for value in values]
+
+
+def _curves(rows: pd.DataFrame | None, names: "pd.Series[str]") -> dict[str, Any]:
+    if rows is None:
+        return {}
+    found = {}
+    for key, part in rows[rows["image"].isin(set(names))].groupby("definition"):
+        wide = part.pivot(index="image", columns="fraction", values="score").reindex(names)
+        fractions, scores = thinned(wide.columns.to_numpy(dtype=np.float64), wide.to_numpy())
+        found[str(key)] = {"fractions": [float(f"{x:.5g}") for x in fractions], **quantised(scores)}
+    return found

@@ -1,0 +1,58 @@
+// The leaderboard: sorts by any column, filters by words and choices.
+const board = document.getElementById("board");
+
+function sortBy(header, body) {
+  const cells = [...body.rows].map((row) => ({ row, value: row.cells[column(header)].dataset.value }));
+  const ascending = header.getAttribute("aria-sort") === "none"
+    ? header.dataset.first === "ascending"
+    : header.getAttribute("aria-sort") === "descending";
+  const compare = header.dataset.kind === "number" ? numeric : (a, b) => a.localeCompare(b);
+  cells.sort((a, b) => undefinedLast(a.value, b.value, header.dataset.kind)
+    ?? (ascending ? compare(a.value, b.value) : compare(b.value, a.value)));
+  for (const other of header.closest("thead").querySelectorAll("[aria-sort]")) other.setAttribute("aria-sort", "none");
+  header.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+  body.append(...cells.map(({ row }) => row));
+}
+
+function numeric(a, b) {
+  return Number(a) - Number(b);
+}
+
+function undefinedLast(a, b, kind) {
+  if (kind !== "number") return undefined;
+  const [noA, noB] = [Number.isNaN(Number(a)), Number.isNaN(Number(b))];
+  return noA || noB ? noA - noB : undefined;
+}
+
+// Headers stand in two rows: those of the metrics' columns below their groups.
+function column(header) {
+  const [top, below] = header.closest("thead").rows;
+  const singles = [...top.cells].flatMap((cell) => cell.colSpan === 1 ? [cell] : Array(cell.colSpan).fill(null));
+  const inner = [...below.cells];
+  return singles.map((cell) => cell ?? inner.shift()).indexOf(header);
+}
+
+function filterRows(form, body) {
+  const words = form.elements.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const selects = [...form.querySelectorAll("select")];
+  let shown = 0;
+  for (const row of body.rows) {
+    const text = `${row.cells[0].textContent} ${Object.values(row.dataset).join(" ")}`.toLowerCase();
+    row.hidden = !(words.every((word) => text.includes(word))
+      && selects.every((select) => !select.value || row.dataset[select.name] === select.value)
+      && !(form.elements.once?.checked && row.dataset.repeat));
+    shown += !row.hidden;
+  }
+  document.getElementById("shown").textContent = `${shown} of ${body.rows.length} rows`;
+}
+
+if (board) {
+  const [body, form] = [board.tBodies[0], document.getElementById("filters")];
+  board.tHead.addEventListener("click", (event) => {
+    const header = event.target.closest("button")?.closest("th");
+    if (header) sortBy(header, body);
+  });
+  form.addEventListener("input", () => filterRows(form, body));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  filterRows(form, body);
+}

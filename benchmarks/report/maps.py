@@ -1,0 +1,64 @@
+"""Maps and curves small enough to travel inside a page: fewer cells, one byte a value."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+Array = NDArray[Any]
+
+SIDES = (32, 24, 20, 16, 12, 8)
+LEVELS = 254
+UNDEFINED = 255
+
+
+def affordable_side(sizes: Sequence[tuple[int, int, int]], budget: int) -> int:
+    """Return the largest of :data:`SIDES` at which maps of these sizes (N, h, w) take at most ``budget`` bytes.
+
+    The smallest side where none does.
+    """
+    for side in SIDES:
+        if sum(n * min(h, side) * min(w, side) for n, h, w in sizes) <= budget:
+            return side
+    return SIDES[-1]
+
+
+def shrink(maps: Array, side: int) -> Array:
+    """Return maps (N, h, w) with at most ``side`` cells a side, each the mean of what it covers."""
+    size = [min(length, side) for length in maps.shape[-2:]]
+    if list(maps.shape[-2:]) == size:
+        return maps
+    smaller: Array = F.interpolate(torch.from_numpy(maps)[:, None].float(), size=size, mode="area")[:, 0].numpy()
+    return smaller
+
+
+def quantised(rows: Array) -> dict[str, Any]:
+    """Return an array (N, …) as one byte a value: value = low + byte / 254 · (high − low), row by row.
+
+    Returns:
+        ``bytes`` (base64, in C order), ``low`` and ``high`` of every row, to six digits. The byte 255 stands for a
+        value that is not finite; a row without any finite value has low = high = 0.
+    """
+    flat = rows.reshape(len(rows), -1).astype(np.float64)
+    finite = np.isfinite(flat)
+    low, high = (
+        np.where(finite.any(1), reduce(np.where(finite, flat, empty), axis=1), 0.0)
+        for reduce, empty in ((np.min, np.inf), (np.max, -np.inf))
+    )
+    span = np.where(high > low, high - low, 1.0)
+    levels = np.rint((np.where(finite, flat, low[:, None]) - low[:, None]) / span[:, None] * LEVELS)
+    levels[~finite] = UNDEFINED
+    digits = {name: [float(f"{x:.6g}") for x in ends] for name, ends in (("low", low), ("high", high))}
+    return {"bytes": b64encode(levels.astype(np.uint8).tobytes()).decode(), **digits}
+
+
+def thinned(fractions: Array, scores: Array, most: int = 40) -> tuple[Array, Array]:
+    """Return at most ``most`` points of curves (N, K), evenly spread, both ends among them."""
+    if len(fractions) <= most:
+        return fractions, scores
+    kept = np.unique(np.rint(np.linspace(0, len(fractions) - 1, most)).astype(int))
+    return fractions[kept], scores[:, kept]

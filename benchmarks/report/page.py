@@ -1,0 +1,90 @@
+"""From a run's folder to one HTML file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from benchmarks.report.figures import figures
+from benchmarks.report.gallery import SHARD, Tables, gallery
+from benchmarks.report.pictures import Seen, seen
+from benchmarks.report.table import explained_classes, rows
+from benchmarks.report.troubles import failures, suspects
+from benchmarks.statistics.leaderboard import leaderboard
+
+HERE = Path(__file__).parent
+SCRIPTS = ("leaderboard.js", "colours.js", "curves.js", "gallery.js")
+
+
+def page(run: Path, images: int | None, pictures: bool) -> str:
+    """Return a run's report.
+
+    Args:
+        run: folder of a gathered run.
+        images: how many of each dataset the gallery shows; None shows all.
+        pictures: whether to build the dataset again for its pictures.
+    """
+    results, timing, curves = (pd.read_parquet(run / f"{name}.parquet") for name in ("results", "timing", "curves"))
+    shards: list[dict[str, Any]] = json.loads((run / "provenance.json").read_text())["shards"]
+    tables = Tables(results, curves, run / "maps")
+    scored, board = tables.scored(), leaderboard(results)
+    views = _views(shards, scored) if pictures else {}
+    return (
+        environment()
+        .get_template("template.html.j2")
+        .render(
+            run=run.resolve().name,
+            definitions=scored.drop_duplicates("definition")[["definition", "metric", "higher_is_better"]].to_dict(
+                "records"
+            ),
+            counts={name: scored[name].nunique() for name in ("model", "method", "image")},
+            rows=rows(board, timing, explained_classes(scored)),
+            gallery=gallery(tables, board, views, images),
+            total_images=len(scored[["dataset", "image"]].drop_duplicates()),
+            problems=sorted({f"{key[1]} on {key[0]}: {view.problem}" for key, view in views.items() if view.problem}),
+            figures=figures(run / "figures"),
+            failures=failures(results),
+            suspects=suspects(scored),
+            shards=[shard | {"text": json.dumps(shard.get("config", {}), indent=1)} for shard in shards],
+        )
+    )
+
+
+def environment() -> jinja2.Environment:
+    """Return what fills the template: everything escaped but the page's own style and scripts."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    made.globals |= {
+        "style": Markup((HERE / "report.css").read_text()),
+        "script": Markup("\n".join((HERE / name).read_text() for name in SCRIPTS)),
+    }
+    made.filters |= {"number": number, "breakable": breakable}
+    return made
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number for reading, a dash where it is undefined."""
+    return "–" if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def breakable(name: str) -> Markup:
+    """Return a name, escaped, that may break after its underscores."""
+    return Markup("_<wbr>").join(name.split("_"))
+
+
+def _views(shards: list[dict[str, Any]], scored: pd.DataFrame) -> dict[tuple[str, ...], Seen]:
+    """Return what each (dataset, model, weights) saw; shards that differ in other things saw the same."""
+    found: dict[tuple[str, ...], Seen] = {}
+    for shard in shards:
+        key = tuple(str(shard.get(name, "")) for name in SHARD)
+        wanted = set(scored["image"][(scored[list(SHARD)] == key).all(axis=1)])
+        if not wanted or (key in found and not found[key].problem and wanted <= set(found[key].pictures)):
+            continue
+        found[key] = seen(shard["config"], wanted)
+    return found

@@ -1,0 +1,55 @@
+"""What went wrong in a run: trials without numbers, degenerate maps, undefined values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Trials without numbers for one reason."""
+
+    status: str
+    reason: str
+    cells: list[str]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """Images of one trial on which its map or a metric has one fault."""
+
+    facts: dict[str, str]
+    fault: str
+    images: list[str]
+    of: int
+
+
+def failures(results: pd.DataFrame) -> list[Failure]:
+    """Return skips and errors by reason, errors first; a shard that could not begin is one cell."""
+    without = results[results["status"].isin(["error", "skipped"])]
+    return [
+        Failure(str(status), str(reason), [_cell(row) for row in rows.to_dict("records")])
+        for (status, reason), rows in without.groupby(["status", "reason"], sort=True)
+    ]
+
+
+def suspects(scored: pd.DataFrame) -> list[Suspect]:
+    """Return degenerate maps by trial and kind, then undefined values by trial and definition."""
+    flagged = scored[scored["status"] == "degenerate"].drop_duplicates(["trial", "image"])
+    undefined = scored[scored["value"].isna()]
+    undefined = undefined.assign(reason="undefined " + undefined["definition"])
+    counts = scored.groupby("trial")["image"].nunique().to_dict()
+    return [
+        Suspect(_names(rows), str(fault), rows["image"].tolist(), int(counts[trial]))
+        for table in (flagged, undefined)
+        for (trial, fault), rows in table.groupby(["trial", "reason"], sort=False)
+    ]
+
+
+def _names(rows: pd.DataFrame) -> dict[str, str]:
+    return {str(k): str(v) for k, v in rows[["dataset", "model", "weights", "layer", "method"]].iloc[0].items()}
+
+
+def _cell(row: dict[Any, str]) -> str:
+    return " · ".join(row[name] for name in ("model", "layer", "method") if row[name])
