@@ -128,7 +128,7 @@ def test_the_command_refuses_folders(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 @pytest.mark.slow
 def test_the_command_learns_above_chance(tmp_path: Path) -> None:
-    options = ("model=shapes_plain", "dataset=shapes_shortcut", "dataset.size=64", "dataset.limit=1000")
-    assert train(tmp_path, *options, "test_limit=200", "recipe.epochs=6") == 0
-    with safe_open(tmp_path / "default" / "shapes_plain.safetensors", "pt") as file:
+    options = ("model=shapes_residual", "dataset=shapes_shortcut", "dataset.size=64", "dataset.limit=1000")
+    assert train(tmp_path, *options, "test_limit=200", "recipe.epochs=10", "recipe.batch_size=32") == 0
+    with safe_open(tmp_path / "default" / "shapes_residual.safetensors", "pt") as file:
         assert json.loads(file.metadata()["accuracy"]) > 0.5
