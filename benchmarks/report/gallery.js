@@ -193,7 +193,10 @@ function breakable(name) {
   return name.split(/(?<=_)/).flatMap((part) => [part, make("wbr")]);
 }
 
-const brief = (value) => String(Number(value.toPrecision(2))).replace("-", "−");
+function brief(value) {
+  const text = value && Math.abs(value) < 1e-3 ? value.toExponential(0) : String(Number(value.toPrecision(2)));
+  return text.replaceAll("-", "−");
+}
 
 function remarks({ trial, index }) {
   const range = trial.map && `${brief(trial.map.low[index])} to ${brief(trial.map.high[index])}, ${trial.map.size.join("×")}`;

@@ -83,7 +83,7 @@ def _views(shards: list[dict[str, Any]], scored: pd.DataFrame) -> dict[tuple[str
     found: dict[tuple[str, ...], Seen] = {}
     for shard in shards:
         key = tuple(str(shard.get(name, "")) for name in SHARD)
-        wanted = set(scored["image"][(scored[list(SHARD)] == key).all(axis=1)])
+        wanted = set(scored["image"][(scored[list(SHARD)] == list(key)).all(axis=1)])
         if not wanted or (key in found and not found[key].problem and wanted <= set(found[key].pictures)):
             continue
         found[key] = seen(shard["config"], wanted)

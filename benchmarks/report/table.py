@@ -48,8 +48,8 @@ def rows(board: pd.DataFrame, timing: pd.DataFrame, explained: dict[str, str]) -
     """
     placed = board.groupby(["dataset", "definition"], group_keys=False)[board.columns.tolist()].apply(_placed)
     costs = timing.groupby("trial")[["cost_in_forwards", "latency_ms"]].median()
-    first = placed.assign(repeat=placed["same_as"] != "").sort_values(
-        ["dataset", "model", "definition", "rank", "same_as", "label"], kind="stable"
+    first = placed.assign(explained=placed["trial"].map(explained).fillna("")).sort_values(
+        ["dataset", "model", "explained", "definition", "rank", "same_as", "label"], kind="stable"
     )
     order = first.drop_duplicates("trial")["trial"]
     groups = {str(trial): cells for trial, cells in placed.groupby("trial")}
@@ -60,7 +60,7 @@ def _row(cells: pd.DataFrame, costs: pd.DataFrame, explained: str) -> Row:
     trial = cells["trial"].iloc[0]
     cost, latency = costs.loc[trial] if trial in costs.index else (np.nan, np.nan)
     fields = list(Score.__dataclass_fields__)
-    scores = {str(key): Score(*part[fields].iloc[0]) for key, part in cells.groupby("definition")}
+    scores = {str(key): Score(*(part[name].iloc[0] for name in fields)) for key, part in cells.groupby("definition")}
     facts = {str(name): value for name, value in cells.iloc[0].items()}
     return Row(facts, explained, scores, int(cells["flagged"].max()), float(cost), float(latency))
 
