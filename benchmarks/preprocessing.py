@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import functional as F
 
 from benchmarks.hints import did_you_mean
+from benchmarks.light_torchvision import InterpolationMode
+from benchmarks.light_torchvision import transforms as F
 
 
 @dataclass(frozen=True)

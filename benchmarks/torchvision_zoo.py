@@ -12,10 +12,9 @@ from urllib.parse import urlparse
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
-from torchvision.models import WeightsEnum
 
 from benchmarks.hints import did_you_mean
+from benchmarks.light_torchvision import WeightsEnum, models
 from benchmarks.preprocessing import Preprocessing
 
 IMAGENET_CLASSES = 1000
