@@ -1,0 +1,32 @@
+"""heatmark figures: a run's figures (PDF, PNG) and paper tables (LaTeX, Markdown), from its tables alone."""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+from rich.console import Console
+
+from benchmarks.figures.atlas import draw_all
+from benchmarks.figures.tables import Tables, load
+from benchmarks.paper_tables import paper_tables, write
+
+
+@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="figures")
+def main(config: DictConfig) -> None:
+    """Draw everything, and say where it is and what was left out."""
+    run = Path(config.results_dir) / config.name
+    tables = load(run, config.names, config.controls, config.images)
+    console = Console()
+    for drawn in draw_all(tables, run / "figures", config.only):
+        where = f"{run}/figures/{drawn.name}.pdf, .png" if drawn.files else f"skipped: {drawn.reason}"
+        console.print(f"{drawn.name:20} {where}", soft_wrap=True, highlight=False, markup=False)
+    if not config.only:
+        _tables(tables, run / "tables", console)
+
+
+def _tables(tables: Tables, folder: Path, console: Console) -> None:
+    if tables.results.empty:
+        return
+    for table in paper_tables(tables.results, tables.timing, tables.label):
+        write(table, folder)
+        console.print(f"{'table':20} {folder / table.name}.tex, .md", soft_wrap=True, highlight=False, markup=False)

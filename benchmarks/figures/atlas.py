@@ -1,0 +1,58 @@
+"""All figures of the folder, found by looking: a new figure is one new file."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+import benchmarks.figures as folder
+from benchmarks.figures.style import save, styled
+from benchmarks.figures.tables import Tables
+from benchmarks.hints import did_you_mean
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One figure: its files, or the reason why there are none."""
+
+    name: str
+    files: tuple[Path, ...] = ()
+    reason: str = ""
+
+
+def drawings() -> dict[str, Callable[[Tables], Figure | str]]:
+    """Return what draws each figure, by name: ``draw`` of every module here that has a ``NAME``."""
+    modules = (
+        importlib.import_module(f"{folder.__name__}.{info.name}") for info in pkgutil.iter_modules(folder.__path__)
+    )
+    return {module.NAME: module.draw for module in modules if hasattr(module, "NAME")}
+
+
+def draw_all(tables: Tables, into: Path, only: Sequence[str] = ()) -> Iterator[Drawn]:
+    """Draw the figures (all, or the named ones) into a folder, one by one; a figure without data says why.
+
+    Files of a figure that is no longer drawn are removed: a stale figure is worse than none.
+
+    Raises:
+        ValueError: for a figure that does not exist; it names the nearest one.
+    """
+    known = drawings()
+    for name in only:
+        if name not in known:
+            raise ValueError(f"no figure {name!r}: {did_you_mean(name, known, 'there are ' + ', '.join(known))}")
+    into.mkdir(parents=True, exist_ok=True)
+    for name in only or known:
+        yield _drawn(name, known[name], tables, into / name)
+
+
+def _drawn(name: str, draw: Callable[[Tables], Figure | str], tables: Tables, stem: Path) -> Drawn:
+    with styled():
+        figure = "this run has no results" if tables.results.empty and name != "conformance_matrix" else draw(tables)
+        if not isinstance(figure, str):
+            return Drawn(name, tuple(save(figure, stem)))
+    for suffix in ("pdf", "png"):
+        stem.with_name(f"{stem.name}.{suffix}").unlink(missing_ok=True)
+    return Drawn(name, reason=figure)

@@ -1,0 +1,45 @@
+"""Deletion and insertion curves: how the score moves as the most relevant pixels go or come."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from benchmarks.figures.style import Look, below, grid, looks, repeats
+from benchmarks.figures.tables import Tables, panels
+
+NAME = "curves"
+
+
+def draw(tables: Tables) -> Figure | str:
+    """Return a panel a model and definition: each method's mean curve with its pointwise 95 % band over images."""
+    if tables.curves.empty:
+        return "curves.parquet has no rows: no metric of this run keeps its curves"
+    shown = tables.board[tables.board["same_as"] == ""]
+    curves = tables.curves[tables.curves["trial"].isin(shown["trial"])]
+    curves = curves.merge(shown[["definition", "higher_is_better"]].drop_duplicates(), on="definition")
+    parts, appearance = panels(curves), looks(tables)
+    figure, axes = grid(len(parts), 2, 1.75)
+    for position, (ax, (title, rows)) in enumerate(zip(axes, parts, strict=True)):
+        for (method, _), trial in rows.groupby(["method", "trial"]):
+            plot(ax, trial, appearance[str(method)])
+        ax.set(title=title, xlim=(0, 1), ylim=(0, 1))
+        if position >= len(axes) - 2:
+            ax.set_xlabel("fraction of pixels replaced")
+        if position % 2 == 0:
+            ax.set_ylabel("score of the class")
+    note = f"Means over {curves['image'].nunique()} images with pointwise 95 % intervals (Student's t). "
+    below(figure, note + repeats(tables), curves["method"].unique(), tables)
+    return figure
+
+
+def plot(ax: Axes, trial: pd.DataFrame, look: Look) -> None:
+    """Draw one trial's mean curve and band."""
+    points = trial.groupby("fraction")["score"].agg(["mean", "sem", "count"])
+    x, mean = points.index.to_numpy(), points["mean"].to_numpy()
+    with np.errstate(invalid="ignore"):
+        reach = stats.t.ppf(0.975, points["count"].to_numpy() - 1) * points["sem"].to_numpy()
+    every = max(1, len(x) // 7)
+    ax.fill_between(x, mean - reach, mean + reach, color=look.colour, alpha=0.1, linewidth=0)
+    ax.plot(x, mean, markevery=every, **look.line, **look.markers)  # type: ignore[arg-type]

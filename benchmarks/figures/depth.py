@@ -1,0 +1,47 @@
+"""A metric against the depth of the layer that is explained."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.figures.style import Look, below, grid, looks
+from benchmarks.figures.tables import NO_LAYER, Tables, alike, by_depth, heading, panels, settings
+from benchmarks.statistics.leaderboard import leaderboard
+
+NAME = "depth"
+
+
+def draw(tables: Tables) -> Figure | str:
+    """Return a panel a model and definition: each method's mean and 95 % interval, layer by layer."""
+    deep = [alike(rows) for _, rows in settings(tables.scored) if len(by_depth(rows)) > 1]
+    if not deep:
+        return "every model was explained at one layer only; sweep with layer=[early,middle,last]"
+    board = leaderboard(pd.concat(deep))
+    parts, appearance = panels(board), looks(tables)
+    figure, axes = grid(len(parts), 2, 1.8)
+    for ax, (title, rows) in zip(axes, parts, strict=True):
+        plot(ax, rows, appearance)
+        ax.set(title=title, ylabel=heading(rows)[:-2])
+    note = "Means with 95 % BCa intervals, set apart sideways. Horizontal: methods without a layer."
+    below(figure, note, board["method"].unique(), tables)
+    return figure
+
+
+def plot(ax: Axes, rows: pd.DataFrame, appearance: dict[str, Look]) -> None:
+    """Draw one line a method over the layers; a method that belongs to none is a level."""
+    layers = by_depth(rows)
+    methods = [
+        name for name in sorted(rows["method"].unique()) if name in set(rows.loc[rows["layer"] != NO_LAYER, "method"])
+    ]
+    for position, method in enumerate(methods):
+        line = rows[rows["method"] == method].drop_duplicates("layer").set_index("layer").reindex(layers)
+        x = [i + 0.06 * (position - (len(methods) - 1) / 2) for i in range(len(layers))]
+        look = appearance[method]
+        ax.vlines(x, line["ci_low"], line["ci_high"], color=look.colour, linewidth=0.6, alpha=0.6)
+        ax.plot(x, line["mean"], label=method, **look.line, **look.markers)  # type: ignore[arg-type]
+    for row in rows[rows["layer"] == NO_LAYER].itertuples():
+        look = appearance[str(row.method)]
+        ends = [-0.35, len(layers) - 0.65]
+        ax.plot(ends, [row.mean] * 2, label=row.method, alpha=0.9, **look.line, **look.markers)  # type: ignore[arg-type]
+    ax.set_xticks(range(len(layers)), layers)
+    ax.set_xlim(-0.4, len(layers) - 0.6)

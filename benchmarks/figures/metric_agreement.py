@@ -1,0 +1,74 @@
+"""Do metrics, and models, agree on the order of methods: rank correlations of all pairs of judges."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import stats
+
+from benchmarks.figures.style import ONE_COLUMN, TWO_COLUMNS, below
+from benchmarks.figures.tables import Tables
+from benchmarks.statistics.concordance import judges, kendall_w
+
+NAME = "metric_agreement"
+FEWEST = 3
+
+
+def draw(tables: Tables) -> Figure | str:
+    """Return judges × judges: below the diagonal Kendall's τ-b of their orders of methods, above it Spearman's ρ."""
+    scores = panel_of_judges(tables)
+    if len(scores) < 2 or scores.shape[1] < FEWEST:
+        return f"agreement takes two judges (a metric on a model) and {FEWEST} methods that all of them have scored"
+    values, n = agreement(scores), len(scores)
+    width = ONE_COLUMN if n <= 4 else TWO_COLUMNS * 0.7
+    figure = Figure(figsize=(width, 0.26 * n + 0.95), layout="constrained")
+    ax = figure.subplots()
+    image = ax.imshow(values, cmap="PuOr_r", vmin=-1, vmax=1, aspect="auto")
+    _write(ax, values)
+    ax.set_yticks(range(n), [f"{model}, {metric}" for model, metric in scores.index])
+    ax.set_xticks(range(n), [str(i + 1) for i in range(n)])
+    ax.set_yticks(range(n), [f"{i + 1}  {metric}, {model}" for i, (model, metric) in enumerate(scores.index)])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    figure.colorbar(image, ax=ax, shrink=0.9, aspect=12, ticks=[-1, 0, 1], label="correlation")
+    w = kendall_w(scores)
+    below(figure, f"Order of {scores.shape[1]} methods. Below the diagonal: Kendall's τ; above: Spearman's ρ. "
+                     f"All judges together: Kendall's W = {w.w:.2f}.")  # fmt: skip
+    return figure
+
+
+def panel_of_judges(tables: Tables) -> pd.DataFrame:
+    """Return (judges × methods): mean scores, higher is better, of the methods that all judges have."""
+    if tables.deepest.empty:
+        return pd.DataFrame()
+    scores = judges(tables.deepest).dropna(axis="columns")
+    flat = scores.reset_index()
+    names = flat["model"].where(
+        ~flat.duplicated(["model", "metric"], keep=False), flat["model"] + ", " + flat["dataset"]
+    )
+    scores.index = pd.MultiIndex.from_arrays([names, flat["metric"]])
+    return scores.sort_index(level=[1, 0], kind="stable")
+
+
+def agreement(scores: pd.DataFrame) -> NDArray[np.float64]:
+    """Return (judges, judges): Kendall's τ-b below the diagonal, Spearman's ρ above, 1 on it; NaN where all tie."""
+    values = scores.to_numpy(dtype=np.float64)
+    n = len(values)
+    result = np.eye(n)
+    varied = np.ptp(values, axis=1) > 0
+    for i in range(n):
+        for j in range(i):
+            if varied[i] and varied[j]:
+                result[i, j] = stats.kendalltau(values[i], values[j]).statistic
+                result[j, i] = stats.spearmanr(values[i], values[j]).statistic
+            else:
+                result[i, j] = result[j, i] = np.nan
+    return result
+
+
+def _write(ax: Axes, values: NDArray[np.float64]) -> None:
+    for (row, column), value in np.ndenumerate(values):
+        if row != column:
+            text = "–" if np.isnan(value) else f"{value:.2f}".replace("-", "−")
+            ax.text(column, row, text, ha="center", va="center", color="white" if abs(value) > 0.7 else "black")

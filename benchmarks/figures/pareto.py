@@ -1,0 +1,82 @@
+"""Faithfulness against cost: which methods no other one beats at their price."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from benchmarks.figures.labels import place
+from benchmarks.figures.style import GREY, Look, below, grid, looks
+from benchmarks.figures.tables import SETTING, Tables, settings
+from benchmarks.statistics.leaderboard import leaderboard
+
+NAME = "pareto"
+CELL = ["trial", "layer", "method", "implementation", "image", "target", "status", *SETTING]
+
+
+def draw(tables: Tables) -> Figure | str:
+    """Return a panel a model: mean faithfulness over cost in forwards, 95 % intervals, Pareto's front."""
+    if tables.timing.empty:
+        return "timing.parquet has no rows: nothing was timed in this run"
+    scores = faithfulness(tables.deepest)
+    if scores.empty:
+        return "faithfulness is insertion − deletion, and this run does not have both"
+    cost = tables.timing.groupby("trial", as_index=False)["cost_in_forwards"].median()
+    board = leaderboard(scores).merge(cost, on="trial").dropna(subset=["mean", "cost_in_forwards"])
+    parts, appearance = list(settings(board)), looks(tables)
+    figure, axes = grid(len(parts), 2, 2.7)
+    for ax, (title, rows) in zip(axes, parts, strict=True):
+        ax.set(title=title, xscale="log", xlabel="cost in forward passes", ylabel="insertion − deletion")
+        plot(ax, rows, appearance)
+    rest = repeated(board, tables)
+    below(figure, "Bars: 95 % BCa intervals. Grey line: Pareto front; up and to the left is better. " + rest)
+    for ax, (_, rows) in zip(axes, parts, strict=True):
+        shown = rows[rows["same_as"] == ""]
+        points = list(zip(shown["cost_in_forwards"], shown["mean"], strict=True))
+        place(figure, ax, points, [tables.label(name) for name in shown["method"]])
+    return figure
+
+
+def faithfulness(scored: pd.DataFrame) -> pd.DataFrame:
+    """Return insertion − deletion of every trial and image, as rows of a results table; NaN where either is."""
+    pairs = [scored[scored["metric"] == name].set_index(CELL) for name in ("insertion", "deletion")]
+    joined = pairs[0].join(pairs[1], lsuffix="_i", rsuffix="_d", how="inner").reset_index()
+    return joined[CELL].assign(
+        metric="faithfulness",
+        definition=joined["definition_i"] + " − " + joined["definition_d"],
+        value=joined["value_i"] - joined["value_d"],
+        higher_is_better=True,
+        reason="",
+    )
+
+
+def front(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that no other one beats: none is both as cheap and more faithful, or cheaper and as faithful."""
+    ordered = rows.sort_values(["cost_in_forwards", "mean"], ascending=[True, False], kind="stable")
+    best = ordered["mean"].cummax().shift(fill_value=float("-inf"))
+    return ordered[ordered["mean"] > best]
+
+
+def plot(ax: Axes, rows: pd.DataFrame, appearance: dict[str, Look]) -> None:
+    """Draw one model's methods and their front; a method that repeats another one's scores is a small dot."""
+    edge = front(rows)
+    ax.step(edge["cost_in_forwards"], edge["mean"], where="post", color=GREY, linewidth=0.8, zorder=0, label="front")
+    for row in rows.itertuples():
+        look = appearance[str(row.method)]
+        alone = row.same_as == ""
+        if alone:
+            ax.plot([row.cost_in_forwards] * 2, [row.ci_low, row.ci_high], color=look.colour, linewidth=0.6, alpha=0.5)
+        size = 4.5 if alone else 2.5
+        ax.plot([row.cost_in_forwards], [row.mean], linestyle="", markersize=size, **look.markers, label=row.method)
+    low, high = rows["cost_in_forwards"].min(), rows["cost_in_forwards"].max()
+    spread = max((high / low) ** 0.25, 1.3)
+    ax.set_xlim(low / spread, high * spread)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def repeated(board: pd.DataFrame, tables: Tables) -> str:
+    """Say what the small markers are."""
+    names = sorted({tables.label(name) for name in board.loc[board["same_as"] != "", "method"]})
+    return f"Small: another method's scores at a cost of its own ({', '.join(names)})." if names else ""

@@ -1,0 +1,136 @@
+"""Images × methods: what the maps look like."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from benchmarks.errors import one_paragraph
+from benchmarks.figures.pictures import configs, shard
+from benchmarks.figures.style import SMALL, TWO_COLUMNS, below
+from benchmarks.figures.tables import Tables, settings
+from benchmarks.resize import upsample
+
+NAME = "qualitative"
+MOST_METHODS = 8
+LABEL_INCHES = 0.14
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One image of one model: a title, the picture (H, W, 3) in [0, 1], its maps (h, w) by method."""
+
+    title: str
+    picture: Array
+    maps: dict[str, Array]
+
+
+def draw(tables: Tables) -> Figure | str:
+    """Return a row an image: the picture, and every method's map over it in grey, each map on a scale of its own."""
+    if tables.run is None or not (tables.run / "maps").is_dir():
+        return "the run keeps no maps"
+    methods = chosen(tables)
+    try:
+        rows = [row for title, cells in settings(tables.deepest) for row in _rows(tables, title, cells, methods)]
+    except Exception as error:  # noqa: BLE001 - data that moved must not cost the other figures
+        return f"the pictures cannot be made again: {one_paragraph(error)}"
+    if not rows or not methods:
+        return "no image of this run has both a picture and a map"
+    figure, axes = _cells(len(rows), len(methods) + 1)
+    for row, cells in zip(rows, axes, strict=True):
+        cells[0].imshow(row.picture, interpolation="bilinear")
+        cells[0].set_ylabel(row.title, fontsize=SMALL, labelpad=2)
+        for ax, method in zip(cells[1:], methods, strict=True):
+            _show(ax, row, method)
+    axes[0][0].set_title("image", fontsize=SMALL, loc="center")
+    for ax, method in zip(axes[0][1:], methods, strict=True):
+        ax.set_title(tables.label(method).replace(" (", "\n("), fontsize=SMALL, loc="center")
+    left_out = sorted(set(tables.deepest["method"]) - set(methods))
+    more = f" Not shown: {', '.join(map(tables.label, left_out))}." if left_out else ""
+    below(
+        figure, "Maps of the explained class, each from its own smallest value (dark) to its largest (bright)." + more
+    )
+    return figure
+
+
+def chosen(tables: Tables) -> list[str]:
+    """Return the methods to show: those that stand for themselves, ours first, at most eight; best mean rank first."""
+    board = tables.board[tables.board["same_as"] == ""]
+    order = board.groupby("method").agg(rank=("rank", "mean"), kind=("implementation", "first"))
+    order["peer"] = order["kind"] != "heatmark"
+    return [str(name) for name in order.sort_values(["peer", "rank"], kind="stable").index[:MOST_METHODS]]
+
+
+def _rows(tables: Tables, title: str, cells: pd.DataFrame, methods: list[str]) -> list[Row]:
+    """Return the rows of one model: its first images, of different classes as far as there are."""
+    run = Path() if tables.run is None else tables.run
+    trials = cells.drop_duplicates("method").set_index("method")["trial"]
+    # the images of one trial under one metric stand in the table as they stand in its maps
+    images = cells[cells["trial"] == trials.iloc[0]].drop_duplicates("image").reset_index(drop=True)
+    again = images["target"].duplicated()
+    picked = images[["image", "target"]].assign(again=again).sort_values("again", kind="stable")
+    picked = picked.head(max(1, tables.images // tables.deepest["model"].nunique()))
+    known = shard(_config(run, title, images.iloc[0]), list(picked["image"]))
+    maps = {name: np.load(run / "maps" / f"{trials[name]}.npy", mmap_mode="r") for name in methods if name in trials}
+    return [
+        Row(
+            f"{title}\n{known.class_name(row.target)}",
+            known.pictures[row.image],
+            {name: np.array(of_all[row.Index]) for name, of_all in maps.items()},
+        )
+        for row in picked.itertuples()
+        if row.image in known.pictures
+    ]
+
+
+def _config(run: Path, title: str, facts: "pd.Series[str]") -> dict[str, object]:
+    same = ("model", "weights", "dataset")
+    found = [s["config"] for s in configs(run) if all(s.get(name) == facts[name] for name in same)]
+    if not found:
+        raise ValueError(f"provenance.json does not know {title}")
+    config: dict[str, object] = found[0]
+    return config
+
+
+def _cells(rows: int, columns: int) -> tuple[Figure, NDArray[np.object_]]:
+    """Return a figure two columns wide of square cells without ticks."""
+    side = (TWO_COLUMNS - 0.35) / columns
+    figure = Figure(figsize=(TWO_COLUMNS, rows * side + 0.35), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)  # type: ignore[union-attr, call-arg]
+    axes: NDArray[np.object_] = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.ravel():
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    return figure, axes
+
+
+def _show(ax: Axes, row: Row, method: str) -> None:
+    if method not in row.maps:
+        ax.text(0.5, 0.5, "n/a", transform=ax.transAxes, ha="center", va="center")
+        return
+    ax.imshow(overlay(row.picture, row.maps[method]), interpolation="bilinear")
+
+
+def overlay(picture: Array, raw: Array, alpha: float = 0.6) -> Array:
+    """Return a map over its picture: α inferno(map, min–max to [0, 1]) + (1 − α) gray; a flat map counts as 0.
+
+    Args:
+        picture: (H, W, 3) in [0, 1].
+        raw: (h, w), brought to the picture's size as metrics see it.
+        alpha: weight of the map.
+    """
+    height, width = picture.shape[:2]
+    full = upsample(torch.from_numpy(np.asarray(raw, np.float32))[None], (height, width))[0].numpy()
+    span = np.ptp(full)
+    scaled = (full - full.min()) / span if span > 0 else np.zeros_like(full)
+    gray = picture @ np.array([0.299, 0.587, 0.114], np.float32)
+    mixed: Array = alpha * colormaps["inferno"](scaled)[..., :3] + (1 - alpha) * gray[..., None]
+    return mixed

@@ -1,0 +1,182 @@
+"""One look for all figures: sizes for print, colours that everybody can tell apart, files that repeat byte for byte."""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from benchmarks.figures.tables import Tables, family, library_of
+
+ONE_COLUMN, TWO_COLUMNS = 3.35, 6.9
+"""Widths in inches."""
+
+SMALL = 7.0
+"""The smallest text, in points at print size."""
+
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito, "Color Universal Design" (2008), without its yellow, which is lost on white paper."""
+
+GREY = "#808080"
+MARKERS = ("o", "s", "^", "D", "v", "P")
+DASHES = {"": "-", "pgc": (0, (4, 1.5)), "Captum": (0, (5, 1.2, 1.2, 1.2)), "Captum layer": (0, (2, 1))}
+CONTROL_DASHES = (0, (1, 1.2))
+
+RC = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same on every machine
+    "font.size": SMALL,
+    "axes.titlesize": 8,
+    "axes.labelsize": SMALL,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "figure.titlesize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3.5,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "figure.constrained_layout.h_pad": 0.03,
+    "figure.constrained_layout.w_pad": 0.03,
+    "pdf.fonttype": 42,  # text stays text
+    "savefig.dpi": 300,
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the one style, whatever the user's own settings are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(RC)
+        yield
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure as PDF and PNG without dates and versions, so that one table always gives the same bytes."""
+    files = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("pdf", "png")]
+    figure.savefig(files[0], metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    figure.savefig(files[1], metadata={"Software": None})
+    return files
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one method is drawn: the colour and the marker are its family's; peers are open and dashed, controls grey."""
+
+    colour: str
+    marker: str
+    dashes: str | tuple[float, tuple[float, ...]]
+    filled: bool
+
+    @property
+    def markers(self) -> dict[str, object]:
+        """Options of a plot for its markers."""
+        face = self.colour if self.filled else "white"
+        return {"marker": self.marker, "markerfacecolor": face, "markeredgecolor": self.colour, "markeredgewidth": 0.9}
+
+    @property
+    def line(self) -> dict[str, object]:
+        """Options of a plot for its line."""
+        return {"color": self.colour, "linestyle": self.dashes}
+
+
+def looks(tables: Tables) -> dict[str, Look]:
+    """Return every method's look, the same in all figures of a run."""
+    methods = sorted(set(tables.results["method"]) - {""})
+    families = sorted({family(name) for name in methods if name not in tables.controls})
+    return {name: _look(name, families, list(tables.controls)) for name in methods}
+
+
+def _look(method: str, families: Sequence[str], controls: Sequence[str]) -> Look:
+    if method in controls:
+        return Look(GREY, ("x", "+", "1")[controls.index(method) % 3], CONTROL_DASHES, True)
+    position, library = families.index(family(method)), library_of(method)
+    colour = OKABE_ITO[position % len(OKABE_ITO)]
+    # one step further in each round of the colours: no two families share both colour and marker
+    marker = MARKERS[(position + position // len(OKABE_ITO)) % len(MARKERS)]
+    return Look(colour, marker, DASHES[library], not library)
+
+
+def grid(count: int, per_row: int, height: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure with so many axes, one column wide where they are one a row, two columns otherwise.
+
+    Args:
+        count: of axes.
+        per_row: at most.
+        height: of a row, in inches.
+    """
+    columns = min(count, per_row)
+    rows = ceil(count / columns)
+    width = ONE_COLUMN if columns == 1 else TWO_COLUMNS
+    figure = Figure(figsize=(width, rows * height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for spare in axes[count:]:
+        spare.remove()
+    return figure, axes[:count]
+
+
+def below(figure: Figure, text: str, methods: Iterable[str] = (), tables: Tables | None = None) -> None:
+    """Put a note below the panels and above it one legend for all methods, and make the figure taller by as much."""
+    inches = _note(figure, text)
+    panels = figure.get_figheight()
+    handles = [] if tables is None else _handles(methods, tables)
+    columns = _columns(figure, handles)
+    keys = 0.15 * ceil(len(handles) / columns) + 0.08 if handles else 0.0
+    total = panels + inches + keys
+    figure.set_figheight(total)
+    figure.texts[-1].set_position((0.01, 0.03 / total))
+    if handles:
+        figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, inches / total), ncols=columns,
+                      handlelength=2.6, columnspacing=1.2, borderaxespad=0, borderpad=0.2)  # fmt: skip
+    share = (inches + keys) / total
+    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))  # type: ignore[union-attr, call-arg]
+
+
+def _note(figure: Figure, text: str) -> float:
+    """Write the note, whose place :func:`below` sets; return the inches it takes."""
+    lines = textwrap.wrap(text, int(figure.get_figwidth() * 17.5))
+    note = figure.text(
+        0, 0, "\n".join(lines), ha="left", va="bottom", fontsize=SMALL, color="#404040", linespacing=1.25
+    )
+    note.set_in_layout(False)
+    return 0.135 * len(lines) + 0.06
+
+
+def _handles(methods: Iterable[str], tables: Tables) -> list[Line2D]:
+    chosen, appearance = sorted(methods, key=lambda n: (n in tables.controls, family(n), n)), looks(tables)
+    return [
+        Line2D([], [], label=tables.label(name), **appearance[name].line, **appearance[name].markers)  # type: ignore[arg-type]
+        for name in chosen
+    ]
+
+
+def _columns(figure: Figure, handles: Sequence[Line2D]) -> int:
+    """Return how many keys stand side by side."""
+    widest = max((len(str(handle.get_label())) for handle in handles), default=1)
+    return min(max(1, int(figure.get_figwidth() / (0.058 * widest + 0.42))), max(1, len(handles)))
+
+
+def repeats(tables: Tables) -> str:
+    """Return, model by model, which methods gave another one's numbers and are therefore not drawn; ``""`` for none."""
+    board = tables.board[tables.board["same_as"] != ""].drop_duplicates(["model", "method", "same_as"])
+    if board.empty:
+        return ""
+    pairs = board.groupby(["model", "same_as"], sort=True)["method"].agg(list)
+    said: dict[str, list[str]] = {}
+    for (model, stands), methods in pairs.items():  # type: ignore[misc]
+        words = " = ".join([tables.label(stands), *map(tables.label, sorted(methods))])
+        said.setdefault(words, []).append(str(model))
+    return "; ".join(f"{words} on {', '.join(models)}" for words, models in said.items()) + ", drawn once."

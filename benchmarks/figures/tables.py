@@ -1,0 +1,142 @@
+"""What a figure is drawn from: a run's tables, and the few views of them that several figures share."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.statistics.leaderboard import leaderboard
+
+SETTING = ["dataset", "model", "weights", "device", "precision"]
+NO_LAYER = "input"
+LIBRARIES = {"pgc_": "pgc", "captum_layer_": "Captum layer", "captum_": "Captum"}
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """A run's tables.
+
+    Args:
+        results, timing, curves: as ``heatmark gather`` writes them.
+        conformance: as ``heatmark check`` writes it; empty where there is none.
+        run: the folder, for the maps and the provenance; None where there is none.
+        names: how figures call methods; another library's is called like ours, with the library's name.
+        controls: methods that know nothing of the model.
+        images: rows of the qualitative grid.
+    """
+
+    results: pd.DataFrame
+    timing: pd.DataFrame = field(default_factory=pd.DataFrame)
+    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    conformance: pd.DataFrame = field(default_factory=pd.DataFrame)
+    run: Path | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    controls: Sequence[str] = ("random",)
+    images: int = 6
+
+    def label(self, method: str) -> str:
+        """Return how figures and paper tables call a method."""
+        if method in self.names:
+            return self.names[method]
+        base, library = family(method), library_of(method)
+        name = self.names.get(base, base.replace("_", " "))
+        return f"{name} ({library})" if library else name
+
+    @cached_property
+    def scored(self) -> pd.DataFrame:
+        """The rows of results that carry a metric."""
+        return self.results[self.results["metric"] != ""] if len(self.results) else self.results
+
+    @cached_property
+    def deepest(self) -> pd.DataFrame:
+        """The scored rows at each model's deepest layer, and of methods that belong to no layer.
+
+        Where trials of one model were scored on different images or classes, those like most of them.
+        """
+        parts = [alike(rows[rows["layer"].isin([NO_LAYER, *by_depth(rows)[-1:]])]) for _, rows in settings(self.scored)]
+        return pd.concat(parts) if parts else self.scored
+
+    @cached_property
+    def board(self) -> pd.DataFrame:
+        """The leaderboard of :attr:`deepest`: every method once a model and definition."""
+        return leaderboard(self.deepest)
+
+
+def load(
+    run: Path, names: Mapping[str, str] | None = None, controls: Sequence[str] = ("random",), images: int = 6
+) -> Tables:
+    """Return the tables of a run's folder.
+
+    Raises:
+        ValueError: where the folder has neither results nor a conformance table.
+    """
+    tables = {name: _read(run / f"{name}.parquet") for name in ("results", "timing", "curves", "conformance")}
+    if tables["results"].empty and tables["conformance"].empty:
+        raise ValueError(
+            f"no table in {run}: expected results.parquet of heatmark sweep or gather, or conformance.parquet of "
+            "heatmark check; check name= and results_dir="
+        )
+    return Tables(**tables, run=run, names=names or {}, controls=tuple(controls), images=images)
+
+
+def alike(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of those trials that were scored on the images and classes that most trials were scored on."""
+    scored_on = (rows["image"] + "\0" + rows["target"]).groupby(rows["trial"]).agg(frozenset)
+    counts = scored_on.map(lambda pairs: (scored_on == pairs).sum())
+    return rows[rows["trial"].map(scored_on) == scored_on[counts.idxmax()]]
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+
+
+def family(method: str) -> str:
+    """Return a method's name without its library's: what ``grad_cam`` and ``pgc_grad_cam`` share."""
+    prefix = next((prefix for prefix in LIBRARIES if method.startswith(prefix)), "")
+    return method.removeprefix(prefix)
+
+
+def library_of(method: str) -> str:
+    """Return how figures call the library that a method's name begins with; ``""`` for the suite's own."""
+    return next((library for prefix, library in LIBRARIES.items() if method.startswith(prefix)), "")
+
+
+def settings(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the rows of every model on every dataset, titled by the model and whatever else tells it from others."""
+    if frame.empty:
+        return
+    varied = [name for name in SETTING if name != "model" and (frame.groupby("model")[name].nunique() > 1).any()]
+    for key, rows in frame.groupby(SETTING):
+        facts = dict(zip(SETTING, key, strict=True))
+        yield ", ".join(str(facts[name]) for name in ["model", *varied]), rows
+
+
+def by_depth(rows: pd.DataFrame) -> list[str]:
+    """Return the layers of one model's rows in the order of their depth, as their dotted names tell it.
+
+    Numbers count as numbers (``features.8`` before ``features.15``), and a container comes after what it holds.
+    """
+    layers = [str(name) for name in rows["layer"].unique() if name not in ("", NO_LAYER)]
+    return sorted(layers, key=_depth)
+
+
+def _depth(layer: str) -> list[tuple[int, int, str]]:
+    pieces = re.findall(r"\d+|[^\d.]+", layer)
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in pieces] + [(2, 0, "")]
+
+
+def heading(rows: pd.DataFrame) -> str:
+    """Return a metric's name with the direction in which it is better, such as ``deletion ↓``."""
+    return f"{rows['metric'].iloc[0]} {'↑' if rows['higher_is_better'].iloc[0] else '↓'}"
+
+
+def panels(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the rows of every model and definition, titled ``model: metric ↓``."""
+    return [
+        (f"{title}: {heading(part)}", part)
+        for title, rows in settings(frame)
+        for _, part in rows.groupby(["metric", "definition"])
+    ]

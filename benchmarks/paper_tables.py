@@ -1,0 +1,167 @@
+"""A run's leaderboard as tables for a paper: LaTeX (booktabs) and Markdown."""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from benchmarks.statistics.leaderboard import leaderboard
+
+SETTING = ["dataset", "model", "weights", "device", "precision"]
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$",
+    "−": "$-$", "–": "--",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with half the width of its interval; NaN where undefined."""
+
+    mean: float
+    half: float
+    best: bool = False
+
+    def __str__(self) -> str:
+        """Return ``0.123 ± 0.004``."""
+        if math.isnan(self.mean):
+            return "–"
+        return f"{self.mean:.3f}" + ("" if math.isnan(self.half) else f" ± {self.half:.3f}")
+
+
+@dataclass(frozen=True, eq=False)
+class PaperTable:
+    """One model on one dataset: a row a method and layer, a column a definition.
+
+    Args:
+        name: of its files.
+        cells: ``method``, ``layer``, one column of :class:`Estimate` a definition, and ``cost (forwards)``.
+        caption: what a reader must know, in plain text.
+    """
+
+    name: str
+    cells: pd.DataFrame
+    caption: str
+
+
+def paper_tables(
+    results: pd.DataFrame, timing: pd.DataFrame, label: Callable[[str], str] = str
+) -> Iterator[PaperTable]:
+    """Yield one table a model and dataset, the order that of its first definition.
+
+    Args:
+        results, timing: of a run.
+        label: how to call a method.
+    """
+    scored = results[results["metric"] != ""]
+    board = leaderboard(scored)
+    cost = timing.groupby("trial")["cost_in_forwards"].median() if len(timing) else pd.Series(dtype=float)
+    for key, rows in board.groupby(SETTING):
+        dataset, model, weights, device, precision = map(str, key)
+        images = scored[(scored[SETTING] == list(key)).all(axis="columns")]["image"].nunique()
+        yield PaperTable(
+            _slug("-".join([dataset, model, weights, device, precision])),
+            _cells(rows, cost, label),
+            f"{model} ({weights}) on {dataset}: means over {images} images ± half the width of the 95 % BCa interval, "
+            f"best in bold; = marks the scores of another method. {_units(rows)}",
+        )
+
+
+def _units(rows: pd.DataFrame) -> str:
+    definitions = "; ".join(sorted(rows["definition"].unique()))
+    return f"Definitions: {definitions}. Cost in plain forward passes of the same batch."
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
+
+
+def _cells(rows: pd.DataFrame, cost: "pd.Series[float]", label: Callable[[str], str]) -> pd.DataFrame:
+    order = rows.drop_duplicates("trial").set_index("trial")
+    cells = pd.DataFrame({"method": order["method"].map(label), "layer": order["layer"]})
+    for definition, part in rows.groupby("definition"):
+        cells[_heading(rows, part, str(definition))] = pd.Series(_estimates(part)).reindex(cells.index)
+    repeats = order["same_as"] != ""
+    cells["method"] = cells["method"].mask(repeats, "= " + cells["method"])
+    cells["cost (forwards)"] = [_cost(cost.get(trial, math.nan)) for trial in cells.index]
+    return cells.reset_index(drop=True)
+
+
+def _heading(rows: pd.DataFrame, part: pd.DataFrame, definition: str) -> str:
+    metric, arrow = str(part["metric"].iloc[0]), "↑" if part["higher_is_better"].iloc[0] else "↓"
+    alone = rows.loc[rows["metric"] == metric, "definition"].nunique() == 1
+    return f"{metric if alone else definition} {arrow}"
+
+
+def _estimates(part: pd.DataFrame) -> dict[str, Estimate]:
+    """Return every trial's estimate under one definition; methods that equal the best to the last digit share it."""
+    best = part["mean"].max() if part["higher_is_better"].iloc[0] else part["mean"].min()
+    half = (part["ci_high"] - part["ci_low"]) / 2
+    return {
+        str(trial): Estimate(mean, width, f"{mean:.3f}" == f"{best:.3f}")
+        for trial, mean, width in zip(part["trial"], part["mean"], half, strict=True)
+    }
+
+
+def _cost(forwards: float) -> str:
+    return "–" if math.isnan(forwards) else f"{forwards:.1f}"
+
+
+def latex(table: PaperTable) -> str:
+    """Return a table environment for LaTeX with booktabs (``\\usepackage{booktabs}``), all text escaped."""
+    style = _styler(table).format(lambda cell: escape(str(cell))).format_index(escape, axis="columns")
+    style = style.map(lambda cell: "font-weight: bold" if isinstance(cell, Estimate) and cell.best else "")
+    columns = "ll" + "r" * (table.cells.shape[1] - 2)
+    return str(
+        style.to_latex(
+            hrules=True,
+            convert_css=True,
+            column_format=columns,
+            caption=escape(table.caption),
+            label=f"tab:{table.name}",
+            position="t",
+            position_float="centering",
+        )
+    )
+
+
+def markdown(table: PaperTable) -> str:
+    """Return a table in Markdown under its caption."""
+    text = _styler(table).format(_marked).format_index(_plain, axis="columns").to_string(delimiter=" | ")
+    lines = [f"| {line} |" for line in text.splitlines()]
+    rule = "|" + " --- |" * 2 + " ---: |" * (table.cells.shape[1] - 2)
+    return "\n".join([table.caption.replace("_", r"\_"), "", lines[0], rule, *lines[1:], ""])
+
+
+def _styler(table: PaperTable) -> Styler:
+    return table.cells.style.hide(axis="index")
+
+
+def _marked(cell: object) -> str:
+    text = _plain(str(cell))
+    return f"**{text}**" if isinstance(cell, Estimate) and cell.best else text
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([_*|])", r"\\\1", text)
+
+
+def escape(text: str) -> str:
+    """Return text as LaTeX sets it letter by letter."""
+    return "".join(LATEX.get(letter, letter) for letter in text)
+
+
+def write(table: PaperTable, folder: Path) -> list[Path]:
+    """Write a table as ``.tex`` and ``.md``; return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for suffix, text in (("tex", latex(table)), ("md", markdown(table))):
+        file = folder / f"{table.name}.{suffix}"
+        file.write_text(text, encoding="utf-8")
+        files.append(file)
+    return files

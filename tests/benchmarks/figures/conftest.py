@@ -1,0 +1,73 @@
+"""A small run whose numbers are known: two models, two layers, three methods, a repeat and a control."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.figures.tables import Tables
+
+SHARED = {"weights": "shapes", "dataset": "shapes", "device": "cpu", "precision": "fp32"}
+IMAGES = [f"image-{i}" for i in range(12)]
+QUALITY = {"grad_cam": 0.6, "layer_cam": 0.45, "pgc_grad_cam": 0.6, "random": 0.1}
+COST = {"grad_cam": 2.0, "layer_cam": 4.0, "pgc_grad_cam": 6.0, "random": 0.5}
+FRACTIONS = np.linspace(0, 1, 5)
+
+
+def trials() -> list[dict[str, str]]:
+    found = []
+    for model in ("net_a", "net_b"):
+        for method in QUALITY:
+            for layer in ["input"] if method == "random" else ["features.8", "features.15"]:
+                library = "pytorch_grad_cam" if method.startswith("pgc_") else "heatmark"
+                found.append({"model": model, "method": method, "layer": layer, "implementation": library})
+    return [{"trial": f"t{i}", **SHARED, **trial} for i, trial in enumerate(found)]
+
+
+def values(trial: dict[str, str], metric: str) -> np.ndarray:
+    twin = trial["method"].removeprefix("pgc_")
+    rng = np.random.default_rng([*map(ord, twin + trial["model"] + trial["layer"] + metric)])
+    centre = QUALITY[trial["method"]] + 0.05 * (trial["layer"] == "features.15")
+    centre = centre if metric == "insertion" else 0.9 - centre
+    return centre + 0.05 * rng.standard_normal(len(IMAGES))
+
+
+def results() -> pd.DataFrame:
+    rows = [
+        {**trial, "image": image, "target": "3", "metric": metric, "definition": f"{metric}:rise-2018[steps=4]",
+         "value": value, "higher_is_better": metric == "insertion", "status": "ok", "reason": ""}
+        for trial in trials() for metric in ("deletion", "insertion")
+        for image, value in zip(IMAGES, values(trial, metric), strict=True)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def curves() -> pd.DataFrame:
+    rows = [
+        {**trial, "image": image, "metric": metric, "definition": f"{metric}:rise-2018[steps=4]", "fraction": x,
+         "score": float(np.clip(value + (x - 0.5) * (1 if metric == "insertion" else -1) / 2, 0, 1))}
+        for trial in trials() for metric in ("deletion", "insertion")
+        for image, value in zip(IMAGES, values(trial, metric), strict=True) for x in FRACTIONS
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="session")
+def tables() -> Tables:
+    timing = pd.DataFrame([{**t, "cost_in_forwards": COST[t["method"]], "batch_size": 4} for t in trials()])
+    names = {"grad_cam": "Grad-CAM", "layer_cam": "LayerCAM"}
+    return Tables(results(), timing, curves(), names=names)
+
+
+@pytest.fixture
+def published(tables: Tables, tmp_path: Path) -> Callable[[], Path]:
+    def write() -> Path:
+        run = tmp_path / "results" / "runs" / "small"
+        run.mkdir(parents=True, exist_ok=True)
+        for name in ("results", "timing", "curves"):
+            getattr(tables, name).to_parquet(run / f"{name}.parquet")
+        return run
+
+    return write

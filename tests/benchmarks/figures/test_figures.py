@@ -1,0 +1,201 @@
+"""Every figure shows the tables' own numbers, and the same bytes each time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from scipy import stats
+
+from benchmarks.figures import (
+    conformance_matrix,
+    critical_difference,
+    curves,
+    depth,
+    metric_agreement,
+    pareto,
+    qualitative,
+    rank_heatmap,
+)
+from benchmarks.figures.atlas import draw_all, drawings
+from benchmarks.figures.style import SMALL, looks, styled
+from benchmarks.figures.tables import Tables, by_depth, load
+
+FIGURES = sorted(set(drawings()) - {"qualitative", "conformance_matrix"})
+
+
+def drawn(draw: Callable[[Tables], Figure | str], tables: Tables) -> Figure:
+    with styled():
+        figure = draw(tables)
+    assert isinstance(figure, Figure)
+    return figure
+
+
+def test_every_file_with_a_name_is_a_figure() -> None:
+    names = {"curves", "pareto", "rank_heatmap", "critical_difference", "depth", "metric_agreement", "qualitative",
+             "conformance_matrix"}  # fmt: skip
+    assert names <= set(drawings())
+
+
+def test_the_same_table_gives_the_same_bytes(tables: Tables, tmp_path: Path) -> None:
+    again = Tables(tables.results.copy(), tables.timing.copy(), tables.curves.copy(), names=tables.names)
+    first, second = (list(draw_all(t, tmp_path / d, FIGURES)) for t, d in ((tables, "1"), (again, "2")))
+    for one, two in zip(first, second, strict=True):
+        assert len(one.files) == 2, one.reason
+        assert [f.read_bytes() for f in one.files] == [f.read_bytes() for f in two.files]
+        pdf = one.files[0].read_bytes()
+        assert b"CreationDate" not in pdf
+        assert b"Producer" not in pdf
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_text_is_large_enough_and_inside_and_the_width_is_a_columns(name: str, tables: Tables) -> None:
+    from matplotlib.text import Text
+
+    figure = drawn(drawings()[name], tables)
+    figure.draw_without_rendering()
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()]
+    assert min(sizes) >= SMALL
+    assert figure.get_figwidth() <= 6.9
+    for text in figure.findobj(Text):
+        if text.get_text().strip() and text.get_visible() and text.axes is None:
+            assert figure.bbox.padded(2).contains(*text.get_window_extent().p0), text
+
+
+def test_a_curve_is_the_mean_over_images_with_its_band(tables: Tables) -> None:
+    figure = drawn(curves.draw, tables)
+    panel = next(ax for ax in figure.axes if ax.get_title("left") == "net_a: deletion ↓")
+    rows = tables.curves.query("model == 'net_a' and metric == 'deletion' and layer == 'features.15'")
+    scores = rows[rows["method"] == "grad_cam"].pivot(index="image", columns="fraction", values="score")
+    assert len(panel.lines) == 3  # pgc_grad_cam repeats grad_cam and is drawn once; earlier layers are not drawn
+    np.testing.assert_allclose(panel.lines[0].get_xdata(), scores.columns)
+    np.testing.assert_allclose(panel.lines[0].get_ydata(), scores.mean())
+    low, high = stats.t.interval(0.95, 11, scores.mean(), stats.sem(scores))
+    corners = panel.collections[0].get_paths()[0].vertices
+    for x, a, b in zip(scores.columns, low, high, strict=True):
+        there = corners[np.isclose(corners[:, 0], x), 1]
+        assert there.min() == pytest.approx(a)
+        assert there.max() == pytest.approx(b)
+
+
+def test_bars_of_the_critical_difference_diagram_are_the_groups(tables: Tables) -> None:
+    figure = drawn(critical_difference.draw, tables)
+    parts = critical_difference.diagrams(tables)
+    assert len(parts) == 4
+    for ax, (title, found) in zip(figure.axes, parts, strict=True):
+        assert ax.get_title("left") == title
+        bars = [tuple(line.get_xdata()) for line in ax.lines if line.get_label() == "group"]
+        ranks = found.mean_ranks
+        assert bars == [(ranks[group[0]], ranks[group[-1]]) for group in found.groups]
+        gauge = next(line for line in ax.lines if line.get_label() == "CD")
+        assert np.ptp(gauge.get_xdata()) == pytest.approx(found.difference)
+        assert set(ranks.index) == {"Grad-CAM", "LayerCAM", "random"}
+
+
+def test_pareto_shows_cost_and_insertion_minus_deletion(tables: Tables) -> None:
+    figure = drawn(pareto.draw, tables)
+    ax = figure.axes[0]
+    points = {line.get_label(): (line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines}
+    rows = tables.deepest.query("model == 'net_a' and method == 'layer_cam'").groupby("metric")["value"].mean()
+    assert points["layer_cam"] == pytest.approx((4.0, rows["insertion"] - rows["deletion"]))
+    assert [text.get_text() for text in ax.texts] == ["Grad-CAM", "LayerCAM", "random"]
+    edge = next(line for line in ax.lines if line.get_label() == "front")
+    np.testing.assert_array_equal(edge.get_xdata(), [0.5, 2.0])  # LayerCAM costs more and is worse
+
+
+def test_the_front_leaves_out_what_another_beats() -> None:
+    rows = pd.DataFrame({"cost_in_forwards": [1, 1, 2, 3, 4], "mean": [0.2, 0.3, 0.3, 0.5, 0.4]})
+    assert list(pareto.front(rows).index) == [1, 3]
+
+
+def test_no_two_labels_of_a_panel_overlap(tables: Tables) -> None:
+    figure = drawn(pareto.draw, tables)
+    for ax in figure.axes:
+        boxes = [text.get_window_extent() for text in ax.texts]
+        assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_ranks_in_the_heatmap_are_the_leaderboards(tables: Tables) -> None:
+    ranks = rank_heatmap.rank_table(tables)
+    assert list(ranks.index) == ["grad_cam", "pgc_grad_cam", "layer_cam", "random"]
+    assert list(ranks["net_a", "deletion ↓", "deletion:rise-2018[steps=4]"]) == [1, 1, 2, 3]
+    figure = drawn(rank_heatmap.draw, tables)
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), ranks.to_numpy())
+    assert any(text.get_text().startswith("= 1") for text in figure.axes[0].texts)
+
+
+def test_depth_draws_the_means_from_the_first_layer_to_the_last(tables: Tables) -> None:
+    figure = drawn(depth.draw, tables)
+    ax = figure.axes[0]
+    line = next(line for line in ax.lines if line.get_label() == "grad_cam")
+    rows = tables.results.query("model == 'net_a' and metric == 'deletion' and method == 'grad_cam'")
+    np.testing.assert_allclose(line.get_ydata(), rows.groupby("layer")["value"].mean()[["features.8", "features.15"]])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["features.8", "features.15"]
+
+
+def test_layers_are_in_the_order_of_their_depth() -> None:
+    names = ["features.15", "features", "input", "features.8", "features.8.conv2", "features.8.conv10"]
+    order = ["features.8.conv2", "features.8.conv10", "features.8", "features.15", "features"]
+    assert by_depth(pd.DataFrame({"layer": names})) == order
+
+
+def test_agreement_is_kendall_below_and_spearman_above() -> None:
+    scores = pd.DataFrame([[1.0, 2, 3, 4], [1, 3, 2, 4], [0, 0, 0, 0]])
+    found = metric_agreement.agreement(scores)
+    assert found[1, 0] == pytest.approx(4 / 6)  # five of six pairs in one order, one in the other
+    assert found[0, 1] == pytest.approx(0.8)
+    assert np.isnan(found[2, :2]).all()
+
+
+def test_the_conformance_matrix_counts_and_colours_by_the_worst() -> None:
+    rows = [("a", "captum", "agrees", False), ("a", "captum", "diverges", False), ("a", "captum", "skipped", False),
+            ("b", "captum", "diverges", True), ("b", "linter", "skipped", False)]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["model", "check", "verdict", "red"])
+    worst, words = conformance_matrix.matrix(frame)
+    assert worst.loc["captum"].to_dict() == {"a": 2, "b": 3}
+    assert words.loc["captum"].to_dict() == {"a": "1/2", "b": "0/1"}
+    assert worst.loc["linter"].to_dict() == {"a": 0, "b": 0}
+    drawn(conformance_matrix.draw, Tables(pd.DataFrame(), conformance=frame))
+
+
+def test_an_overlay_mixes_the_map_and_the_grey_picture() -> None:
+    picture = np.full((2, 2, 3), 0.5, np.float32)
+    mixed = qualitative.overlay(picture, np.array([[0.0, 1.0], [0.0, 1.0]], np.float32), alpha=0.5)
+    np.testing.assert_allclose(mixed[0, 0], 0.25 + 0.5 * np.array([0.001462, 0.000466, 0.013866]), atol=1e-5)
+    np.testing.assert_allclose(mixed[0, 1], 0.25 + 0.5 * np.array([0.988362, 0.998364, 0.644924]), atol=1e-5)
+
+
+def test_what_has_no_data_says_why(tables: Tables, tmp_path: Path) -> None:
+    bare = replace(
+        tables, timing=pd.DataFrame(), curves=pd.DataFrame(), results=tables.results.query("layer != 'features.8'")
+    )
+    reasons = {found.name: found.reason for found in draw_all(bare, tmp_path, ["curves", "pareto", "depth",
+               "qualitative", "conformance_matrix"])}  # fmt: skip
+    assert "curves.parquet" in reasons["curves"]
+    assert "timing.parquet" in reasons["pareto"]
+    assert "one layer" in reasons["depth"]
+    assert "maps" in reasons["qualitative"]
+    assert "heatmark check" in reasons["conformance_matrix"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_figure_is_answered_with_the_nearest(tables: Tables, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="curves"):
+        list(draw_all(tables, tmp_path, ["curve"]))
+
+
+def test_tables_are_read_back_from_the_folder(published: Callable[[], Path], tables: Tables) -> None:
+    pd.testing.assert_frame_equal(load(published()).results, tables.results)
+    with pytest.raises(ValueError, match="heatmark sweep"):
+        load(Path("nowhere"))
+
+
+def test_a_family_shares_its_colour_and_peers_are_open(tables: Tables) -> None:
+    found = looks(tables)
+    assert found["grad_cam"].colour == found["pgc_grad_cam"].colour != found["layer_cam"].colour
+    assert (found["grad_cam"].filled, found["pgc_grad_cam"].filled) == (True, False)
+    assert found["grad_cam"].dashes != found["pgc_grad_cam"].dashes
+    assert tables.label("pgc_grad_cam") == "Grad-CAM (pgc)"
