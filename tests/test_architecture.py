@@ -12,6 +12,8 @@ FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob(
 EDGE_OF_HYDRA = ("benchmarks/commands/", "benchmarks/building.py", "benchmarks/config.py", "benchmarks/errors.py")
 """Where Hydra may be imported: the commands, and the three files that compose, build and explain configs."""
 
+WHERE_FIGURES_ARE_DRAWN = ("benchmarks/figures/", "benchmarks/panels.py", "benchmarks/overlay.py")
+
 
 def imports(path: Path) -> set[str]:
     """Return the dotted names of all modules that a file imports, inside functions too."""
@@ -47,6 +49,8 @@ def test_walls(path: Path) -> None:
         forbidden |= {"pytorch_grad_cam", "captum", "torchcam"}
     if package == "benchmarks" and not where(path).startswith(EDGE_OF_HYDRA):
         forbidden |= {"hydra"}
+    if not where(path).startswith(WHERE_FIGURES_ARE_DRAWN):
+        forbidden |= {"matplotlib"}
     assert not imported & forbidden
 
 

@@ -12,10 +12,10 @@ class Finding:
 
     Args:
         model, layer, method: what was checked; ``""`` where the check is of the model alone.
-        check: what it was held against: a peer (``pytorch_grad_cam``, ``captum``, ``torchcam``), an oracle
-            (``finite_differences``, ``batch_invariance``, …), the linter (``in_place_successor``, …) or the ``reference``.
-        stage: the first stage that differs (``activations``, ``gradients``, ``weights``, ``raw``, ``relu``, ``resized``,
-            ``normalised``), or the last one compared where all agree; ``""`` where the check has no stages.
+        check: what it was held to: a peer (``pytorch_grad_cam``, ``captum``, ``torchcam``), an oracle
+            (``finite_differences``, ``batch_invariance``, …), the linter (``in_place_successor``, …), a ``reference``.
+        stage: the first stage that differs (``activations``, ``gradients``, ``weights``, ``raw``, ``relu``,
+            ``resized``, ``normalised``), or the last compared where all agree; ``""`` where the check has no stages.
         verdict: ``agrees`` within the tolerance, ``diverges``, ``skipped``, or ``error`` where the check itself failed.
         max_abs, relative, pearson: how much the two differ at that stage; relative is max |a − b| / max |b|; NaN where
             undefined.
