@@ -29,7 +29,12 @@ DPI = 300
 LINE_IN = 0.125
 """Of the caption."""
 TEXT_PT, SMALL_PT = 7.5, 6.0
-STYLE = {"font.family": "DejaVu Sans", "pdf.fonttype": 42, "axes.linewidth": 0.4, "image.interpolation": "nearest"}
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "pdf.fonttype": 42,
+    "axes.linewidth": 0.4,
+    "image.interpolation": "nearest",
+}
 ROLES = {"predicted": "predicted", "second": "second best", "true": "true class"}
 
 
@@ -201,8 +206,8 @@ def _raw(canvas: _Canvas, layout: _Layout, place: tuple[float, float], what: tup
     top = place[1] + layout.height - height
     canvas.image(paint(*what), place[0], top, width, height)
     rows, columns = what[0].shape
-    words = {"size": SMALL_PT, "ha": "center", "va": "top"}
-    canvas.text(place[0] + width / 2, top + height + 0.02, f"{rows}×{columns}", **words)
+    words = f"{rows}×{columns}"
+    canvas.text(place[0] + width / 2, top + height + 0.02, words, size=SMALL_PT, ha="center", va="top")
 
 
 def _title(canvas: _Canvas, baseline: float, target: Target, width: float) -> None:

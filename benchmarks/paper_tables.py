@@ -114,7 +114,11 @@ def _cost(forwards: float) -> str:
 
 def latex(table: PaperTable) -> str:
     """Return a table environment for LaTeX with booktabs (``\\usepackage{booktabs}``), all text escaped."""
-    style = _styler(table).format(lambda cell: escape(str(cell))).format_index(escape, axis="columns")
+    style = (
+        _styler(table)
+        .format(lambda cell: escape(str(cell)))
+        .format_index(lambda name: escape(str(name)), axis="columns")
+    )
     style = style.map(lambda cell: "font-weight: bold" if isinstance(cell, Estimate) and cell.best else "")
     columns = "ll" + "r" * (table.cells.shape[1] - 2)
     return str(
@@ -132,7 +136,12 @@ def latex(table: PaperTable) -> str:
 
 def markdown(table: PaperTable) -> str:
     """Return a table in Markdown under its caption."""
-    text = _styler(table).format(_marked).format_index(_plain, axis="columns").to_string(delimiter=" | ")
+    text = (
+        _styler(table)
+        .format(_marked)
+        .format_index(lambda name: _plain(str(name)), axis="columns")
+        .to_string(delimiter=" | ")
+    )
     lines = [f"| {line} |" for line in text.splitlines()]
     rule = "|" + " --- |" * 2 + " ---: |" * (table.cells.shape[1] - 2)
     return "\n".join([table.caption.replace("_", r"\_"), "", lines[0], rule, *lines[1:], ""])

@@ -27,7 +27,9 @@ def draw(tables: Tables) -> Figure | str:
     for row in range(rows):
         for column in range(columns):
             red = worst.iat[row, column] == len(OUTCOMES) - 1
-            ax.text(column, row, counts.iat[row, column], ha="center", va="center", color="white" if red else "black")
+            ax.text(
+                column, row, str(counts.iat[row, column]), ha="center", va="center", color="white" if red else "black"
+            )
     ax.set_yticks(range(rows), [str(name).replace("_", " ") for name in worst.index])
     ax.set_xticks(range(columns), list(worst.columns), rotation=45, ha="left", rotation_mode="anchor")
     ax.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)

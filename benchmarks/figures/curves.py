@@ -42,4 +42,4 @@ def plot(ax: Axes, trial: pd.DataFrame, look: Look) -> None:
         reach = stats.t.ppf(0.975, points["count"].to_numpy() - 1) * points["sem"].to_numpy()
     every = max(1, len(x) // 7)
     ax.fill_between(x, mean - reach, mean + reach, color=look.colour, alpha=0.1, linewidth=0)
-    ax.plot(x, mean, markevery=every, **look.line, **look.markers)  # type: ignore[arg-type]
+    ax.plot(x, mean, markevery=every, **look.line, **look.markers)

@@ -38,10 +38,10 @@ def plot(ax: Axes, rows: pd.DataFrame, appearance: dict[str, Look]) -> None:
         x = [i + 0.06 * (position - (len(methods) - 1) / 2) for i in range(len(layers))]
         look = appearance[method]
         ax.vlines(x, line["ci_low"], line["ci_high"], color=look.colour, linewidth=0.6, alpha=0.6)
-        ax.plot(x, line["mean"], label=method, **look.line, **look.markers)  # type: ignore[arg-type]
-    for row in rows[rows["layer"] == NO_LAYER].itertuples():
-        look = appearance[str(row.method)]
+        ax.plot(x, line["mean"], label=method, **look.line, **look.markers)
+    for _, row in rows[rows["layer"] == NO_LAYER].iterrows():
+        look = appearance[str(row["method"])]
         ends = [-0.35, len(layers) - 0.65]
-        ax.plot(ends, [row.mean] * 2, label=row.method, alpha=0.9, **look.line, **look.markers)  # type: ignore[arg-type]
+        ax.plot(ends, [row["mean"]] * 2, label=row["method"], alpha=0.9, **look.line, **look.markers)
     ax.set_xticks(range(len(layers)), layers)
     ax.set_xlim(-0.4, len(layers) - 0.6)

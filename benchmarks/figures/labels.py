@@ -21,7 +21,7 @@ def place(figure: Figure, ax: Axes, points: Sequence[tuple[float, float]], names
     A name that cannot stand right beside its point is tied to it with a thin line. The panel's limits must be final;
     its layout is fixed here.
     """
-    figure.draw_without_rendering()  # type: ignore[no-untyped-call]
+    figure.draw_without_rendering()
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     size = figure.dpi / 72
     dots = ax.transData.transform(np.asarray(points, dtype=float))

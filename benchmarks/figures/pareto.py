@@ -61,13 +61,20 @@ def plot(ax: Axes, rows: pd.DataFrame, appearance: dict[str, Look]) -> None:
     """Draw one model's methods and their front; a method that repeats another one's scores is a small dot."""
     edge = front(rows)
     ax.step(edge["cost_in_forwards"], edge["mean"], where="post", color=GREY, linewidth=0.8, zorder=0, label="front")
-    for row in rows.itertuples():
-        look = appearance[str(row.method)]
-        alone = row.same_as == ""
+    for _, row in rows.iterrows():
+        look = appearance[str(row["method"])]
+        alone = row["same_as"] == ""
         if alone:
-            ax.plot([row.cost_in_forwards] * 2, [row.ci_low, row.ci_high], color=look.colour, linewidth=0.6, alpha=0.5)
+            ax.plot(
+                [row["cost_in_forwards"]] * 2,
+                [row["ci_low"], row["ci_high"]],
+                color=look.colour,
+                linewidth=0.6,
+                alpha=0.5,
+            )
         size = 4.5 if alone else 2.5
-        ax.plot([row.cost_in_forwards], [row.mean], linestyle="", markersize=size, **look.markers, label=row.method)
+        place = [row["cost_in_forwards"]], [row["mean"]]
+        ax.plot(*place, linestyle="", markersize=size, **look.markers, label=row["method"])
     low, high = rows["cost_in_forwards"].min(), rows["cost_in_forwards"].max()
     spread = max((high / low) ** 0.25, 1.3)
     ax.set_xlim(low / spread, high * spread)

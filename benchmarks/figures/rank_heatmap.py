@@ -20,16 +20,17 @@ def draw(tables: Tables) -> Figure | str:
     figure = Figure(figsize=(width, 0.19 * len(ranks) + 0.75), layout="constrained")
     ax = figure.subplots()
     ax.imshow(ranks.to_numpy(), cmap="viridis_r", aspect="auto", vmin=1, vmax=np.nanmax(ranks.to_numpy()))
+    keys: list[tuple[str, str, str]] = [tuple(key) for key in ranks.columns]  # type: ignore[misc]
     for row, method in enumerate(ranks.index):
-        for column, key in enumerate(ranks.columns):
+        for column, key in enumerate(keys):
             dark = ranks.iat[row, column] > 0.45 * np.nanmax(ranks.to_numpy())
             words = _cell(tables, str(method), key)
             ax.text(column, row, words, ha="center", va="center", color="white" if dark else "black")
     ax.set_yticks(range(len(ranks)), [tables.label(str(name)) for name in ranks.index])
-    ax.set_xticks(range(ranks.shape[1]), [metric for _, metric, _ in ranks.columns])
+    ax.set_xticks(range(ranks.shape[1]), [metric for _, metric, _ in keys])
     ax.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
     ax.spines[:].set_visible(False)
-    _models(ax, [title for title, _, _ in ranks.columns])
+    _models(ax, [title for title, _, _ in keys])
     below(figure, "Rank by mean over images with its 95 % bootstrap interval; = repeats another method's scores.")
     return figure
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -25,10 +26,15 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "
 
 GREY = "#808080"
 MARKERS = ("o", "s", "^", "D", "v", "P")
-DASHES = {"": "-", "pgc": (0, (4, 1.5)), "Captum": (0, (5, 1.2, 1.2, 1.2)), "Captum layer": (0, (2, 1))}
+DASHES: dict[str, str | tuple[float, tuple[float, ...]]] = {
+    "": "-",
+    "pgc": (0, (4, 1.5)),
+    "Captum": (0, (5, 1.2, 1.2, 1.2)),
+    "Captum layer": (0, (2, 1)),
+}
 CONTROL_DASHES = (0, (1, 1.2))
 
-RC = {
+RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same on every machine
     "font.size": SMALL,
     "axes.titlesize": 8,
@@ -82,13 +88,13 @@ class Look:
     filled: bool
 
     @property
-    def markers(self) -> dict[str, object]:
+    def markers(self) -> dict[str, Any]:
         """Options of a plot for its markers."""
         face = self.colour if self.filled else "white"
         return {"marker": self.marker, "markerfacecolor": face, "markeredgecolor": self.colour, "markeredgewidth": 0.9}
 
     @property
-    def line(self) -> dict[str, object]:
+    def line(self) -> dict[str, Any]:
         """Options of a plot for its line."""
         return {"color": self.colour, "linestyle": self.dashes}
 
@@ -158,8 +164,7 @@ def _note(figure: Figure, text: str) -> float:
 def _handles(methods: Iterable[str], tables: Tables) -> list[Line2D]:
     chosen, appearance = sorted(methods, key=lambda n: (n in tables.controls, family(n), n)), looks(tables)
     return [
-        Line2D([], [], label=tables.label(name), **appearance[name].line, **appearance[name].markers)  # type: ignore[arg-type]
-        for name in chosen
+        Line2D([], [], label=tables.label(name), **appearance[name].line, **appearance[name].markers) for name in chosen
     ]
 
 
@@ -176,7 +181,8 @@ def repeats(tables: Tables) -> str:
         return ""
     pairs = board.groupby(["model", "same_as"], sort=True)["method"].agg(list)
     said: dict[str, list[str]] = {}
-    for (model, stands), methods in pairs.items():  # type: ignore[misc]
+    for pair, methods in pairs.items():
+        model, stands = map(str, pair)  # type: ignore[call-overload]
         words = " = ".join([tables.label(stands), *map(tables.label, sorted(methods))])
-        said.setdefault(words, []).append(str(model))
+        said.setdefault(words, []).append(model)
     return "; ".join(f"{words} on {', '.join(models)}" for words, models in said.items()) + ", drawn once."

@@ -86,7 +86,8 @@ def alike(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of those trials that were scored on the images and classes that most trials were scored on."""
     scored_on = (rows["image"] + "\0" + rows["target"]).groupby(rows["trial"]).agg(frozenset)
     counts = scored_on.map(lambda pairs: (scored_on == pairs).sum())
-    return rows[rows["trial"].map(scored_on) == scored_on[counts.idxmax()]]
+    most: pd.DataFrame = rows[rows["trial"].map(scored_on) == scored_on.loc[str(counts.idxmax())]]
+    return most
 
 
 def _read(path: Path) -> pd.DataFrame:
