@@ -28,11 +28,15 @@ COLUMNS = 100
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="bench")
 def main(config: DictConfig) -> None:
     """Time everything, print the table, and write it as bench.parquet and bench.csv."""
-    rows = [row for name in config.models for row in bench(config, str(name))]
-    frame = pd.DataFrame(rows)
+    if not config.models:
+        raise ValueError("models is empty, expected at least one, such as models=[resnet18]")
     folder = Path(config.results_dir) / config.name
     folder.mkdir(parents=True, exist_ok=True)
-    publish(frame, folder / "bench")
+    rows: list[dict[str, Any]] = []
+    for name in config.models:
+        rows += bench(config, str(name))
+        frame = pd.DataFrame(rows)
+        publish(frame, folder / "bench")  # after every model: a long run that is stopped keeps what it has
     console = Console(width=None if sys.stdout.isatty() else COLUMNS)
     console.print(table(frame))
     console.print(f"{folder}/bench.parquet, bench.csv", soft_wrap=True, highlight=False)
