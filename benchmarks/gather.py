@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.columns import TRIAL
 from benchmarks.store import Measured, Record, Store
 
-SHARED = ["trial", "model", "weights", "layer", "method", "implementation", "dataset", "device", "precision"]
-RESULTS = [*SHARED, "image", "target", "metric", "definition", "value", "higher_is_better", "status", "reason"]
+RESULTS = [*TRIAL, "image", "target", "metric", "definition", "value", "higher_is_better", "status", "reason"]
 TIMED = ["batch_size", "latency_ms", "latency_iqr_ms", "forward_ms", "cost_in_forwards", "peak_memory_mib", "repeats"]
-TIMING = [*SHARED, *TIMED]
-CURVES = [*SHARED, "image", "metric", "definition", "fraction", "score"]
+TIMING = [*TRIAL, *TIMED]
+CURVES = [*TRIAL, "image", "metric", "definition", "fraction", "score"]
 
 
 def gather(run: Path) -> pd.DataFrame:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from benchmarks.columns import SETTING
 from benchmarks.statistics.leaderboard import leaderboard
 
-SETTING = ["dataset", "model", "weights", "device", "precision"]
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$",
@@ -62,13 +62,13 @@ def paper_tables(
     board = leaderboard(scored)
     cost = timing.groupby("trial")["cost_in_forwards"].median() if len(timing) else pd.Series(dtype=float)
     for key, rows in board.groupby(SETTING):
-        dataset, model, weights, device, precision = map(str, key)
+        dataset, rule, model, weights, device, precision = map(str, key)
         images = scored[(scored[SETTING] == list(key)).all(axis="columns")]["image"].nunique()
         yield PaperTable(
-            _slug("-".join([dataset, model, weights, device, precision])),
+            _slug("-".join([dataset, rule, model, weights, device, precision])),
             _cells(rows, cost, label),
-            f"{model} ({weights}) on {dataset}: means over {images} images ± half the width of the 95 % BCa interval, "
-            f"best in bold; = marks the scores of another method. {_units(rows)}",
+            f"{model} ({weights}) on {dataset}, target {rule}: means over {images} images ± half the width of the 95 % "
+            f"BCa interval, best in bold; = marks the scores of another method. {_units(rows)}",
         )
 
 

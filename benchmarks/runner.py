@@ -72,6 +72,7 @@ def _columns(trial: Trial, shard: Shard, machine: Machine) -> dict[str, str]:
         "method": trial.method_name,
         "implementation": trial.method.implementation,
         "dataset": shard.dataset,
+        "target_rule": str(shard.settings["target"]),
         "device": machine.device.type,
         "precision": machine.precision,
     }

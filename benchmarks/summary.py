@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from benchmarks.columns import SETTING
+
 CONTROL = "random"
 CELL = ["trial", "layer", "method"]
 PAIR = ["image", "target"]
@@ -20,9 +22,10 @@ def show(results: pd.DataFrame, run: Path, shards: list[dict[str, Any]]) -> None
     timing = pd.read_parquet(run / "timing.parquet")
     scored = results[results["metric"] != ""]
     definitions = scored.groupby("trial")["definition"].agg(lambda names: " ".join(sorted(set(names))))
-    alike = ["dataset", "model", "weights", "device", "precision", scored["trial"].map(definitions)]
-    for (dataset, model, weights, *_), cells in scored.groupby(alike, sort=False):
-        title = f"{model} ({weights}) on {dataset}{_accuracy(shards, str(model), str(weights), str(dataset))}"
+    alike = [*SETTING, scored["trial"].map(definitions)]
+    for (dataset, rule, model, weights, *_), cells in scored.groupby(alike, sort=False):
+        asked = "" if rule == "predicted" else f", target {rule}"
+        title = f"{model} ({weights}) on {dataset}{asked}{_accuracy(shards, str(model), str(weights), str(dataset))}"
         console.print(_table(ranking(cells, timing), title, cells))
     for line in _remarks(results):
         console.print(line, markup=False, highlight=False)

@@ -40,7 +40,7 @@ def table(findings: Sequence[Finding]) -> Table:
     verdict = f"[red]{reds} red[/red]" if reds else "[green]all green[/green]"
     title = f"Conformance: {len(findings)} checks, {verdict}"
     result = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left", caption_justify="left")
-    result.add_column("model, layer and method", min_width=36, overflow="fold")
+    result.add_column("model, layer and method", max_width=36, overflow="fold")
     for heading in ("against", "first differs", "by", "cause"):
         result.add_column(heading, overflow="fold", justify="right" if heading == "by" else "left")
     for (model, layer), group in groupby(findings, key=lambda f: (f.model, f.layer)):

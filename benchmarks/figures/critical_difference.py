@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.columns import SETTING
 from benchmarks.figures.style import below, grid, looks
 from benchmarks.figures.tables import Tables, settings
 from benchmarks.statistics.boards import Board, boards
@@ -35,12 +36,12 @@ def draw(tables: Tables) -> Figure | str:
 
 def diagrams(tables: Tables) -> list[tuple[str, CriticalDifference]]:
     """Return the title and the statistics of every diagram; boards with too little to compare are left out."""
-    titles = {tuple(rows.iloc[0][["dataset", "model", "weights"]]): title for title, rows in settings(tables.deepest)}
+    titles = {tuple(rows.iloc[0][SETTING]): title for title, rows in settings(tables.deepest)}
     found = []
     for board in boards(tables.deepest):
         if board.competitors.shape[0] < 2 or len(complete(board.scores.to_numpy(dtype=float))) < 2:
             continue
-        model = titles[tuple(board.facts[name] for name in ("dataset", "model", "weights"))]
+        model = titles[tuple(board.facts[name] for name in SETTING)]
         found.append((f"{model}: {_heading(board)}", critical_difference(_labelled(board, tables))))
     return found
 

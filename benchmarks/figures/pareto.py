@@ -5,13 +5,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from benchmarks.columns import TRIAL
 from benchmarks.figures.labels import place
 from benchmarks.figures.style import GREY, Look, below, grid, looks
-from benchmarks.figures.tables import SETTING, Tables, settings
+from benchmarks.figures.tables import Tables, settings
 from benchmarks.statistics.leaderboard import leaderboard
 
 NAME = "pareto"
-CELL = ["trial", "layer", "method", "implementation", "image", "target", "status", *SETTING]
+CELL = [*TRIAL, "image", "target", "status"]
 
 
 def draw(tables: Tables) -> Figure | str:
@@ -39,12 +40,15 @@ def draw(tables: Tables) -> Figure | str:
 
 def faithfulness(scored: pd.DataFrame) -> pd.DataFrame:
     """Return insertion − deletion of every trial and image, as rows of a results table; NaN where either is."""
-    pairs = [scored[scored["metric"] == name].set_index(CELL) for name in ("insertion", "deletion")]
-    joined = pairs[0].join(pairs[1], lsuffix="_i", rsuffix="_d", how="inner").reset_index()
+    insertion, deletion = (
+        scored[scored["metric"] == name].set_index(CELL)[["definition", "value"]].add_suffix(f"_{name}")
+        for name in ("insertion", "deletion")
+    )
+    joined = insertion.join(deletion, how="inner").reset_index()
     return joined[CELL].assign(
         metric="faithfulness",
-        definition=joined["definition_i"] + " − " + joined["definition_d"],
-        value=joined["value_i"] - joined["value_d"],
+        definition=joined["definition_insertion"] + " − " + joined["definition_deletion"],
+        value=joined["value_insertion"] - joined["value_deletion"],
         higher_is_better=True,
         reason="",
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.columns import SETTING
 from benchmarks.statistics.leaderboard import leaderboard
 
-SETTING = ["dataset", "model", "weights", "device", "precision"]
 NO_LAYER = "input"
 LIBRARIES = {"pgc_": "pgc", "captum_layer_": "Captum layer", "captum_": "Captum"}
 

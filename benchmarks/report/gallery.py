@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.columns import SETTING
 from benchmarks.report.maps import affordable_side, quantised, shrink, thinned
 from benchmarks.report.pictures import Seen
 
 MAP_BYTES = 3_000_000
-SETTING = ["dataset", "model", "weights", "device", "precision"]
+SUBJECT = [name for name in SETTING if name != "target_rule"]  # several classes of one picture stand side by side
 SHARD = ("dataset", "model", "weights")
 
 
@@ -41,17 +42,18 @@ def gallery(
         limit: images of each dataset, the first ones; None takes all.
 
     Returns:
-        ``pictures`` (data URIs); ``images`` (dataset, name, label); ``definitions``; ``subjects`` (one a setting:
-        names, classes, which picture belongs to which image); ``trials`` (subject, layer, method, explained classes,
-        flags, map, values and curves by definition), of which every list follows the trial's ``images``.
+        ``pictures`` (data URIs); ``images`` (dataset, name, label); ``definitions``; ``subjects`` (one a model in a
+        setting: names, classes, which picture belongs to which image); ``trials`` (subject, layer, method,
+        explained classes, flags, map, values and curves by definition), of which every list follows the trial's
+        ``images``.
     """
     scored = tables.scored()
     images = shown_images(scored, limit)
     position = {key: index for index, key in enumerate(images)}
     definitions = scored.drop_duplicates("definition")[["definition", "metric", "higher_is_better"]]
-    subjects = list(scored[SETTING].drop_duplicates().itertuples(index=False, name=None))
+    subjects = list(scored[SUBJECT].drop_duplicates().itertuples(index=False, name=None))
     pictures: dict[str, int] = {}
-    seen = [_subject(dict(zip(SETTING, facts, strict=True)), views, position, pictures) for facts in subjects]
+    seen = [_subject(dict(zip(SUBJECT, facts, strict=True)), views, position, pictures) for facts in subjects]
     labels = {(k[0], name): label for k, view in views.items() for name, label in view.labels.items()}
     return {
         "definitions": definitions.to_dict("records"),
@@ -103,7 +105,7 @@ def _trials(
         names = listed["image"][kept]
         yield {
             **{name: row[name] for name in ("layer", "method", "implementation", "label", "same_as")},
-            "subject": subjects.index(tuple(row[name] for name in SETTING)),
+            "subject": subjects.index(tuple(row[name] for name in SUBJECT)),
             "images": [position[row["dataset"], name] for name in names],
             "targets": listed["target"][kept].tolist(),
             "flags": listed["reason"][kept].tolist(),

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from benchmarks.report.figures import figures
 from benchmarks.report.gallery import SHARD, Tables, gallery
 from benchmarks.report.pictures import Seen, seen
-from benchmarks.report.table import explained_classes, rows
+from benchmarks.report.table import rows
 from benchmarks.report.troubles import failures, suspects
 from benchmarks.statistics.leaderboard import leaderboard
 
@@ -41,7 +41,7 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
                 "records"
             ),
             counts={name: scored[name].nunique() for name in ("model", "method", "image")},
-            rows=rows(board, timing, explained_classes(scored)),
+            rows=rows(board, timing),
             gallery=gallery(tables, board, views, images),
             total_images=len(scored[["dataset", "image"]].drop_duplicates()),
             problems=sorted({f"{key[1]} on {key[0]}: {view.problem}" for key, view in views.items() if view.problem}),

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from benchmarks.columns import SETTING
 from benchmarks.statistics.defined import Floats
 from benchmarks.statistics.identical import same_as
 
-FACTS = ["dataset", "model", "weights", "device", "precision", "metric", "definition"]
+FACTS = [*SETTING, "metric", "definition"]
 """What the rows of one board share: values that differ in any of these are never mixed."""
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 from benchmarks.statistics.boards import FACTS, Board, boards
 
 COLUMNS = [
-    "across", "dataset", "device", "precision", "model", "weights", "layer", "metric", "definition",
+    "across", "dataset", "target_rule", "device", "precision", "model", "weights", "layer", "metric", "definition",
     "w", "statistic", "p_value", "n_judges", "n_methods", "left_out",
 ]  # fmt: skip
 
@@ -103,9 +103,9 @@ def concordance(results: pd.DataFrame) -> pd.DataFrame:
     """Return Kendall's W across models (and layers), across metrics, and across both.
 
     Returns:
-        ``across`` (``models``, ``metrics``, ``models and metrics``); ``dataset, device, precision, model, weights,
-        layer, metric, definition``, ``""`` where that is what the judges differ in; ``w, statistic, p_value, n_judges,
-        n_methods, left_out`` (names joined by commas). One row for every set of two or more judges.
+        ``across`` (``models``, ``metrics``, ``models and metrics``); ``dataset, target_rule, device, precision, model,
+        weights, layer, metric, definition``, ``""`` where that is what the judges differ in; ``w, statistic, p_value,
+        n_judges, n_methods, left_out`` (names joined by commas). One row for every set of two or more judges.
     """
     table = judges(results)
     rows = []

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from benchmarks.columns import SETTING
 from benchmarks.statistics.defined import Floats
 
 TOLERANCE = 1e-3
-SETTING = ["dataset", "model", "weights", "device", "precision"]
 
 
 def same_as(scored: pd.DataFrame) -> dict[str, str]:

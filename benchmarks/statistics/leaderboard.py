@@ -18,7 +18,7 @@ def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     """Return one row a trial and definition of a metric, best first within its board.
 
     Returns:
-        The board's facts (``dataset, model, weights, device, precision, metric, definition``), ``higher_is_better``;
+        The board's facts (:data:`benchmarks.statistics.boards.FACTS`), ``higher_is_better``;
         ``layer, method, implementation, label, trial``; ``mean, ci_low, ci_high`` over its ``n`` defined images (BCa);
         ``undefined`` and ``flagged`` (degenerate maps) images; ``rank`` by mean among the board's competitors, 1 the
         best, ``rank_low, rank_high`` (bootstrap), on the ``n_ranked`` images where all competitors are defined;

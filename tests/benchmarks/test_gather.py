@@ -11,8 +11,8 @@ from benchmarks.store import Measured, Record, Store
 from benchmarks.summary import mean_and_half_width, ranking
 
 COLUMNS = {
-    "model": "net", "weights": "random-0", "implementation": "heatmark", "dataset": "shapes", "device": "cpu",
-    "precision": "fp32",
+    "model": "net", "weights": "random-0", "implementation": "heatmark", "dataset": "shapes",
+    "target_rule": "predicted", "device": "cpu", "precision": "fp32",
 }  # fmt: skip
 
 

@@ -61,7 +61,11 @@ def shard() -> Shard:
     masks[:, :2] = True
     batch = Batch([f"{i}.png" for i in range(5)], images, torch.tensor([0, 1, 2, 0, 1]), masks)
     return Shard(
-        Classifier("net", net, "random-0", Preprocessing()), "toys", batch, torch.tensor([2, 1, 0, 1, 2]), {"seed": 0}
+        Classifier("net", net, "random-0", Preprocessing()),
+        "toys",
+        batch,
+        torch.tensor([2, 1, 0, 1, 2]),
+        {"seed": 0, "target": "second"},
     )
 
 

@@ -22,7 +22,7 @@ from benchmarks.figures import (
 )
 from benchmarks.figures.atlas import draw_all, drawings
 from benchmarks.figures.style import SMALL, looks, styled
-from benchmarks.figures.tables import Tables, by_depth, load
+from benchmarks.figures.tables import Tables, by_depth, load, panels
 
 FIGURES = sorted(set(drawings()) - {"qualitative", "conformance_matrix"})
 
@@ -136,6 +136,15 @@ def test_depth_draws_the_means_from_the_first_layer_to_the_last(tables: Tables) 
     rows = tables.results.query("model == 'net_a' and metric == 'deletion' and method == 'grad_cam'")
     np.testing.assert_allclose(line.get_ydata(), rows.groupby("layer")["value"].mean()[["features.8", "features.15"]])
     assert [label.get_text() for label in ax.get_xticklabels()] == ["features.8", "features.15"]
+
+
+def test_two_target_rules_are_never_in_one_panel(tables: Tables) -> None:
+    second = tables.results.assign(trial=tables.results["trial"] + "b", target="5", target_rule="second")
+    both = replace(tables, results=pd.concat([tables.results, second]))
+    titles = [title for title, _ in panels(both.deepest)]
+    assert titles[:2] == ["net_a, predicted: deletion ↓", "net_a, predicted: insertion ↑"]
+    assert [title for title, _ in critical_difference.diagrams(both)] == titles
+    assert len({*titles}) == 8
 
 
 def test_layers_are_in_the_order_of_their_depth() -> None:

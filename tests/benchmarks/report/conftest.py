@@ -16,9 +16,9 @@ FRACTIONS = np.linspace(0, 1, 8)
 DELETION = {"grad_cam": 0.2, "layer_cam": 0.3, "pgc_grad_cam": 0.2, "random": 0.5, HOSTILE: 0.4}
 
 
-def columns(model: str, method: str) -> dict[str, str]:
+def columns(model: str, method: str, target: int = 3) -> dict[str, str]:
     implementation = "pytorch_grad_cam" if method.startswith("pgc") else "heatmark"
-    fixed = {"weights": "shapes", "dataset": "shapes", "device": "cpu", "precision": "fp32"}
+    fixed = {"weights": "shapes", "dataset": "shapes", "target_rule": str(target), "device": "cpu", "precision": "fp32"}
     return {"model": model, "layer": "last", "method": method, "implementation": implementation, **fixed}
 
 
@@ -33,7 +33,7 @@ def record(model: str, method: str, target: int) -> Record:
     rng = np.random.default_rng(len(method) + target)
     return Record(
         f"{model}-{list(DELETION).index(method)}-{target}",
-        columns(model, method),
+        columns(model, method, target),
         images=IMAGES,
         targets=[target] * 6,
         flags=["constant" if method == "layer_cam" and index == 1 else "" for index in range(6)],

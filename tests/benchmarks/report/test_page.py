@@ -4,12 +4,10 @@ import json
 import re
 from pathlib import Path
 
-import pandas as pd
 from PIL import Image
 
 from benchmarks.report.figures import figures
 from benchmarks.report.pictures import seen
-from benchmarks.report.table import explained_classes
 
 from .conftest import HOSTILE, IMAGES, shard
 
@@ -56,16 +54,9 @@ def test_a_dataset_that_is_gone_is_a_remark_and_no_failure() -> None:
     assert "does not exist" in view.problem
 
 
-def test_classes_are_told_apart_only_where_a_model_has_several() -> None:
-    rows = [
-        ("t1", "m", "a", "3"),
-        ("t1", "m", "b", "3"),
-        ("t2", "m", "a", "1"),
-        ("t2", "m", "b", "2"),
-        ("t3", "n", "a", "1"),
-    ]
-    scored = pd.DataFrame(rows, columns=["trial", "model", "image", "target"]).assign(dataset="d", weights="w")
-    assert explained_classes(scored) == {"t1": "class 3", "t2": "set B"}
+def test_targets_are_told_apart_where_a_run_has_several(html: str) -> None:
+    assert re.search(r'<select name="target_rule">.*<option>3</option><option>7</option>', html)
+    assert html.count('data-target_rule="3"') == html.count('data-target_rule="7"') == 10
 
 
 def test_figures_are_embedded_by_name(tmp_path: Path) -> None:

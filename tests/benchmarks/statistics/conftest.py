@@ -17,8 +17,9 @@ def results() -> Results:
 
     def make(values: dict[str | tuple[str, str], list[float]], **facts: object) -> pd.DataFrame:
         shared = {
-            "model": "net", "weights": "w", "dataset": "shapes", "device": "cpu", "precision": "fp32",
-            "metric": "insertion", "definition": "insertion:rise-2018", "higher_is_better": True, "status": "ok",
+            "model": "net", "weights": "w", "dataset": "shapes", "target_rule": "predicted", "device": "cpu",
+            "precision": "fp32", "metric": "insertion", "definition": "insertion:rise-2018",
+            "higher_is_better": True, "status": "ok",
         } | facts  # fmt: skip
         rows = []
         for name, column in values.items():

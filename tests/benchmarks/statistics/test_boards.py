@@ -9,7 +9,7 @@ from benchmarks.statistics.boards import boards
 VALUES = {"grad_cam": [0.5, 0.7, 0.6], "random": [0.2, 0.1, np.nan]}
 
 
-@pytest.mark.parametrize("fact", ["dataset", "model", "weights", "device", "precision", "definition"])
+@pytest.mark.parametrize("fact", ["dataset", "target_rule", "model", "weights", "device", "precision", "definition"])
 def test_another_fact_is_another_board(results, fact: str) -> None:
     first, second = results(VALUES), results(VALUES, **{fact: "zzz"})
     second["trial"] = second["trial"] + "z" if fact != "definition" else second["trial"]

@@ -69,7 +69,8 @@ def two_models(results) -> pd.DataFrame:
 
 def test_judges_are_boards_at_a_layer(two_models: pd.DataFrame) -> None:
     table = judges(two_models)
-    assert table.index.droplevel(["dataset", "weights", "device", "precision", "definition"]).tolist() == [
+    same = ["dataset", "target_rule", "weights", "device", "precision", "definition"]
+    assert table.index.droplevel(same).tolist() == [
         ("resnet", "insertion", "last"), ("vgg", "deletion", "a"), ("vgg", "deletion", "b"),
         ("vgg", "insertion", "last"),
     ]  # fmt: skip
