@@ -38,6 +38,7 @@ from methods.base import Method
 from methods.pristine import observing
 
 console = Console(stderr=True)
+COLUMNS = 100
 
 
 def main() -> int:
@@ -61,7 +62,7 @@ def check(config: DictConfig) -> None:
 
 
 def _print(found: list[Finding], folder: Path) -> None:
-    output = Console()
+    output = Console(width=None if sys.stdout.isatty() else COLUMNS)
     output.print(report.table(found))
     for line in report.explanations(found, {cause.name: cause.explanation for cause in KNOWN}):
         output.print(line, highlight=False, markup=False)

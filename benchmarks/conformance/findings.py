@@ -20,6 +20,7 @@ class Finding:
         max_abs, relative, pearson: how much the two differ at that stage; relative is max |a − b| / max |b|; NaN where
             undefined.
         tolerance: of ``relative``; NaN where the check has none.
+        map_moved: max |a − b| of the two final maps, normalised to [0, 1]; NaN where a library does not normalise.
         cause: name of the known cause that explains a divergence, ``unexplained`` where none does, else ``""``.
         fault: whether a divergence is the fault of the method that was checked. A peer's own bug is not.
         note: one sentence for a person.
@@ -35,6 +36,7 @@ class Finding:
     relative: float = float("nan")
     pearson: float = float("nan")
     tolerance: float = float("nan")
+    map_moved: float = float("nan")
     cause: str = ""
     fault: bool = False
     note: str = ""

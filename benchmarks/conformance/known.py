@@ -86,8 +86,19 @@ def _with_weights(e: Evidence, weights: Tensor) -> Evidence:
     return e.with_ours(weights=weights, raw=raw, relu=raw.relu())
 
 
+def _peers_inputs(e: Evidence) -> tuple[Tensor, Tensor]:
+    """Return the activations and gradients that the peer itself had, ours where it does not show them.
+
+    Its gradients may differ from ours by rounding, which a denominator that is nearly 0 makes large.
+    """
+    A, G = e.theirs.activations, e.theirs.gradients
+    assert e.ours.activations is not None
+    assert e.ours.gradients is not None
+    return (e.ours.activations if A is None else A), (e.ours.gradients if G is None else G)
+
+
 def _weights_by(kind: type, paper: Formula, *others: Formula) -> Callable[[Evidence], Iterator[Evidence]]:
-    """Return an experiment for one kind of method: our weights by other formulas of activations and gradients.
+    """Return an experiment for one kind of method: weights by other formulas of the peer's activations and gradients.
 
     It is no explanation where our own weights are not the paper's.
     """
@@ -99,7 +110,7 @@ def _weights_by(kind: type, paper: Formula, *others: Formula) -> Callable[[Evide
         slack = formulas.rounding_of_xgrad_cam(A, G, 0.0) if kind is XGradCAM else torch.zeros_like(weights)
         if _follows(weights, paper(A.double(), G.double()), slack):
             for formula in others:
-                yield _with_weights(e, formula(A, G))
+                yield _with_weights(e, formula(*_peers_inputs(e)))
 
     return undone
 
@@ -159,6 +170,7 @@ def _cancelling_activations(e: Evidence) -> Iterator[Evidence]:
         ours, formulas.xgrad_cam_weights(A.double(), G.double(), 0.0), formulas.rounding_of_xgrad_cam(A, G, 0.0)
     ):
         return
+    A, G = _peers_inputs(e)
     for eps in (0.0, *XGRAD_EPSILONS):
         bound = formulas.rounding_of_xgrad_cam(A, G, eps)
         weights = formulas.xgrad_cam_weights(A, G, eps)

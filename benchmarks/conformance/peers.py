@@ -180,6 +180,7 @@ def _told(finding: "partial[Finding]", explanation: Explanation, final: Differen
         relative=first.relative,
         pearson=first.pearson,
         tolerance=first.tolerance,
+        map_moved=final.max_abs if final.stage == "normalised" else math.nan,
     )
     if first.agrees:
         return row(verdict="agrees")

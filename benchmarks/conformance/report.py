@@ -41,14 +41,18 @@ def table(findings: Sequence[Finding]) -> Table:
     title = f"Conformance: {len(findings)} checks, {verdict}"
     result = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left", caption_justify="left")
     result.add_column("model, layer and method", max_width=36, overflow="fold")
-    for heading in ("against", "first differs", "by", "cause"):
-        result.add_column(heading, overflow="fold", justify="right" if heading == "by" else "left")
+    for heading in ("against", "first differs", "by", "map moves", "cause"):
+        number = heading in ("by", "map moves")
+        result.add_column(heading, overflow="fold", justify="right" if number else "left")
     for (model, layer), group in groupby(findings, key=lambda f: (f.model, f.layer)):
         cell = list(group)
-        result.add_row(f"[bold]{escape(model)}[/bold] {escape(layer)}", "", "", "", _agreement(cell))
+        result.add_row(f"[bold]{escape(model)}[/bold] {escape(layer)}", "", "", "", "", _agreement(cell))
         for finding in (f for f in cell if f.verdict in ("diverges", "error")):
             result.add_row(*_cells(finding), style="red" if is_red(finding) else "dim" if not finding.method else None)
-    result.caption = "by: max |a − b| / max |b| at the first stage that differs; n/a: checks that do not apply"
+    result.caption = (
+        "by: max |a − b| / max |b| at the first stage that differs; map moves: max |a − b| of the final maps, each in "
+        "[0, 1]; n/a: checks that do not apply"
+    )
     return result
 
 
@@ -66,6 +70,7 @@ def _cells(finding: Finding) -> tuple[str, ...]:
         finding.check.replace("_", " "),
         finding.stage,
         "" if math.isnan(finding.relative) else f"{finding.relative:.1e}",
+        "" if math.isnan(finding.map_moved) else f"{finding.map_moved:.2g}",
         escape(words if is_red(finding) or finding.method else ""),
     )
 

@@ -6,7 +6,6 @@ Whoever changes a formula must change it in two places, or the check says at whi
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,9 @@ from methods.stages import Stages
 from methods.xgrad_cam import XGradCAM
 
 Array = NDArray[np.float64]
+
+STEPS = np.array([1e-6, 1e-7, 1e-8])
+"""Of finite differences in float64, in units of the activations' root mean square."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Slopes:
     """How fast each target's logit rises when the activations move along random directions.
 
     Args:
-        directions: (K, N, C, h, w), zero where an activation is zero: there it may lie on the kink of a ReLU.
+        directions: (K, N, C, h, w), zero where an activation is zero: there it may lie on the kink of a ReLU. Tokens
+            without a place, such as the class token, stay as they are.
         rises: (K, N), the central differences.
     """
 
@@ -79,27 +82,34 @@ def _record_one(module: nn.Module, layer: str, image: Tensor, target: int) -> tu
     return place(held[0]), place(gradients.numpy()), logits.detach().numpy()
 
 
-def slopes(
-    module: nn.Module, layer: str, images: Tensor, targets: Tensor, count: int = 2, step: float = 1e-6
-) -> Slopes:
-    """Return (y(A + hV) − y(A − hV)) / 2h along ``count`` random directions V, h = ``step`` of A's root mean square."""
-    rng = np.random.default_rng(0)
+def slopes(module: nn.Module, layer: str, images: Tensor, targets: Tensor, count: int = 2) -> Slopes:
+    """Return (y(A + hV) − y(A − hV)) / 2h along ``count`` random directions V.
+
+    Of the steps h, each image takes the one at which the differences forward and backward agree best: within a step
+    too large a ReLU or a pooling may switch, and of one too small nothing but rounding is left.
+    """
+    held: list[Array] = []
+
+    def hold(output: Tensor) -> Tensor:
+        held.append(output.detach().numpy().copy())
+        return output
+
+    logits = _logits(module, layer, images, targets, hold)
+    scale, rng = float(np.sqrt((held[0] ** 2).mean())), np.random.default_rng(0)
     directions, rises = [], []
     for _ in range(count):
-        kicked: list[tuple[Array, Array]] = []
+        direction = rng.standard_normal(held[0].shape) * (held[0] != 0)
+        if direction.ndim == 3:
+            direction[:, : _prefix(module)] = 0
 
-        def move(output: Tensor, sign: float, kicked: list[tuple[Array, Array]] = kicked) -> Tensor:
-            features = output.detach().numpy()
-            if not kicked:
-                kicked.append((rng.standard_normal(features.shape) * (features != 0), features.copy()))
-            h = sign * step * float(np.sqrt((kicked[0][1] ** 2).mean()))
-            return output + h * torch.from_numpy(kicked[0][0])
+        def moved(h: float, direction: Array = direction) -> Array:
+            shift = h * torch.from_numpy(direction)
+            return _logits(module, layer, images, targets, lambda output: output + shift)
 
-        ends = [_logits(module, layer, images, targets, partial(move, sign=sign)) for sign in (1.0, -1.0)]
-        direction, features = kicked[0]
-        h = step * float(np.sqrt((features**2).mean()))
-        directions.append(_placement(module, features, images)(direction))
-        rises.append((ends[0] - ends[1]) / (2 * h))
+        sides = np.stack([[(moved(h) - logits) / h, (logits - moved(-h)) / h] for h in scale * STEPS])
+        best = np.abs(sides[:, 0] - sides[:, 1]).argmin(axis=0)
+        directions.append(_placement(module, held[0], images)(direction))
+        rises.append(sides.mean(axis=1)[best, np.arange(len(images))])
     return Slopes(np.stack(directions), np.stack(rises))
 
 
@@ -130,10 +140,16 @@ def _placement(module: nn.Module, features: Array, images: Tensor) -> Callable[[
     if features.ndim != 3:
         raise ValueError(f"features of shape {features.shape} have no place on the image")
     height, width = images.shape[-2:]
-    prefix = 0 if layout is None else layout.prefix
+    prefix = _prefix(module)
     places = features.shape[1] - prefix
     rows = round((places * height / width) ** 0.5) if layout is None or layout.grid is None else layout.grid[0]
     return lambda x: x[:, prefix:].transpose(0, 2, 1).reshape(len(x), -1, rows, places // rows)
+
+
+def _prefix(module: nn.Module) -> int:
+    """Return how many tokens stand before those of the places."""
+    layout = getattr(module, "token_layout", None)
+    return 0 if layout is None else int(layout.prefix)
 
 
 def grad_cam(A: Array, G: Array) -> Array:  # noqa: ARG001 - one signature for all

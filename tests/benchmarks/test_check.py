@@ -55,6 +55,19 @@ def heatmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     return run
 
 
+def test_the_shipped_models_are_green_explained_and_as_the_reference_has_them(heatmark: Heatmark) -> None:
+    code, said = heatmark("check", "models=[shapes_plain,shapes_residual,shapes_residual_shortcut,shapes_vit]")
+    assert code == 0, said
+    rows = pd.read_parquet("results/runs/check/conformance.parquet")
+    held = rows[rows["check"] == "reference"]
+    assert len(held) == 4 * 5
+    assert set(held["verdict"]) == {"agrees"}
+    assert set(rows.loc[rows["verdict"] == "diverges", "cause"]) == {
+        "grad_cam_pp_denominator", "centred_activations", "tokens_as_channels",
+    }  # fmt: skip
+    assert set(rows.loc[rows["check"] == "finite_differences", "verdict"]) == {"agrees"}
+
+
 def test_green_then_drifted(heatmark: Heatmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code, said = heatmark(*TOY, "save=true", "junit=ci/check.xml")
     assert code == 0, said

@@ -122,6 +122,13 @@ def test_other_weights_are_told_apart_from_drift(case, reference: pd.DataFrame) 
     assert "other weights than the reference's" in finding.note
 
 
+@pytest.mark.parametrize(("shift", "stale"), [(1e-3, True), (1e-6, False)])
+def test_other_pictures_are_told_apart_from_drift(case, reference: pd.DataFrame, shift: float, stale: bool) -> None:
+    finding = held(case, GradCAM(), reference.assign(picture=reference["picture"] + shift))
+    assert (finding.cause == "stale_reference") == stale
+    assert ("other pictures than the reference's" in finding.note) == stale
+
+
 def test_without_a_reference_nothing_is_claimed(case, reference: pd.DataFrame) -> None:
     assert held(case, GradCAM(), None).verdict == "skipped"
     assert held(case, GradCAM(), reference.assign(method="other")).verdict == "skipped"

@@ -8,11 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.building import build
+from benchmarks.classifier import Classifier
+from benchmarks.config import compose_command
 from benchmarks.conformance import oracles, textbook
 from benchmarks.conformance.cell import Cell, Subject
 from benchmarks.conformance.leftovers import left_behind
 from benchmarks.conformance.oracles import consult
-from benchmarks.conformance.suite import alternating, awaken, check_method
+from benchmarks.conformance.suite import alternating, awaken, cell_of, check_method, in_float64
 from benchmarks.conformance.toy import toy_cell
 from methods.base import Method
 from methods.grad_cam import GradCAM
@@ -129,6 +132,25 @@ def test_laws_that_apply_are_checked_and_others_say_why_not(method: Method) -> N
 def test_a_law_that_a_true_method_breaks_would_be_no_law() -> None:
     """Grad-CAM at a layer before other convolutions is no CAM: the identity is not claimed there."""
     assert oracles.gap_linear_identity(subject(GradCAM(), "features.4")).verdict == "skipped"
+
+
+def test_slopes_see_no_kink_that_lies_within_a_large_step() -> None:
+    net = nn.Sequential(nn.Identity(), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2)).double()
+    image = torch.tensor([[[[1.0, -1.0], [1e-7, -1e-7]]]], dtype=torch.float64)
+    target = torch.tensor([1])
+    found = textbook.slopes(net, "0", image, target)
+    gradients = textbook.record(net, "0", image, target).gradients
+    np.testing.assert_allclose(found.rises, (found.directions * gradients).sum(axis=(2, 3, 4)), rtol=1e-6)
+
+
+def test_finite_differences_leave_the_class_token_alone() -> None:
+    """What it does to the logit is in no map's gradient."""
+    classifier: Classifier = build(compose_command("sweep", ["model=shapes_vit"]).model, "model")
+    images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    cell = cell_of(classifier, in_float64(classifier.module), "blocks.2.ln_1", images)
+    finding = oracles.finite_differences(Subject(cell, "grad_cam", GradCAM(), GradCAM()))
+    assert finding.verdict == "agrees"
+    assert finding.relative < 1e-6
 
 
 def test_finite_differences_see_a_gradient_of_another_thing() -> None:
