@@ -99,6 +99,16 @@ class Look:
         return faded * (1 - 0.6 * edges(picture))[..., None]
 
 
+def tamed(relevance: Array) -> Array:
+    """Return a map with its values held within ± the 99th percentile of |relevance|; what is not finite stays.
+
+    For maps of single pixels, a few of which outshine all others.
+    """
+    finite = np.abs(relevance[np.isfinite(relevance)])
+    most = np.percentile(finite, 99) if finite.size else np.nan
+    return np.clip(relevance, -most, most) if most > 0 else relevance
+
+
 def paint(relevance: Array, limits: Limits, colours: Colours) -> Array:
     """Return a map in colours, (H, W, 3): its limits take the ends of the colormap, what is not finite is mid grey.
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.explain import Column, Explanation, Target
 from benchmarks.hints import did_you_mean
-from benchmarks.overlay import Array, Colours, Limits, Look, paint
+from benchmarks.overlay import Array, Colours, Limits, Look, paint, tamed
 
 PAGE_IN = 7.0
 """Width of two columns of print, in inches."""
@@ -104,7 +104,7 @@ def write(figure: Figure, stem: Path) -> list[Path]:
 
 def caption(explanation: Explanation, look: Look) -> str:
     """Return what must be said under the panel: model, layers with the maps' sizes, colours and their scale."""
-    grids = {c.layer: f"{c.layer} ({c.raw.shape[1]}×{c.raw.shape[2]})" for c in explanation.columns}
+    grids = dict.fromkeys(f"{c.layer} ({c.raw.shape[1]}×{c.raw.shape[2]})" for c in explanation.columns)
     methods = dict.fromkeys(column.method for column in explanation.columns)
     ranges = {
         ("overlay", "separate"): "from its own least to its own greatest value",
@@ -112,9 +112,11 @@ def caption(explanation: Explanation, look: Look) -> str:
         ("outline", "separate"): "symmetric about 0, up to its own greatest absolute value",
         ("outline", "shared"): "symmetric about 0, up to the greatest absolute value over the classes of its column",
     }[look.style, look.scale]
+    pixelwise = any(_of_pixels(column, explanation) for column in explanation.columns)
+    tame = " Maps of single pixels: up to the 99th percentile of their absolute values." if pixelwise else ""
     return (
-        f"{explanation.model} ({explanation.weights}); {', '.join(methods)} at {', '.join(grids.values())}. "
-        f"{look.scale.capitalize()} colour scale: {look.colormap}, each map {ranges}. "
+        f"{explanation.model} ({explanation.weights}); {', '.join(methods)} at {', '.join(grids)}. "
+        f"{look.scale.capitalize()} colour scale: {look.colormap}, each map {ranges}.{tame} "
         f"Under an overlay: the raw map's least and greatest value; beside it, the raw map as it is."
     )
 
@@ -176,7 +178,8 @@ def _headers(canvas: _Canvas, layout: _Layout, block: Sequence[Column], top: flo
     lines = _header_lines(block, explanation)
     for number, column in enumerate(block):
         left = _left(layout, number)
-        canvas.text(left, top + HEADER_IN, _shorten(column.method, layout.step), weight="bold")
+        name, size = _fitted(column.method, layout.step - GAP_IN)
+        canvas.text(left, top + HEADER_IN, name, size=size, weight="bold")
         if lines == 2:
             canvas.text(left, top + 2 * HEADER_IN - 0.04, _shorten(column.layer, layout.step), size=SMALL_PT)
 
@@ -193,12 +196,18 @@ def _row(canvas: _Canvas, layout: _Layout, top: float, what: tuple[Explanation, 
     canvas.image(explanation.pixels, MARGIN_IN, top, layout.width, layout.height)
     colours = colormap(look.colormap)
     for number, column in enumerate(block):
-        limits, left = look.limits(list(column.raw))[index], _left(layout, number)
+        maps = [tamed(raw) if _of_pixels(column, explanation) else raw for raw in column.raw]
+        limits, left = look.limits(maps)[index], _left(layout, number)
         shown = look.over(explanation.pixels, column.relevance[index], limits, colours)
         canvas.image(shown, left, top, layout.width, layout.height)
         _raw(canvas, layout, (left + layout.width + GAP_IN / 2, top), (column.raw[index], limits, colours))
         words = _range(column.raw[index])
         canvas.text(left + layout.width / 2, top + layout.height + 0.02, words, size=SMALL_PT, ha="center", va="top")
+
+
+def _of_pixels(column: Column, explanation: Explanation) -> bool:
+    """Say whether a map has a value of its own for every pixel, as gradients of the input have."""
+    return column.raw.shape[1:] == explanation.pixels.shape[:2]
 
 
 def _raw(canvas: _Canvas, layout: _Layout, place: tuple[float, float], what: tuple[Array, Limits, Colours]) -> None:
@@ -227,6 +236,12 @@ def _range(raw: Array) -> str:
         return "not a number"
     low, high = float(finite.min()), float(finite.max())
     return f"{low:.3g}, constant" if low == high else f"{low:.3g} to {high:.3g}"
+
+
+def _fitted(words: str, width: float) -> tuple[str, float]:
+    """Return words, and a size at which they fit a width in inches; too long ones are cut at the smallest size."""
+    size = max(SMALL_PT, min(TEXT_PT, TEXT_PT * width / 0.068 / len(words)))
+    return _shorten(words, width * TEXT_PT / size), size
 
 
 def _shorten(words: str, width: float) -> str:

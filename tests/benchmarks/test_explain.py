@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -138,6 +139,23 @@ def test_the_caption_says_model_layers_and_scale() -> None:
     assert "Separate colour scale: RdBu_r, each map symmetric" in caption(explanation(1, 2), Look(style="outline"))
 
 
+def test_the_caption_says_every_size_and_where_colours_are_cut() -> None:
+    shown = explanation(1, 1, (8, 8))
+    pixels = np.zeros((1, 8, 8), np.float32)
+    mixed = replace(shown, columns=[*shown.columns, Column("saliency", "layer4", pixels, pixels)])
+    assert "layer4 (3×4), layer4 (8×8)." in caption(mixed, Look())
+    assert "99th percentile" in caption(mixed, Look())
+    assert "percentile" not in caption(shown, Look())
+
+
+def test_colours_of_a_map_of_pixels_end_at_the_99th_percentile() -> None:
+    raw = np.zeros((1, 20, 20), np.float32)
+    raw[0, :2, :10], raw[0, 0, 0] = 1.0, 1000.0
+    shown = replace(explanation(1, 1, (20, 20)), columns=[Column("saliency", "input", raw, raw)])
+    image = draw(shown, Look(cmap="viridis")).axes[2].images[0].get_array()
+    np.testing.assert_allclose(image[:2, :10], np.broadcast_to(colormap("viridis")(1.0)[:3], (2, 10, 3)), atol=1e-6)
+
+
 def test_a_panel_is_the_same_bytes_again(tmp_path: Path) -> None:
     first, second = ([f.read_bytes() for f in write(draw(explanation(1, 1), Look()), tmp_path / n)] for n in "ab")
     assert first == second
@@ -255,3 +273,17 @@ def test_the_dog_and_the_cat_are_found_where_they_are(heatmark: Heatmark, tmp_pa
     height = len(dog)
     assert dog[: height // 2].sum() > 2 * dog[height // 2 :].sum()  # the dog sits above the cat
     assert cat[height // 2 :].sum() > cat[: height // 2].sum()
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the real inputs of ../shared/data are not here")
+def test_the_dog_and_the_cat_in_hats_are_found_where_they_are(heatmark: Heatmark, tmp_path: Path) -> None:
+    code, _, err = heatmark(
+        f"image={SHARED / 'cat_and_dog_hats.png'}", "target=[Weimaraner,tabby]", "method=[grad_cam]", "name=t",
+        f"model.checkpoint={SHARED / 'squeezenet1_1_imagenet.safetensors'}",
+    )  # fmt: skip
+    assert code == 0, err
+    dog, cat = (np.load(next((tmp_path / "results/runs/t/maps").glob(f"*_{number}.npy"))) for number in (178, 281))
+    border = round(0.65 * dog.shape[1])  # the dog is on the left, the cat on the right of it
+    assert dog.max(axis=0).argmax() < border <= cat.max(axis=0).argmax()
+    assert dog[:, :border].sum() > 2 * dog[:, border:].sum()
+    assert cat[:, border:].mean() > cat[:, :border].mean()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.overlay import Array, Limits, Look, blend, edges, paint
+from benchmarks.overlay import Array, Limits, Look, blend, edges, paint, tamed
 
 MAP = np.array([[1.0, 2.0], [3.0, 5.0]])
 
@@ -39,6 +39,15 @@ def test_separate_and_shared_limits() -> None:
 
 def test_a_map_of_nans_has_no_limits() -> None:
     assert np.isnan(Look().limits([np.full((2, 2), np.nan)])[0]).all()
+
+
+def test_a_few_pixels_do_not_outshine_the_others() -> None:
+    values = np.append(np.linspace(-1, 1, 201), [50.0, -80.0, np.nan])
+    held = tamed(values)
+    np.testing.assert_array_equal(held[:201], values[:201])
+    most = np.percentile(np.abs(values[:-1]), 99)
+    np.testing.assert_allclose(held[201:], [most, -most, np.nan])
+    np.testing.assert_array_equal(tamed(np.zeros(3)), 0.0)
 
 
 def test_blend_and_overlay_mix_by_the_opacity() -> None:
