@@ -1,4 +1,4 @@
-"""heatmark figures: a run's figures (PDF, PNG) and paper tables (LaTeX, Markdown), from its tables alone."""
+"""heatmark figures: a run's figures, paper tables (LaTeX, Markdown) and statistics, from its tables alone."""
 
 from pathlib import Path
 
@@ -8,7 +8,9 @@ from rich.console import Console
 
 from benchmarks.figures.atlas import draw_all
 from benchmarks.figures.tables import Tables, load
+from benchmarks.gather import publish
 from benchmarks.paper_tables import paper_tables, write
+from benchmarks.statistics.tables import statistics
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="figures")
@@ -20,13 +22,19 @@ def main(config: DictConfig) -> None:
     for drawn in draw_all(tables, run / "figures", config.only):
         where = f"{run}/figures/{drawn.name}.pdf, .png" if drawn.files else f"skipped: {drawn.reason}"
         console.print(f"{drawn.name:20} {where}", soft_wrap=True, highlight=False, markup=False)
-    if not config.only:
+    if not config.only and not tables.results.empty:
         _tables(tables, run / "tables", console)
+        _statistics(tables, run / "statistics", console)
 
 
 def _tables(tables: Tables, folder: Path, console: Console) -> None:
-    if tables.results.empty:
-        return
     for table in paper_tables(tables.results, tables.timing, tables.label):
         write(table, folder)
         console.print(f"{'table':20} {folder / table.name}.tex, .md", soft_wrap=True, highlight=False, markup=False)
+
+
+def _statistics(tables: Tables, folder: Path, console: Console) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, table in statistics(tables.results).items():
+        publish(table, folder / name)
+        console.print(f"{name:20} {folder / name}.parquet, .csv", soft_wrap=True, highlight=False, markup=False)

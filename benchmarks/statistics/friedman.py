@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from benchmarks.statistics.boards import FACTS, boards
 from benchmarks.statistics.defined import Floats
 from benchmarks.statistics.ranks import complete
+
+COLUMNS = [*FACTS, "n_methods", "n_blocks", "dropped", "statistic", "p_value", "alpha", "critical_difference"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +76,25 @@ def critical_difference(scores: pd.DataFrame, alpha: float = 0.05) -> CriticalDi
         p_values=pd.DataFrame(p_values, index=labels, columns=labels),
         groups=tuple(tuple(str(label) for label in labels[run]) for run in cliques(ranks, difference)),
     )
+
+
+def friedman(results: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
+    """Return one row a board on which two or more methods have two or more images in common.
+
+    Returns:
+        The board's facts; ``n_methods`` that compete; ``n_blocks`` images on which all are defined, ``dropped`` others;
+        Friedman's ``statistic`` and ``p_value`` (NaN for two methods); ``critical_difference`` of mean ranks at
+        ``alpha``.
+    """
+    rows = []
+    for board in boards(results):
+        if board.competitors.shape[0] < 2 or len(complete(board.scores.to_numpy(dtype=np.float64))) < 2:
+            continue
+        found = critical_difference(board.scores, alpha)
+        numbers = {name: getattr(found, name) for name in ("n_blocks", "dropped", "statistic", "p_value", "alpha")}
+        own = {"n_methods": len(found.mean_ranks), "critical_difference": found.difference}
+        rows.append({**board.facts, **numbers, **own})
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def cliques(ranks: Floats, difference: float) -> list[slice]:

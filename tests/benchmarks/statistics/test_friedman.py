@@ -1,5 +1,6 @@
 """Friedman and Nemenyi against SciPy, scikit-posthocs and Demšar's own numbers."""
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.statistics.friedman import cliques, critical_difference
+from benchmarks.statistics.friedman import cliques, critical_difference, friedman
 
 
 def frame(scores: np.ndarray) -> pd.DataFrame:
@@ -81,3 +82,15 @@ def test_all_tied_is_no_finding() -> None:
     found = critical_difference(frame(np.ones((5, 3))))
     assert np.isnan(found.p_value)
     assert found.groups == (("a", "b", "c"),)
+
+
+def test_a_run_has_one_row_a_board(results: Callable[..., pd.DataFrame], rng: np.random.Generator) -> None:
+    scores = rng.random((12, 3))
+    table = friedman(results({name: list(scores[:, i]) for i, name in enumerate(("a", "b", "c"))}))
+    (row,) = table.to_dict("records")
+    expected = stats.friedmanchisquare(*scores.T)
+    assert row["statistic"] == pytest.approx(expected.statistic)
+    assert row["p_value"] == pytest.approx(expected.pvalue)
+    assert row["critical_difference"] == pytest.approx(2.3437 * np.sqrt(3 * 4 / (6 * 12)), rel=1e-4)
+    assert (row["n_methods"], row["n_blocks"], row["dropped"], row["metric"]) == (3, 12, 0, "insertion")
+    assert friedman(results({"a": [1.0, 2.0]})).empty

@@ -1,0 +1,19 @@
+"""All statistics of a run, as tables to be written beside its results."""
+
+import pandas as pd
+
+from benchmarks.statistics.concordance import concordance
+from benchmarks.statistics.friedman import friedman
+from benchmarks.statistics.leaderboard import leaderboard
+from benchmarks.statistics.pairwise import pairwise
+from benchmarks.statistics.power import images_needed
+
+
+def statistics(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the leaderboard, Friedman's tests, every pair with the images that it takes, and Kendall's W, by name."""
+    return {
+        "leaderboard": leaderboard(results),
+        "friedman": friedman(results),
+        "pairwise": images_needed(pairwise(results)),
+        "concordance": concordance(results),
+    }

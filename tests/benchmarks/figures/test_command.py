@@ -1,0 +1,38 @@
+"""heatmark figures from the front door."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks.cli import dispatch
+from benchmarks.figures.tables import Tables
+from benchmarks.statistics.tables import statistics
+
+
+def test_figures_tables_and_statistics_are_written(
+    published: Callable[[], Path], tables: Tables, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = published()
+    assert dispatch(["figures", "small", f"results_dir={run.parent}"]) == 0
+    said = capsys.readouterr().out
+    assert "skipped: the run keeps no maps" in said
+    for name in ("curves", "pareto", "critical_difference"):
+        assert (run / "figures" / f"{name}.pdf").exists()
+        assert f"{name}.pdf, .png" in said
+    assert len(list((run / "tables").glob("*.tex"))) == 2
+    expected = statistics(tables.results)
+    assert list(expected) == ["leaderboard", "friedman", "pairwise", "concordance"]
+    for name, table in expected.items():
+        pd.testing.assert_frame_equal(pd.read_parquet(run / "statistics" / f"{name}.parquet"), table)
+        assert len(pd.read_csv(run / "statistics" / f"{name}.csv")) == len(table)
+    pairs = expected["pairwise"]
+    best = pairs[(pairs["model"] == "net_a") & (pairs["method_a"] == "grad_cam") & (pairs["method_b"] == "random")]
+    assert (best["difference"] > 0.4).all()
+    assert (best["images"] <= 3).all()
+
+
+def test_a_run_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch(["figures", "nowhere", f"results_dir={tmp_path}"]) == 1
+    assert "no table in" in capsys.readouterr().err
