@@ -45,7 +45,11 @@ def draw(tables: Tables) -> Figure | str:
 
 
 def matrix(conformance: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return (checks × models) the worst outcome's position in :data:`OUTCOMES`, and ``agreeing/applicable``."""
+    """Return (checks × models) the worst outcome's position in :data:`OUTCOMES`, and ``agreeing/applicable``.
+
+    A check that applies nowhere is left out.
+    """
+    conformance = conformance.groupby("check", sort=False).filter(lambda rows: (rows["verdict"] != "skipped").any())
     outcome = conformance["verdict"].map({"skipped": 0, "agrees": 1, "diverges": 2, "error": 3})
     frame = conformance.assign(outcome=outcome.mask(conformance["red"], 3))
     frame["agrees"], frame["applies"] = frame["verdict"] == "agrees", frame["verdict"] != "skipped"

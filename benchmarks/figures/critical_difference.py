@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.columns import SETTING
-from benchmarks.figures.style import below, grid, looks
+from benchmarks.figures.style import TWO_COLUMNS, below, grid, looks
 from benchmarks.figures.tables import Tables, settings
 from benchmarks.statistics.boards import Board, boards
 from benchmarks.statistics.friedman import CriticalDifference, critical_difference
@@ -14,6 +14,7 @@ from benchmarks.statistics.ranks import complete
 NAME = "critical_difference"
 ROW, BAR = 1.0, 0.55
 """Heights of a name's row and of a bar, in the diagram's own unit."""
+LETTER_INCHES = 0.056
 
 
 def draw(tables: Tables) -> Figure | str:
@@ -22,11 +23,17 @@ def draw(tables: Tables) -> Figure | str:
     if not parts:
         return "no model has two methods on two images with a score of both"
     tallest = max((len(found.mean_ranks) + 1) // 2 * ROW + len(found.groups) * BAR for _, found in parts)
-    figure, axes = grid(len(parts), 2, 0.14 * tallest + 0.62)
+    names = LETTER_INCHES * max(len(str(name)) + 6 for _, found in parts for name in found.mean_ranks.index)
+    abreast = 2 if TWO_COLUMNS / 2 - 2 * names >= 1 else 1
+    figure, axes = grid(len(parts), abreast, 0.14 * tallest + 0.75)
+    if abreast == 1:
+        figure.set_figwidth(TWO_COLUMNS)
     colours = {tables.label(name): look.colour for name, look in looks(tables).items()}
     for ax, (title, found) in zip(axes, parts, strict=True):
         ax.set_title(title, pad=9)
-        plot(ax, found, colours, tallest)
+        plot(ax, found, colours)
+        reach = (len(found.mean_ranks) - 1) * names / max(TWO_COLUMNS / abreast - 2 * names, 1)
+        ax.set(xlim=(1 - reach, len(found.mean_ranks) + reach), ylim=(tallest + 0.6, -2.5))
     blocks = sorted({found.n_blocks for _, found in parts})
     counted = f"{blocks[0]}" if len(blocks) == 1 else f"{blocks[0]} to {blocks[-1]}"
     note = f"Mean rank over {counted} images, 1 the best. Bars join methods not told apart at α = 0.05 (CD: critical "
@@ -54,30 +61,28 @@ def _labelled(board: Board, tables: Tables) -> pd.DataFrame:
     return board.scores.rename(columns=tables.label)
 
 
-def plot(ax: Axes, found: CriticalDifference, colours: dict[str, str], tallest: float) -> None:
+def plot(ax: Axes, found: CriticalDifference, colours: dict[str, str]) -> None:
     """Draw one diagram: the axis of ranks, a bar a group, and the names, the better half on the left."""
     ranks, k = found.mean_ranks, len(found.mean_ranks)
     bars = len(found.groups) * BAR
-    reach = 1.2 * (k - 1)
-    ax.set(xlim=(1 - reach, k + reach), ylim=(tallest + 0.6, -1.6))
     ax.axis("off")
     ax.plot([1, k], [0, 0], color="black", linewidth=0.8)
     for tick in _ticks(k):
         ax.plot([tick, tick], [0, -0.3], color="black", linewidth=0.6)
         ax.text(tick, -0.45, f"{tick}", ha="center", va="bottom")
-    ax.plot([k + 0.12 * k, k + 0.12 * k + found.difference], [-0.7, -0.7], color="black", linewidth=1.2, label="CD")
-    ax.text(k + 0.12 * k, -0.95, f"CD {found.difference:.2f}", ha="left", va="bottom")
+    ax.plot([1, 1 + found.difference], [-1.9, -1.9], color="black", linewidth=1.2, label="CD")
+    ax.text(1 + found.difference, -1.9, f" CD {found.difference:.2f}", ha="left", va="center")
     for position, group in enumerate(found.groups):
         ends, height = [ranks[group[0]], ranks[group[-1]]], 0.45 + position * BAR
         ax.plot(ends, [height, height], color="black", linewidth=2.2, solid_capstyle="butt", label="group")
     half = (k + 1) // 2
     for position, (name, rank) in enumerate(ranks.items()):
-        left = position < half
-        height = bars + 0.2 + ROW * (position + 0.5 if left else k - position - 0.5)
-        side = 1 - 0.04 * k if left else k + 0.04 * k
+        better = position < half
+        height = bars + 0.2 + ROW * (position + 0.5 if better else k - position - 0.5)
+        side = 1 - 0.03 * k if better else k + 0.03 * k
         colour = colours.get(str(name), "black")
         ax.plot([rank, rank, side], [0, height, height], color=colour, linewidth=0.7, zorder=1)
-        ax.text(side, height, f" {name} {rank:.1f} ", ha="right" if left else "left", va="center")
+        ax.text(side, height, f" {name} {rank:.1f} ", ha="right" if better else "left", va="center")
     for text in ax.texts:
         text.set_in_layout(False)  # names may take all of the panel's sides; the axis keeps its length
 

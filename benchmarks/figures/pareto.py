@@ -82,7 +82,8 @@ def plot(ax: Axes, rows: pd.DataFrame, appearance: dict[str, Look]) -> None:
     low, high = rows["cost_in_forwards"].min(), rows["cost_in_forwards"].max()
     spread = max((high / low) ** 0.25, 1.3)
     ax.set_xlim(low / spread, high * spread)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    wide = high / low > 100  # more labels than a decade's own would run into one another
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
 

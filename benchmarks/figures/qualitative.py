@@ -1,5 +1,6 @@
 """Images × methods: what the maps look like."""
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from benchmarks.resize import upsample
 
 NAME = "qualitative"
 MOST_METHODS = 8
-LABEL_INCHES = 0.14
+LETTERS = 13
+"""Of a class's name that stand beside a picture."""
 
 Array = NDArray[np.float32]
 
@@ -79,16 +81,22 @@ def _rows(tables: Tables, title: str, cells: pd.DataFrame, methods: list[str]) -
     picked = images[["image", "target"]].assign(again=again).sort_values("again", kind="stable")
     picked = picked.head(max(1, tables.images // tables.deepest["model"].nunique()))
     known = shard(_config(run, title, images.iloc[0]), list(picked["image"]))
+    several = tables.deepest["model"].nunique() > 1
     maps = {name: np.load(run / "maps" / f"{trials[name]}.npy", mmap_mode="r") for name in methods if name in trials}
     return [
         Row(
-            f"{title}\n{known.class_name(row.target)}",
+            "\n".join([*([title] if several else []), *_lines(known.class_name(row.target))]),
             known.pictures[row.image],
             {name: np.array(of_all[row.Index]) for name, of_all in maps.items()},
         )
         for row in picked.itertuples()
         if row.image in known.pictures
     ]
+
+
+def _lines(name: str) -> list[str]:
+    """Break a class's name into two lines at most, as long as a picture is high."""
+    return textwrap.wrap(name, LETTERS, max_lines=2, placeholder=" …")
 
 
 def _config(run: Path, title: str, facts: "pd.Series[str]") -> dict[str, object]:
