@@ -21,7 +21,7 @@ from benchmarks.resize import upsample
 NAME = "qualitative"
 MOST_METHODS = 8
 LETTERS = 13
-"""Of a class's name that stand beside a picture."""
+"""Of a name that stand beside a picture."""
 
 Array = NDArray[np.float32]
 
@@ -85,7 +85,7 @@ def _rows(tables: Tables, title: str, cells: pd.DataFrame, methods: list[str]) -
     maps = {name: np.load(run / "maps" / f"{trials[name]}.npy", mmap_mode="r") for name in methods if name in trials}
     return [
         Row(
-            "\n".join([*([title] if several else []), *_lines(known.class_name(row.target))]),
+            "\n".join([*(_lines(title.replace("_", " ")) if several else []), *_lines(known.class_name(row.target))]),
             known.pictures[row.image],
             {name: np.array(of_all[row.Index]) for name, of_all in maps.items()},
         )
@@ -95,7 +95,7 @@ def _rows(tables: Tables, title: str, cells: pd.DataFrame, methods: list[str]) -
 
 
 def _lines(name: str) -> list[str]:
-    """Break a class's name into two lines at most, as long as a picture is high."""
+    """Break a model's or class's name into two lines at most, as long as a picture is high."""
     return textwrap.wrap(name, LETTERS, max_lines=2, placeholder=" …")
 
 

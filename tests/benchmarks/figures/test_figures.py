@@ -163,7 +163,8 @@ def test_agreement_is_kendall_below_and_spearman_above() -> None:
 
 def test_the_conformance_matrix_counts_and_colours_by_the_worst() -> None:
     rows = [("a", "captum", "agrees", False), ("a", "captum", "diverges", False), ("a", "captum", "skipped", False),
-            ("b", "captum", "diverges", True), ("b", "linter", "agrees", False), ("a", "nowhere", "skipped", False)]  # fmt: skip
+            ("b", "captum", "diverges", True), ("b", "linter", "agrees", False),
+            ("a", "nowhere", "skipped", False)]  # fmt: skip
     frame = pd.DataFrame(rows, columns=["model", "check", "verdict", "red"])
     worst, words = conformance_matrix.matrix(frame)
     assert worst.loc["captum"].to_dict() == {"a": 2, "b": 3}

@@ -51,3 +51,10 @@ def test_undefined_in_the_same_places(results) -> None:
 def test_low_scores_are_no_excuse(results, scale: float) -> None:
     close = np.array(BASE) * scale
     assert found(results({"a": close, "b": close * 1.01})) == {}
+
+
+@pytest.mark.parametrize(("odd", "gap", "same"), [(1, 0.02, True), (1, 0.08, False), (3, 0.02, False)])
+def test_rounding_may_reorder_pixels_of_a_few_images(results, odd: int, gap: float, same: bool) -> None:
+    values = np.linspace(0.4, 0.6, 20)
+    moved = values + np.where(np.arange(20) < odd, gap * values.mean(), 0.0)
+    assert found(results({"a": values, "b": moved})) == ({"b": "a"} if same else {})
