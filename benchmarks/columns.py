@@ -5,3 +5,7 @@ SETTING = ["dataset", "target_rule", "model", "weights", "device", "precision"]
 
 TRIAL = ["trial", "layer", "method", "implementation", *SETTING]
 """What every row of a trial carries."""
+
+OF_TRIALS = ["options", "depth"]
+"""What the rows of results say of their trial besides: the method's options (JSON; ``""`` where unknown), and how far
+its layer lies in the model, in (0, 1] (NaN where unknown and for ``input``)."""

@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from benchmarks.columns import TRIAL
+from benchmarks.columns import OF_TRIALS, TRIAL
 from benchmarks.store import Measured, Record, Store
 
-RESULTS = [*TRIAL, "image", "target", "metric", "definition", "value", "higher_is_better", "status", "reason"]
+RESULTS = [
+    *TRIAL, *OF_TRIALS, "image", "target", "metric", "definition", "value", "higher_is_better", "status", "reason"
+]  # fmt: skip
 TIMED = ["batch_size", "latency_ms", "latency_iqr_ms", "forward_ms", "cost_in_forwards", "peak_memory_mib", "repeats"]
 TIMING = [*TRIAL, *TIMED]
 CURVES = [*TRIAL, "image", "metric", "definition", "fraction", "score"]
@@ -90,9 +93,9 @@ def failed_shards(shards: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     """Return rows as a table in an order that depends on its content alone; no cell is None: ``""`` or NaN instead."""
     frame = pd.DataFrame(rows, columns=columns, dtype=object)
-    numbers = [c for c in columns if c in {*TIMED, "value", "fraction", "score"}]
+    numbers = [c for c in columns if c in {*TIMED, "depth", "value", "fraction", "score"}]
     texts = [c for c in columns if c not in {*numbers, "higher_is_better"}]
-    frame[numbers] = frame[numbers].astype("float64")
+    frame[numbers] = frame[numbers].replace("", np.nan).astype("float64")
     frame[texts] = frame[texts].fillna("").astype(str)
     if "higher_is_better" in frame:
         frame["higher_is_better"] = frame["higher_is_better"].fillna(False).astype(bool)

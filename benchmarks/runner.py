@@ -1,5 +1,6 @@
 """Run a shard's trials one by one: maps, metrics, timing, then into the store; a failure is a row, not the end."""
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from benchmarks.resize import upsample
 from benchmarks.shard import Shard
 from benchmarks.store import Measured, Record, Store
 from benchmarks.timing import Timing, time_against_forward
-from benchmarks.trials import Trial
+from benchmarks.trials import Trial, options
 from methods.base import Method
 from metrics.base import Case, CurveMetric, Curves, Metric, definition
 
@@ -75,7 +76,19 @@ def _columns(trial: Trial, shard: Shard, machine: Machine) -> dict[str, str]:
         "target_rule": str(shard.settings["target"]),
         "device": machine.device.type,
         "precision": machine.precision,
+        "options": json.dumps(options(trial.method), sort_keys=True, separators=(",", ":")),
+        "depth": _depth(shard.classifier.module, trial.layer),
     }
+
+
+def _depth(module: torch.nn.Module, layer: str) -> str:
+    """Return the share of a model's modules that are done with when a layer is; ``""`` for what is no layer."""
+    names = [name for name, _ in module.named_modules()]
+    if layer not in names:
+        return ""
+    last = max(i for i, name in enumerate(names) if f"{name}.".startswith(f"{layer}."))
+    around = sum(name == "" or layer.startswith(f"{name}.") for name in names)
+    return str((last + 1 - around) / len(names))
 
 
 def _measure(

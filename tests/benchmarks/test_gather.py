@@ -66,10 +66,31 @@ def test_skips_and_failed_shards_are_rows_with_their_reason(run: Path) -> None:
 def test_no_cell_is_none_and_the_files_say_the_same(run: Path) -> None:
     results = gather(run)
     pd.testing.assert_frame_equal(pd.read_parquet(run / "results.parquet"), results)
-    texts = results.drop(columns=["value", "higher_is_better"])
+    texts = results.drop(columns=["value", "higher_is_better", "depth"])
     assert texts.map(lambda cell: isinstance(cell, str)).all(axis=None)
     csv = pd.read_csv(run / "results.csv", keep_default_na=False, na_values={"value": [""]}, dtype={"target": str})
     np.testing.assert_array_equal(csv["value"], results["value"])
+
+
+def test_options_and_depth_of_the_trial_are_in_results_alone(run: Path) -> None:
+    own = {"options": '{"relu":true}', "depth": "0.75"}
+    Store(run).write(Record("k4", {**COLUMNS, "layer": "last", "method": "layer_cam", **own}, "skipped", "no"))
+    results = gather(run).drop_duplicates("trial").set_index("method")
+    assert (results.loc["layer_cam", "options"], results.loc["layer_cam", "depth"]) == ('{"relu":true}', 0.75)
+    assert results["depth"].dtype == np.float64
+    # of a trial that an older version ran, and of a shard that could not begin
+    for older in ("grad_cam", ""):
+        assert results.loc[older, "options"] == ""
+        assert np.isnan(results.loc[older, "depth"])
+    for name in ("timing", "curves"):
+        assert not {"options", "depth"} & set(pd.read_parquet(run / f"{name}.parquet").columns)
+
+
+def test_a_layer_of_no_depth_is_undefined(run: Path) -> None:
+    Store(run).write(Record("k4", {**COLUMNS, "layer": "input", "method": "rise", "depth": ""}, "skipped", "no"))
+    results = gather(run).set_index("method")
+    assert np.isnan(results.loc["rise", "depth"])
+    assert np.isnan(pd.read_parquet(run / "results.parquet").set_index("method").loc["rise", "depth"])
 
 
 def test_timing_and_curves(run: Path) -> None:

@@ -1,7 +1,8 @@
 """A shard's trials: what they store, what a failure leaves, what is never computed again."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -93,6 +94,33 @@ def test_values_curves_targets_and_maps_are_each_images_own(shard: Shard) -> Non
     assert record.targets == [2, 1, 0, 1, 2]
     assert record.columns["layer"] == "input"
     assert record.metrics["mass"].definition == "mass"
+
+
+def test_a_trial_says_its_options(shard: Shard) -> None:
+    @dataclass(frozen=True)
+    class Blurred(Red):
+        sigma: float = 2.0
+        batch_size: int = 8
+
+    record = run_trial(one(Blurred(fail=print), shard), shard, METRICS, machine())
+    assert json.loads(record.columns["options"]) == {"fail": repr(print), "sigma": 2.0}
+    assert record.columns["options"].startswith('{"fail":')
+    assert record.columns["depth"] == ""  # it belongs to no layer
+
+
+def test_a_layers_depth_counts_the_modules_that_are_done_before_it_is(shard: Shard) -> None:
+    net = nn.Sequential()
+    net.add_module("stem", nn.Conv2d(3, 4, 3))
+    net.add_module("layer1", nn.Sequential(nn.ReLU(), nn.ReLU()))
+    net.add_module("layer3", nn.Sequential(nn.ReLU()))
+    net.add_module("head", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)))
+    changed = replace(shard, classifier=replace(shard.classifier, module=net.eval()))
+    # eleven modules with the net itself; a container is done after what it holds
+    expected = {"stem": 1, "layer1.0": 2, "layer1.1": 3, "layer1": 4, "layer3.0": 5, "layer3": 6, "head": 10}
+    for layer, done in expected.items():
+        record = run_trial(one(GradCAM(), changed, layer), changed, METRICS, machine())
+        assert float(record.columns["depth"]) == pytest.approx(done / 11)
+    assert run_trial(one(GradCAM(), changed, "nowhere"), changed, METRICS, machine()).columns["depth"] == ""
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16])

@@ -1,0 +1,84 @@
+"""One method with several sets of options in one run: a name of its own for each."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.columns import SETTING
+
+FEWEST_LETTERS = 4
+"""Of a trial's key, where nothing else tells two trials apart."""
+
+
+def told_apart(results: pd.DataFrame) -> pd.DataFrame:
+    """Return results in which every name of a method stands for one set of options, such as ``rise masks=4000``.
+
+    A method that ran with one set keeps its name. Where two trials at one layer of one setting still share a name (the
+    run does not know their options, or something else differs), it ends in the first letters of the trial's key.
+
+    Returns:
+        All columns as they are but ``method``.
+    """
+    if results.empty:
+        return results
+    trials = results[results["trial"] != ""].drop_duplicates("trial").set_index("trial", drop=False)
+    named = _by_trial(trials.assign(method=_by_options(trials)))
+    return results if named.equals(trials["method"]) else _renamed(results, named)
+
+
+def renamed(frame: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of the same run (timing, curves) with the methods called as results call them."""
+    if frame.empty or results.empty:
+        return frame
+    return _renamed(frame, results.drop_duplicates("trial").set_index("trial")["method"])
+
+
+def plain(method: str) -> str:
+    """Return a method's name without what :func:`told_apart` added."""
+    return method.partition(" ")[0]
+
+
+def _renamed(frame: pd.DataFrame, names: "pd.Series[str]") -> pd.DataFrame:
+    return frame.assign(method=frame["trial"].map(names).fillna(frame["method"]))
+
+
+def _by_options(trials: pd.DataFrame) -> "pd.Series[str]":
+    """Return every trial's method, with the options that differ where it has several sets of them."""
+    names = trials["method"].copy()
+    if "options" not in trials:
+        return names
+    for method, rows in trials[trials["options"].fillna("") != ""].groupby("method"):
+        words = _differences(rows["options"].unique())
+        names[rows.index] = [f"{method} {words[text]}".strip() for text in rows["options"]]
+    return names
+
+
+def _by_trial(trials: pd.DataFrame) -> "pd.Series[str]":
+    """Return every trial's method, with so much of its key as tells it from others of that name and layer."""
+    again = trials.duplicated([*SETTING, "layer", "method"], keep=False)
+    keys = trials.loc[again, "trial"]
+    longest = int(keys.str.len().max()) if again.any() else 0
+    enough = (n for n in range(FEWEST_LETTERS, longest) if keys.str[:n].is_unique)
+    return trials["method"].mask(again, trials["method"] + " " + trials["trial"].str[: next(enough, longest)])
+
+
+def _differences(texts: Iterable[str]) -> dict[str, str]:
+    """Return, for every set of options (JSON), those whose value is not the same in all sets."""
+    sets = {text: dict(_leaves(json.loads(text))) for text in texts}
+    keys = sorted({key for found in sets.values() for key in found})
+    differ = [key for key in keys if len({found.get(key) for found in sets.values()}) > 1]
+    return {text: " ".join(f"{key}={found[key]}" for key in differ if key in found) for text, found in sets.items()}
+
+
+def _leaves(options: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return every option with its value as text; those of a method within a method by their dotted name."""
+    found: list[tuple[str, str]] = []
+    for key, value in options.items():
+        if isinstance(value, Mapping):
+            found += _leaves(value, f"{prefix}{key}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+            found.append((f"{prefix}{key}", text))
+    return found
