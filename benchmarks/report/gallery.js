@@ -106,7 +106,7 @@ function offerChips() {
   const classes = new Map(found.map((map) => [map.target, classText(map)]));
   if (![...classes.keys()].some((target) => chosen.classes.has(target))) chosen.classes = new Set([...classes.keys()].slice(0, 2));
   const methods = methodNames.filter((name) => found.some((map) => map.trial.method === name));
-  if (!chosen.methods.size) firstMethods(found).forEach((name) => chosen.methods.add(name));
+  if (!methods.some((name) => chosen.methods.has(name))) firstMethods(found).forEach((name) => chosen.methods.add(name));
   chips(byId("classes"), [...classes].map(([value, text]) => ({ value, text })), chosen.classes);
   chips(byId("methods"), methods.map((value) => ({ value, text: value })), chosen.methods);
   draw();
@@ -263,12 +263,14 @@ function start() {
   });
   byId("previous").addEventListener("click", () => step(-1));
   byId("next").addEventListener("click", () => step(1));
-  byId("image").addEventListener("input", (event) => show(Number(event.target.value)));
-  byId("subject").addEventListener("input", () => { chosen.classes.clear(); offerLayers(); });
-  byId("layer").addEventListener("input", offerChips);
-  for (const id of ["colours", "opacity", "cells"]) byId(id).addEventListener("input", draw);
+  // Not every browser that is driven sends "input" from a select; all send "change", once, as people's do.
+  byId("image").addEventListener("change", (event) => show(Number(event.target.value)));
+  byId("subject").addEventListener("change", () => { chosen.classes.clear(); offerLayers(); });
+  byId("layer").addEventListener("change", offerChips);
+  for (const id of ["colours", "cells"]) byId(id).addEventListener("change", draw);
+  byId("opacity").addEventListener("input", draw);
   for (const id of ["classes", "methods"]) {
-    byId(id).addEventListener("input", ({ target }) => {
+    byId(id).addEventListener("change", ({ target }) => {
       chosen[id][target.checked ? "add" : "delete"](target.value);
       draw();
     });

@@ -52,7 +52,7 @@ if (board) {
     const header = event.target.closest("button")?.closest("th");
     if (header) sortBy(header, body);
   });
-  form.addEventListener("input", () => filterRows(form, body));
+  for (const event of ["input", "change"]) form.addEventListener(event, () => filterRows(form, body));
   form.addEventListener("submit", (event) => event.preventDefault());
   filterRows(form, body);
 }
