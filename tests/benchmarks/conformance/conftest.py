@@ -6,6 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.classifier import Classifier
+from benchmarks.conformance.causes import Evidence
+from benchmarks.conformance.peers import PAIRS, Bench, gather
+from benchmarks.preprocessing import Preprocessing
+from methods.capture import capture
+
 
 def vgg_like() -> nn.Sequential:
     """Layer ``3`` is followed by an in-place ReLU, layer ``4`` by nothing of the kind."""
@@ -59,3 +65,16 @@ def images() -> Tensor:
 @pytest.fixture
 def targets() -> Tensor:
     return torch.tensor([1, 4])
+
+
+@pytest.fixture
+def evidence(build, images, targets) -> Callable[..., Evidence]:
+    """Hold one of our methods against a library's, on a small network."""
+
+    def hold(method, check, layer, model=None):
+        (pair,) = (pair for pair in PAIRS if (pair.name, pair.library.name) == (method, check))
+        model = model or build()
+        classifier = Classifier("net", model, "random-0", Preprocessing())
+        return gather(Bench(classifier, images, targets, layer, capture(model, images, targets, layer)), pair)
+
+    return hold

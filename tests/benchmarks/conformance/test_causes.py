@@ -1,26 +1,22 @@
 """Every known cause, brought about on purpose with the library itself, is found by experiment and named."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from benchmarks.classifier import Classifier
 from benchmarks.conformance import profiles
 from benchmarks.conformance.causes import Evidence, explain
 from benchmarks.conformance.compare import compare, tolerances
-from benchmarks.conformance.known import KNOWN, handing_on_copies
-from benchmarks.conformance.peers import PAIRS, Bench, gather
-from benchmarks.preprocessing import Preprocessing
+from benchmarks.conformance.experiments import handing_on_copies
+from benchmarks.conformance.known import KNOWN
 from benchmarks.resize import upsample
 from methods.capture import Capture, capture
 from methods.external import stages_torchcam
 from methods.external.stages import guided_backprop
 from methods.external.stages_captum import layer_grad_cam
 from methods.grad_cam import GradCAM
-from methods.grad_cam_pp import GradCAMPlusPlus
 from methods.hires_cam import HiResCAM
 from methods.layers import find_layer
 from methods.stages import stages_from
@@ -30,19 +26,6 @@ TOLERANCE = tolerances(torch.float32)
 SIZE = (24, 24)
 BEFORE_RELU, AFTER_RELU = "3", "4"
 needs_torchcam = pytest.mark.skipif(not stages_torchcam.installed(), reason="torch-cam is not installed")
-
-
-@pytest.fixture
-def evidence(build, images, targets) -> Callable[..., Evidence]:
-    """Hold one of our methods against a library's, on a small network."""
-
-    def hold(method, check, layer, model=None):
-        (pair,) = (pair for pair in PAIRS if (pair.name, pair.library.name) == (method, check))
-        model = model or build()
-        classifier = Classifier("net", model, "random-0", Preprocessing())
-        return gather(Bench(classifier, images, targets, layer, capture(model, images, targets, layer)), pair)
-
-    return hold
 
 
 def names(explanation):
@@ -256,14 +239,6 @@ def test_our_own_resizing_is_not_excused(displayed):
     found = explain(replace(displayed, ours=shown(displayed.ours), theirs=theirs, shown=shown), KNOWN, TOLERANCE)
     assert found.name == "unexplained"
     assert found.first.stage == "resized"
-
-
-def test_our_own_formula_is_not_excused(evidence, monkeypatch):
-    """Where our weights are not the paper's, the peer's ε explains nothing, although our weights are recomputed."""
-    monkeypatch.setattr(GradCAMPlusPlus, "channel_weights", lambda _, c: c.gradients.relu().sum(dim=(2, 3)))
-    found = explain(evidence("grad_cam_pp", "pytorch_grad_cam", AFTER_RELU), KNOWN, TOLERANCE)
-    assert found.name == "unexplained"
-    assert found.first.stage == "weights"
 
 
 def test_what_no_cause_undoes_is_unexplained(evidence):

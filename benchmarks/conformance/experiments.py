@@ -1,0 +1,229 @@
+"""What undoes a known cause: the peer run again under other circumstances, or our method with the peer's formula.
+
+An experiment that puts something in the place of ours first sees that ours is what the paper says: else a fault of our
+own would be replaced too, and the peer blamed for it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.conformance import formulas, profiles
+from benchmarks.conformance.causes import Evidence
+from benchmarks.conformance.compare import difference
+from methods.ablation_cam import AblationCAM
+from methods.cam import weighted_sum
+from methods.eigen_cam import EigenCAM
+from methods.external.stages import guided_backprop
+from methods.grad_cam import GradCAM
+from methods.layers import find_layer
+from methods.pristine import untouched
+from methods.score_cam import ScoreCAM
+from methods.xgrad_cam import XGradCAM
+
+XGRAD_EPSILONS = (1e-7, 1e-8)
+
+Formula = Callable[[Tensor, Tensor], Tensor]
+"""Activations and gradients, (N, C, h, w), to weights (N, C)."""
+
+
+@contextmanager
+def handing_on_copies(model: nn.Module, layer: str) -> Iterator[None]:
+    """Let the layer hand on a copy of its output, so that what runs in place after it spares what hooks have kept.
+
+    The copy is made by a hook that is hung on the layer when it is called, hence after all hooks of libraries.
+    """
+    module = find_layer(model, layer)
+
+    def hang_last(_module: nn.Module, _inputs: tuple[object, ...]) -> None:
+        def copy(_module: nn.Module, _inputs: tuple[object, ...], output: Tensor) -> Tensor:
+            handle.remove()
+            return output.clone()
+
+        handle = module.register_forward_hook(copy)
+
+    with untouched(model):
+        module.register_forward_pre_hook(hang_last)
+        yield
+
+
+def no_overwriting(e: Evidence) -> Iterator[Evidence]:
+    """Where the peer keeps other activations when it is handed copies, take those, and all that follows."""
+    with handing_on_copies(e.model, e.layer):
+        theirs = e.peer(e.model, e.images, e.targets, e.layer)
+    before, now = e.theirs.activations, theirs.activations
+    if before is not None and now is not None and not torch.equal(before, now):
+        yield replace(e, theirs=theirs)
+
+
+def before_guided_backprop(e: Evidence) -> Iterator[Evidence]:
+    """Where theirs is what the peer gives after GuidedBackprop, take what it gives now."""
+    if isinstance(find_layer(e.model, e.layer), nn.ReLU):
+        return  # the layer itself is taken out of the model
+    with untouched(e.model):
+        guided_backprop(e.model, e.images[:1], e.targets[:1])
+        after = e.peer(e.model, e.images, e.targets, e.layer)
+    before, now = e.theirs.activations, after.activations
+    if before is not None and now is not None and torch.equal(before, now):
+        yield replace(e, theirs=e.peer(e.model, e.images, e.targets, e.layer))
+
+
+def enough_targets(e: Evidence) -> Iterator[Evidence]:
+    """Where the last images' gradients are all 0, give every image its target."""
+    gradients = e.theirs.gradients
+    if gradients is not None and not gradients[-1].any():
+        yield replace(e, theirs=e.peer(e.model, e.images, e.targets, e.layer))
+
+
+def weights_by(kind: type, paper: Formula, *others: Formula) -> Callable[[Evidence], Iterator[Evidence]]:
+    """Return an experiment for one kind of method: weights by other formulas of the peer's activations and gradients.
+
+    It is no explanation where our own weights are not the paper's, or our map is not made of them.
+    """
+
+    def undone(e: Evidence) -> Iterator[Evidence]:
+        A, G, weights = e.ours.activations, e.ours.gradients, e.ours.weights
+        if not isinstance(e.method, kind) or A is None or G is None or weights is None:
+            return
+        slack = formulas.rounding_of_xgrad_cam(A, G, 0.0) if kind is XGradCAM else torch.zeros_like(weights)
+        if _follows(weights, paper(A.double(), G.double()), slack) and _adds_up(e):
+            for formula in others:
+                yield _with_weights(e, formula(*_peers_inputs(e)))
+
+    return undone
+
+
+def cancelling_activations(e: Evidence) -> Iterator[Evidence]:
+    """Where XGrad-CAM's weights, with or without an ε, differ by less than what rounding may do, take theirs."""
+    A, G, ours, theirs = e.ours.activations, e.ours.gradients, e.ours.weights, e.theirs.weights
+    if not isinstance(e.method, XGradCAM) or A is None or G is None or ours is None or theirs is None:
+        return
+    paper = formulas.xgrad_cam_weights(A.double(), G.double(), 0.0)
+    if not (_follows(ours, paper, formulas.rounding_of_xgrad_cam(A, G, 0.0)) and _adds_up(e)):
+        return
+    A, G = _peers_inputs(e)
+    for eps in (0.0, *XGRAD_EPSILONS):
+        bound = formulas.rounding_of_xgrad_cam(A, G, eps)
+        weights = formulas.xgrad_cam_weights(A, G, eps)
+        if ((weights - theirs).abs() <= 2 * bound).all():
+            yield _with_weights(e, theirs)
+
+
+def centred(e: Evidence) -> Iterator[Evidence]:
+    """Where ours is the first component, by the sign of the channels' mean, take that of centred channels."""
+    A, ours, theirs = e.ours.activations, e.ours.raw, e.theirs.raw
+    if not isinstance(e.method, EigenCAM) or A is None or ours is None or theirs is None:
+        return
+    paper = formulas.first_component_like(A, A.mean(dim=1))
+    if _follows(ours, paper, torch.zeros_like(ours)) and _adds_up(e):
+        raw = formulas.first_component_like(formulas.centred(A), theirs)
+        yield e.with_ours(raw=raw, relu=raw.relu())
+
+
+def softmax_over_channels(e: Evidence) -> Iterator[Evidence]:
+    """Where our Score-CAM is the paper's, take pytorch-grad-cam's weights."""
+    A, ours = e.ours.activations, e.ours.relu
+    if not isinstance(e.method, ScoreCAM) or A is None or ours is None:
+        return
+    if _is_map_of(ours, A, *formulas.score_cam_of_the_paper(e.model, e.images, e.targets, A)):
+        yield _with_weights(e, formulas.score_cam_weights(e.model, e.images, e.targets, A))
+
+
+def below_the_minimum(e: Evidence) -> Iterator[Evidence]:
+    """Where our Ablation-CAM is the paper's, take pytorch-grad-cam's weights."""
+    A, ours = e.ours.activations, e.ours.relu
+    if not isinstance(e.method, AblationCAM) or A is None or ours is None:
+        return
+    if _is_map_of(ours, A, *formulas.ablation_cam_of_the_paper(e.model, e.images, e.targets, e.layer)):
+        yield _with_weights(e, formulas.ablation_weights(e.model, e.images, e.targets, e.layer))
+
+
+def second_dimension(e: Evidence) -> Iterator[Evidence]:
+    """Take the second dimension of what the layer gives for its channels, where they are not; nothing is resized then.
+
+    It is no explanation where our own Grad-CAM is not the paper's.
+    """
+    G, weights = e.ours.gradients, e.ours.weights
+    if not isinstance(e.method, GradCAM) or G is None or weights is None:
+        return
+    if not (_follows(weights, G.double().mean(dim=(2, 3)), torch.zeros_like(weights)) and _adds_up(e)):
+        return
+    raw = formulas.grad_cam_of_second_dimension(e.model, e.images, e.targets, e.layer)
+    if raw is not None:
+        raw = raw.cpu()
+        stages = {"weights": None, "raw": raw, "relu": raw.relu(), "resized": None, "normalised": None}
+        yield replace(e, ours=replace(e.ours, **stages))
+
+
+def cancelling_sum(e: Evidence) -> Iterator[Evidence]:
+    """Where the two maps differ by less than what rounding may do to either sum, take theirs."""
+    A, factors = e.ours.activations, e.ours.gradients if e.ours.weights is None else e.ours.weights[:, :, None, None]
+    if A is None or factors is None or not _adds_up(e):
+        return
+    pairs = [(e.ours.raw, e.theirs.raw), (e.ours.relu, e.theirs.relu)]
+    both = [(a, b) for a, b in pairs if a is not None and b is not None]
+    bound = 2 * formulas.rounding_of_sum(factors, A)
+    if all(a.shape == b.shape and bool(((a - b).abs() <= bound).all()) for a, b in both):
+        yield e.with_ours(raw=e.theirs.raw, relu=e.theirs.relu)
+
+
+def resized_by(resize: profiles.Resize, stage: str) -> Callable[[Evidence], Iterator[Evidence]]:
+    """Return an experiment: where the peer resized its map (of this stage) so, resize it by the profile."""
+
+    def undone(e: Evidence) -> Iterator[Evidence]:
+        maps, resized = getattr(e.theirs, stage), e.theirs.resized
+        if maps is None or resized is None:
+            return
+        if difference("resized", resize(maps, (resized.shape[1], resized.shape[2])), resized, 1e-5).agrees:
+            shown = e.shown(replace(e.theirs, relu=maps.relu()))
+            yield replace(e, theirs=shown if e.theirs.normalised is not None else shown.without("normalised"))
+
+    return undone
+
+
+def _with_weights(e: Evidence, weights: Tensor) -> Evidence:
+    assert e.ours.activations is not None
+    weights = weights.cpu()
+    raw = weighted_sum(weights, e.ours.activations)
+    return e.with_ours(weights=weights, raw=raw, relu=raw.relu())
+
+
+def _peers_inputs(e: Evidence) -> tuple[Tensor, Tensor]:
+    """Return the activations and gradients that the peer itself had, ours where it does not show them.
+
+    Its gradients may differ from ours by rounding, which a denominator that is nearly 0 makes large.
+    """
+    A, G = e.theirs.activations, e.theirs.gradients
+    assert e.ours.activations is not None
+    assert e.ours.gradients is not None
+    return (e.ours.activations if A is None else A), (e.ours.gradients if G is None else G)
+
+
+def _follows(ours: Tensor, paper: Tensor, slack: Tensor) -> bool:
+    """Say whether our numbers are the paper's, within 1e-4 of the largest and the slack, wherever the paper has one."""
+    if ours.shape != paper.shape:
+        return False
+    undefined = ~paper.isfinite()
+    gaps = torch.where(undefined, 0.0, (ours - paper).abs())
+    scale = torch.where(undefined, 0.0, paper.abs()).flatten(1).amax(dim=1)
+    return bool((gaps <= 1e-4 * scale.view(-1, *[1] * (gaps.ndim - 1)) + 2 * slack.nan_to_num(0.0)).all())
+
+
+def _adds_up(e: Evidence) -> bool:
+    """Say whether our raw map is Σ_c w_c A_c and our map its ReLU, of those stages that our method has."""
+    A, weights, raw, relu = e.ours.activations, e.ours.weights, e.ours.raw, e.ours.relu
+    if A is not None and weights is not None and raw is not None:
+        terms = weights.double()[:, :, None, None] * A.double()
+        slack = formulas.rounding_of_sum(weights[:, :, None, None], A)
+        if not _follows(raw, terms.sum(dim=1), slack):
+            return False
+    return raw is None or relu is None or _follows(relu, raw.clamp(min=0), torch.zeros_like(relu))
+
+
+def _is_map_of(ours: Tensor, A: Tensor, weights: Tensor, slack: Tensor) -> bool:
+    """Say whether our map is relu(Σ_c w_c A_c), each weight known up to its slack (N, C)."""
+    paper = (weights[:, :, None, None] * A).sum(dim=1).clamp(min=0)
+    return _follows(ours, paper, (slack[:, :, None, None] * A.abs()).sum(dim=1))
