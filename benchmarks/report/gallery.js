@@ -79,12 +79,7 @@ function chips(box, entries, set) {
 function offer() {
   const here = data.trials.filter((trial) => trial.images.includes(chosen.image));
   const subjects = [...new Set(here.map((trial) => trial.subject))].sort((a, b) => a - b);
-  const name = (i) => {
-    const { model, weights, precision } = data.subjects[i];
-    const twins = data.subjects.filter((subject) => subject.model === model).length > 1;
-    return twins ? `${model} (${weights}, ${precision})` : model;
-  };
-  options(byId("subject"), [...subjects.map((i) => [String(i), name(i)]), ...(subjects.length > 1 ? [[ALL, "all models"]] : [])]);
+  options(byId("subject"), [...subjects.map((i) => [String(i), data.subjects[i].name]), ...(subjects.length > 1 ? [[ALL, "all models"]] : [])]);
   offerLayers(here);
 }
 
@@ -119,7 +114,7 @@ function firstMethods(found) {
 }
 
 function describe(map) {
-  const several = [byId("subject").value === ALL && map.subject.model, byId("layer").value === ALL && map.trial.layer];
+  const several = [byId("subject").value === ALL && map.subject.name, byId("layer").value === ALL && map.trial.layer];
   return [map.trial.method, ...several.filter(Boolean)].join(" · ");
 }
 
@@ -234,16 +229,17 @@ function show(image) {
   offer();
 }
 
-function lookAt({ dataset, model, weights, layer, method, image }) {
-  const index = data.images.findIndex((entry) => entry.dataset === dataset && entry.name === image);
-  const subject = data.subjects.findIndex((entry) => entry.dataset === dataset && entry.model === model && entry.weights === weights);
-  if (index < 0 || subject < 0) return;
-  chosen.methods = new Set([method]);
+// A flagged map: its trial and image, on the stage alone.
+function lookAt({ trial: key, image }) {
+  const trial = data.trials.find((entry) => entry.trial === key);
+  const index = trial?.images.find((i) => data.images[i].name === image);
+  if (index === undefined) return;
+  chosen.methods = new Set([trial.method]);
   show(index);
-  byId("subject").value = String(subject);
+  byId("subject").value = String(trial.subject);
   offerLayers();
-  if (layer !== "input") byId("layer").value = layer;
-  chosen.classes = new Set(maps().map((map) => map.target));
+  if (trial.layer !== "input") byId("layer").value = trial.layer;
+  chosen.classes = new Set([trial.targets[trial.images.indexOf(index)]]);
   offerChips();
   byId("gallery").scrollIntoView();
 }

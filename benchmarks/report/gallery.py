@@ -1,6 +1,6 @@
 """What the gallery shows: pictures, maps, curves and numbers as plain data that a script can read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,11 @@ class Tables:
 
 
 def gallery(
-    tables: Tables, board: pd.DataFrame, views: Mapping[tuple[str, ...], Seen], limit: int | None
+    tables: Tables,
+    board: pd.DataFrame,
+    views: Mapping[tuple[str, ...], Seen],
+    limit: int | None,
+    told: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the gallery of a run.
 
@@ -40,10 +44,11 @@ def gallery(
         board: its leaderboard, for names and repeats.
         views: what each (dataset, model, weights) saw.
         limit: images of each dataset, the first ones; None takes all.
+        told: columns that name a subject beside its model.
 
     Returns:
         ``pictures`` (data URIs); ``images`` (dataset, name, label); ``definitions``; ``subjects`` (one a model in a
-        setting: names, classes, which picture belongs to which image); ``trials`` (subject, layer, method,
+        setting: name, facts, classes, which picture belongs to which image); ``trials`` (trial, subject, layer, method,
         explained classes, flags, map, values and curves by definition), of which every list follows the trial's
         ``images``.
     """
@@ -53,7 +58,8 @@ def gallery(
     definitions = scored.drop_duplicates("definition")[["definition", "metric", "higher_is_better"]]
     subjects = list(scored[SUBJECT].drop_duplicates().itertuples(index=False, name=None))
     pictures: dict[str, int] = {}
-    seen = [_subject(dict(zip(SUBJECT, facts, strict=True)), views, position, pictures) for facts in subjects]
+    settings = [dict(zip(SUBJECT, facts, strict=True)) for facts in subjects]
+    seen = [_subject(facts, views, position, pictures) | {"name": subject_name(facts, told)} for facts in settings]
     labels = {(k[0], name): label for k, view in views.items() for name, label in view.labels.items()}
     return {
         "definitions": definitions.to_dict("records"),
@@ -62,6 +68,18 @@ def gallery(
         "trials": list(_trials(tables, board, position, subjects)),
         "pictures": list(pictures),
     }
+
+
+def subject_name(facts: Mapping[str, str], told: Sequence[str]) -> str:
+    """Return a model's name, with what else tells it from the run's other ones in brackets."""
+    details = ", ".join(facts[name] for name in told)
+    return f"{facts['model']} ({details})" if details else facts["model"]
+
+
+def places(shown: Mapping[str, Any]) -> Collection[tuple[str, str]]:
+    """Return the (trial, image's name) that a gallery shows."""
+    names = [image["name"] for image in shown["images"]]
+    return {(trial["trial"], names[index]) for trial in shown["trials"] for index in trial["images"]}
 
 
 def shown_images(scored: pd.DataFrame, limit: int | None) -> list[tuple[str, str]]:
@@ -104,7 +122,7 @@ def _trials(
             continue
         names = listed["image"][kept]
         yield {
-            **{name: row[name] for name in ("layer", "method", "implementation", "label", "same_as")},
+            **{name: row[name] for name in ("trial", "layer", "method", "implementation", "label", "same_as")},
             "subject": subjects.index(tuple(row[name] for name in SUBJECT)),
             "images": [position[row["dataset"], name] for name in names],
             "targets": listed["target"][kept].tolist(),

@@ -9,11 +9,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from benchmarks.report.figures import figures
-from benchmarks.report.gallery import SHARD, Tables, gallery
+from benchmarks.report.gallery import SHARD, Tables, gallery, places
 from benchmarks.report.pictures import Seen, seen
+from benchmarks.report.settings import varying
 from benchmarks.report.table import rows
 from benchmarks.report.troubles import failures, suspects
 from benchmarks.statistics.leaderboard import leaderboard
+from benchmarks.statistics.variants import told_apart
 
 HERE = Path(__file__).parent
 SCRIPTS = ("leaderboard.js", "colours.js", "curves.js", "gallery.js")
@@ -27,11 +29,14 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
         images: how many of each dataset the gallery shows; None shows all.
         pictures: whether to build the dataset again for its pictures.
     """
-    results, timing, curves = (pd.read_parquet(run / f"{name}.parquet") for name in ("results", "timing", "curves"))
+    gathered, timing, curves = (pd.read_parquet(run / f"{name}.parquet") for name in ("results", "timing", "curves"))
+    results = told_apart(gathered)  # timing and curves are joined by trial
     shards: list[dict[str, Any]] = json.loads((run / "provenance.json").read_text())["shards"]
     tables = Tables(results, curves, run / "maps")
     scored, board = tables.scored(), leaderboard(results)
     views = _views(shards, scored) if pictures else {}
+    told = varying(results)
+    shown = gallery(tables, board, views, images, told)
     return (
         environment()
         .get_template("template.html.j2")
@@ -42,11 +47,13 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
             ),
             counts={name: scored[name].nunique() for name in ("model", "method", "image")},
             rows=rows(board, timing),
-            gallery=gallery(tables, board, views, images),
+            gallery=shown,
+            places=places(shown),
+            told=told,
             total_images=len(scored[["dataset", "image"]].drop_duplicates()),
             problems=sorted({f"{key[1]} on {key[0]}: {view.problem}" for key, view in views.items() if view.problem}),
             figures=figures(run / "figures"),
-            failures=failures(results),
+            failures=failures(results, told),
             suspects=suspects(scored),
             shards=[shard | {"text": json.dumps(shard.get("config", {}), indent=1)} for shard in shards],
         )
@@ -64,13 +71,18 @@ def environment() -> jinja2.Environment:
         "style": Markup((HERE / "report.css").read_text()),
         "script": Markup("\n".join((HERE / name).read_text() for name in SCRIPTS)),
     }
-    made.filters |= {"number": number, "breakable": breakable}
+    made.filters |= {"number": number, "breakable": breakable, "rank": rank}
     return made
 
 
 def number(value: float, digits: int = 3) -> str:
     """Return a number for reading, a dash where it is undefined."""
     return "–" if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def rank(value: float) -> str:
+    """Return a rank as it is: ties share one that may lie between two whole ones."""
+    return f"{value:g}"
 
 
 def breakable(name: str) -> Markup:

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-KEYS = ["dataset", "model", "layer", "method"]
-
 
 @dataclass(frozen=True)
 class Score:
@@ -46,7 +44,18 @@ def rows(board: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
     """
     placed = board.groupby(["dataset", "definition"], group_keys=False)[board.columns.tolist()].apply(_placed)
     costs = timing.groupby("trial")[["cost_in_forwards", "latency_ms"]].median()
-    order = ["dataset", "model", "target_rule", "definition", "rank", "same_as", "label"]
+    order = [
+        "dataset",
+        "model",
+        "weights",
+        "device",
+        "precision",
+        "target_rule",
+        "definition",
+        "rank",
+        "same_as",
+        "label",
+    ]
     trials = placed.sort_values(order, kind="stable").drop_duplicates("trial")["trial"]
     groups = {str(trial): cells for trial, cells in placed.groupby("trial")}
     return [_row(groups[trial], costs) for trial in trials]

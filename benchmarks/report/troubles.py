@@ -1,9 +1,12 @@
 """What went wrong in a run: trials without numbers, degenerate maps, undefined values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+
+from benchmarks.columns import TRIAL
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,17 @@ class Suspect:
     of: int
 
 
-def failures(results: pd.DataFrame) -> list[Failure]:
-    """Return skips and errors by reason, errors first; a shard that could not begin is one cell."""
+def failures(results: pd.DataFrame, told: Sequence[str] = ()) -> list[Failure]:
+    """Return skips and errors by reason, errors first; a shard that could not begin is one cell.
+
+    Args:
+        results: of the run.
+        told: columns that name a cell beside its model, layer and method.
+    """
+    names = ("model", "layer", "method", *told)
     without = results[results["status"].isin(["error", "skipped"])]
     return [
-        Failure(str(status), str(reason), [_cell(row) for row in rows.to_dict("records")])
+        Failure(str(status), str(reason), [_cell(row, names) for row in rows.to_dict("records")])
         for (status, reason), rows in without.groupby(["status", "reason"], sort=True)
     ]
 
@@ -48,8 +57,8 @@ def suspects(scored: pd.DataFrame) -> list[Suspect]:
 
 
 def _names(rows: pd.DataFrame) -> dict[str, str]:
-    return {str(k): str(v) for k, v in rows[["dataset", "model", "weights", "layer", "method"]].iloc[0].items()}
+    return {str(k): str(v) for k, v in rows[TRIAL].iloc[0].items()}
 
 
-def _cell(row: dict[Any, str]) -> str:
-    return " · ".join(row[name] for name in ("model", "layer", "method") if row[name])
+def _cell(row: dict[Any, str], names: Sequence[str]) -> str:
+    return " · ".join(row[name] for name in names if row[name])

@@ -1,5 +1,6 @@
-"""A small run with all that can happen in one: two classes, a repeat, a skip, an error, a flag, undefined values."""
+"""Small runs: one with all that can go wrong in one, and one of several models, layers, devices and precisions."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ import pytest
 from benchmarks.config import compose_command
 from benchmarks.gather import gather
 from benchmarks.store import Measured, Record, Store
+
+ONES = ["grad_cam", "layer_cam"]
+LAYERS = {"shapes_plain": ["features.15"], "shapes_residual": ["layer3", "layer4"]}
+PLACES = [("cpu", "fp32"), ("cuda", "fp32"), ("cuda", "bf16")]
 
 HOSTILE = "</script><script>document.title='broken'</script>"
 IMAGES = [f"shapes-test-{index:05d}" for index in range(6)]
@@ -67,6 +72,48 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.write(Record("error", columns("shapes_plain", "broken"), "error", "RuntimeError: out of luck"))
     gather(folder)
     return folder
+
+
+def placed(model: str, layer: str, method: str, device: str, precision: str, shift: float) -> Record:
+    """Return a trial of the second run, whose numbers and maps are its own."""
+    made = record(model, method, 3)
+    measured = {
+        name: replace(m, values=m.values + shift, scores=None if m.scores is None else m.scores * (1 - shift))
+        for name, m in made.metrics.items()
+    }
+    facts = {**made.columns, "layer": layer, "device": device, "precision": precision}
+    maps = np.random.default_rng(round(1e6 * shift)).random((6, 8, 8)).astype(np.float32)
+    return replace(made, key="-".join(facts.values()), columns=facts, metrics=measured, maps=maps)
+
+
+def swapped(made: Record) -> Record:
+    """Return a trial whose mean is another's, to the last bit, although two of its images are not."""
+    order = [1, 0, 2, 3, 4, 5]
+    measured = {name: replace(m, values=m.values[order]) for name, m in made.metrics.items()}
+    return replace(made, key="swapped", columns={**made.columns, "method": "swapped"}, metrics=measured)
+
+
+@pytest.fixture(scope="session")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run of two models, of which the second has two layers, two devices and two precisions."""
+    folder = tmp_path_factory.mktemp("runs") / "varied"
+    store = Store(folder)
+    for model, layers in LAYERS.items():
+        for device, precision in PLACES[: 1 if model == "shapes_plain" else 3]:
+            for layer, method in [*((layer, name) for layer in layers for name in ONES), ("input", "random")]:
+                shift = len(list((folder / "trials").glob("*"))) / 100
+                store.write(placed(model, layer, method, device, precision, shift))
+        store.write_shard(model, shard(model))
+    store.write(swapped(placed("shapes_plain", "features.15", "grad_cam", "cpu", "fp32", 0.0)))
+    gather(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def varied_html(varied: Path) -> str:
+    from benchmarks.report.page import page
+
+    return page(varied, 4, True)
 
 
 @pytest.fixture(scope="session")

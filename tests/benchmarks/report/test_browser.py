@@ -1,7 +1,8 @@
 """The page in a real browser: what a person does, and what they then see."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 DRIVER = shutil.which("chromedriver")
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
          "--disable-sync"]  # fmt: skip
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
 
 METHODS = (
@@ -29,19 +31,29 @@ DRAWN = "return document.querySelectorAll('.card[data-method]').length > 0"
 
 
 @pytest.fixture(scope="module")
-def browser(html: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    file = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_text(html, encoding="utf-8")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.get(file.as_uri())
-    wait(driver, DRAWN)
     yield driver
     driver.quit()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Any, html: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return opened(chromium, html, tmp_path_factory.mktemp("page"))
+
+
+def opened(driver: Any, html: str, folder: Path) -> Any:
+    """Open a page, and wait until its gallery has maps."""
+    file = folder / "report.html"
+    file.write_text(html, encoding="utf-8")
+    driver.get(file.as_uri())
+    wait(driver, DRAWN)
+    return driver
 
 
 def wait(browser: Any, script: str, *arguments: object) -> None:
@@ -50,19 +62,30 @@ def wait(browser: Any, script: str, *arguments: object) -> None:
     WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(script, *arguments))
 
 
-def changed(browser: Any, action: str) -> tuple[list[str], list[str]]:
+def changed(browser: Any, action: str | Callable[[], None]) -> tuple[list[str], list[str]]:
     """Do something in the gallery; wait until its pixels differ, and return the cards before and after."""
     pixels, before = browser.execute_script(PIXELS), browser.execute_script(CARDS)
-    browser.execute_script(action)
+    action() if callable(action) else browser.execute_script(action)
     wait(browser, f"return (() => {{ {PIXELS} }})() !== arguments[0]", pixels)
     return before, browser.execute_script(CARDS)
 
 
-def choose(selector: str, value: str) -> str:
+def typed(selector: str, value: str) -> str:
     return (
         f"const e = document.querySelector({selector!r}); e.value = {value!r};"
         "e.dispatchEvent(new Event('input', { bubbles: true }))"
     )
+
+
+def pick(browser: Any, selector: str, text: str) -> Callable[[], None]:
+    """Return what picks an option by its text, as a person does."""
+    from selenium.webdriver.support.select import Select
+
+    return lambda: Select(browser.find_element("css selector", selector)).select_by_visible_text(text)
+
+
+def texts(browser: Any, selector: str) -> list[str]:
+    return [element.text for element in browser.find_elements("css selector", selector)]
 
 
 def test_it_opens_without_a_word_on_the_console(browser: Any) -> None:
@@ -82,16 +105,14 @@ def test_a_click_on_a_header_sorts_and_another_turns_the_order(browser: Any) -> 
 
 
 def test_words_and_choices_narrow_the_rows(browser: Any) -> None:
-    browser.execute_script(choose("#filters [name=search]", "pgc"))
+    browser.find_element("name", "search").send_keys("pgc")
     assert browser.execute_script(METHODS) == ["pgc_grad_cam"] * 4
-    browser.execute_script(choose("#filters [name=model]", "shapes_residual"))
+    pick(browser, "#filters [name=model]", "shapes_residual")()
     assert browser.execute_script(METHODS) == ["pgc_grad_cam"] * 2
     assert browser.find_element("id", "shown").text == "2 of 20 rows"
-    browser.execute_script(
-        choose("#filters [name=search]", "")
-        + ";"
-        + choose("#filters [name=model]", "").replace("const e", "const f").replace("e.", "f.")
-    )
+    browser.find_element("name", "search").send_keys(Keys.BACKSPACE * 3)
+    pick(browser, "#filters [name=model]", "all models")()
+    assert len(browser.execute_script(METHODS)) == 20
     browser.find_element("name", "once").click()
     assert "pgc_grad_cam" not in browser.execute_script(METHODS)
     browser.find_element("name", "once").click()
@@ -113,8 +134,8 @@ def test_a_method_and_a_class_come_and_go_with_their_maps_and_curves(browser: An
 
 
 def test_colours_and_opacity_change_the_overlay(browser: Any) -> None:
-    changed(browser, choose("#colours", "viridis"))
-    changed(browser, choose("#opacity", "90"))
+    changed(browser, pick(browser, "#colours", "viridis"))
+    changed(browser, typed("#opacity", "90"))
     changed(browser, "document.getElementById('cells').click()")
 
 
@@ -138,3 +159,72 @@ def test_a_flagged_image_opens_in_the_gallery(browser: Any) -> None:
     changed(browser, "document.querySelector('.look[data-method=layer_cam]').click()")
     assert browser.find_element("css selector", ".card .badge").text == "constant"
     assert browser.get_log("browser") == []
+
+
+@pytest.fixture
+def gallery(chromium: Any, varied_html: str, tmp_path: Path) -> Any:
+    """Return the gallery of the run of several models and layers, as it opens."""
+    return opened(chromium, varied_html, tmp_path)
+
+
+CURVES = "return [...document.querySelectorAll('.curve')].map((line) => line.getAttribute('points')).join()"
+CHIPS = "#methods .chip"
+
+
+def test_another_model_brings_its_layers_methods_maps_and_curves(gallery: Any) -> None:
+    assert texts(gallery, "#layer option") == ["features.15", "all layers"]
+    curves, values = gallery.execute_script(CURVES), texts(gallery, ".card dd")
+    _, after = changed(gallery, pick(gallery, "#subject", "shapes_residual (cpu, fp32)"))
+    assert texts(gallery, "#layer option") == ["layer3", "layer4", "all layers"]
+    assert gallery.find_element("id", "layer").get_property("value") == "layer3"
+    assert texts(gallery, CHIPS) == ["grad_cam", "layer_cam", "random"]
+    assert sorted(after) == ["grad_cam 3", "layer_cam 3", "random 3"]
+    assert gallery.execute_script(CURVES) != curves
+    assert texts(gallery, ".card dd") != values
+
+
+def test_another_layer_brings_its_maps_and_curves(gallery: Any) -> None:
+    changed(gallery, pick(gallery, "#subject", "shapes_residual (cpu, fp32)"))
+    curves, values = gallery.execute_script(CURVES), texts(gallery, ".card[data-method=grad_cam] dd")
+    changed(gallery, pick(gallery, "#layer", "layer4"))
+    assert gallery.execute_script(CURVES) != curves
+    assert texts(gallery, ".card[data-method=grad_cam] dd") != values
+    _, after = changed(gallery, pick(gallery, "#layer", "all layers"))
+    assert after.count("grad_cam 3") == 2
+
+
+def test_an_image_is_picked_from_the_list(gallery: Any) -> None:
+    changed(gallery, pick(gallery, "#image", f"{IMAGE_TWO} (square)"))
+    assert gallery.find_element("id", "about").text == f"{IMAGE_TWO} (square): 4 maps"
+
+
+def test_methods_that_another_model_lacks_leave_no_empty_stage(gallery: Any) -> None:
+    for method in ("grad_cam", "layer_cam", "random"):
+        gallery.find_element("css selector", f"#methods [value={method}]").click()
+    _, after = changed(gallery, pick(gallery, "#subject", "shapes_residual (cpu, fp32)"))
+    assert sorted(after) == ["grad_cam 3", "layer_cam 3", "random 3"]
+
+
+def test_devices_and_precisions_are_picked_and_found(gallery: Any) -> None:
+    assert texts(gallery, "#subject option") == [
+        "shapes_plain (cpu, fp32)", "shapes_residual (cpu, fp32)", "shapes_residual (cuda, bf16)",
+        "shapes_residual (cuda, fp32)", "all models",
+    ]  # fmt: skip
+    changed(gallery, pick(gallery, "#subject", "shapes_residual (cuda, fp32)"))
+    changed(gallery, pick(gallery, "#subject", "shapes_residual (cuda, bf16)"))
+    gallery.find_element("name", "search").send_keys("bf16")
+    assert gallery.find_element("id", "shown").text == "5 of 19 rows"
+    gallery.find_element("name", "search").send_keys(Keys.BACKSPACE * 4)
+    pick(gallery, "#filters [name=device]", "cuda")()
+    assert gallery.find_element("id", "shown").text == "10 of 19 rows"
+    pick(gallery, "#filters [name=precision]", "fp32")()
+    assert gallery.find_element("id", "shown").text == "5 of 19 rows"
+
+
+def test_a_flagged_image_opens_in_its_own_setting(gallery: Any) -> None:
+    key = "shapes_residual-layer4-layer_cam-heatmark-shapes-shapes-3-cuda-bf16"
+    changed(gallery, f"document.querySelector('.look[data-trial=\"{key}\"]').click()")
+    assert gallery.execute_script("return [subject, layer].map((e) => e.selectedOptions[0].text)") == [
+        "shapes_residual (cuda, bf16)", "layer4",
+    ]  # fmt: skip
+    assert texts(gallery, ".card .badge") == ["constant"]

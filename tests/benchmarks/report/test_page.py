@@ -2,12 +2,18 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
+import pandas as pd
+import pytest
 from PIL import Image
 
 from benchmarks.report.figures import figures
+from benchmarks.report.page import page, rank
 from benchmarks.report.pictures import seen
+from benchmarks.report.settings import varying
+from benchmarks.report.troubles import failures
 
 from .conftest import HOSTILE, IMAGES, shard
 
@@ -64,3 +70,58 @@ def test_figures_are_embedded_by_name(tmp_path: Path) -> None:
     (figure,) = figures(tmp_path)
     assert figure.name == "pareto front"
     assert figure.uri.startswith("data:image/webp;base64,")
+
+
+def test_ranks_are_not_rounded(varied_html: str) -> None:
+    assert [rank(value) for value in (1.0, 1.5, 2.5, 12.0)] == ["1", "1.5", "2.5", "12"]
+    tied = re.findall(r'data-value="1.5">\s*<span class="mean">([^<]*)</span>', varied_html)
+    assert tied == ["1.5"] * 4  # two methods of one mean, under two metrics
+
+
+def test_rows_say_which_device_and_precision_they_are_of_where_a_run_has_several(varied_html: str, html: str) -> None:
+    small = re.findall(r'data-value="shapes_residual">shapes_residual<span class="by">(.*?)</span>', varied_html)
+    assert [small.count(f"shapes · {place}") for place in ("cpu · fp32", "cuda · fp32", "cuda · bf16")] == [5, 5, 5]
+    assert 'shapes_residual<span class="by">shapes</span>' in html
+    assert 'select name="device"' not in html
+
+
+def test_faults_say_their_device_and_precision(varied_html: str) -> None:
+    cell = '<th scope="row">layer_cam</th><td>shapes_residual<span class="by">cuda</span><span class="by">bf16</span>'
+    assert varied_html.count(cell) == 2  # at two layers
+
+
+def test_what_a_cell_without_numbers_is_called_tells_it_apart() -> None:
+    facts = {"trial": "a", "model": "toy", "layer": "last", "method": "rise", "status": "error", "reason": "no"}
+    rows = pd.DataFrame([{**facts, "weights": "w", "device": d, "precision": "fp32"} for d in ("cpu", "cuda")])
+    assert varying(rows) == ["device"]
+    assert failures(rows, varying(rows))[0].cells == ["toy · last · rise · cpu", "toy · last · rise · cuda"]
+
+
+@pytest.mark.parametrize(
+    ("models", "weights", "told"),
+    [(["a", "b"], ["v1", "v2"], []), (["a", "a"], ["v1", "v2"], ["weights"]), (["a", "a"], ["v1", ""], [])],
+)
+def test_weights_are_told_where_one_model_has_several(models: list[str], weights: list[str], told: list[str]) -> None:
+    assert varying(pd.DataFrame({"model": models, "weights": weights, "device": "cpu", "precision": "fp32"})) == told
+
+
+def test_a_flagged_image_that_the_gallery_lacks_has_a_button_that_says_so(run: Path) -> None:
+    buttons = re.findall(r'<button type="button" class="look".*?>', page(run, 1, False))
+    assert len(buttons) == 8
+    reason = 'disabled title="not in the gallery, which shows the first 1 of 6 images"'
+    assert all(reason in button for button in buttons)
+    assert not any("disabled" in button for button in re.findall(r'class="look".*?>', page(run, None, False)))
+
+
+def test_two_sets_of_options_have_two_names(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "options")
+    results = pd.read_parquet(copy / "results.parquet")
+    again = results[results["method"] == "random"].assign(trial=lambda rows: rows["trial"] + "-again")
+    options = [(results.assign(options='{"masks":1}')), again.assign(options='{"masks":2}')]
+    pd.concat(options, ignore_index=True).to_parquet(copy / "results.parquet")
+    html = page(copy, None, False)
+    assert len(re.findall(r'data-value="random masks=1"', html)) == len(
+        re.findall(r'data-value="random masks=2"', html)
+    )
+    assert {"random masks=1", "random masks=2"} < {trial["method"] for trial in data(html)["trials"]}
+    assert 'data-value="random"' not in html
