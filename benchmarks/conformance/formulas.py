@@ -88,8 +88,8 @@ def score_cam_of_the_paper(
 ) -> tuple[Tensor, Tensor]:
     """Return w_c = p(X ⊙ H_c) − p(0), (N, C), H_c the channel enlarged to [0, 1], and how far rounding may move it.
 
-    p is the target's probability, which another batch size moves by 10 ε of itself. A constant channel weighs 0. One image and
-    one channel at a time.
+    p is the target's probability, which another batch size moves by 10 ε of itself. A constant channel weighs 0. One
+    image and one channel at a time.
     """
     with observing(model):
         pairs = [

@@ -99,6 +99,12 @@ NAMES = {
 LAYERS = {"vgg_like": AFTER_RELU, "tokens": "norm"}
 
 
+@pytest.fixture
+def targets() -> Tensor:
+    """Return classes for which some channel of the small network speaks: of others Score-CAM is 0 everywhere."""
+    return torch.tensor([3, 2])
+
+
 @pytest.mark.parametrize(("ours", "library", "kind", "fault"), FAULTS)
 def test_what_a_cause_would_replace_is_first_held_to_the_paper(
     evidence, build, monkeypatch, ours: type[Method], library: str, kind: str, fault: Fault
