@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Column as Field
 from rich.table import Table
+from rich.text import Text
 
 from benchmarks.building import build, build_all
 from benchmarks.classifier import Classifier
@@ -41,11 +42,11 @@ def main(config: DictConfig) -> None:
         explanation, refused = _explain(config, classifier, image)
         console.print(table(classifier, top_k(classifier, image)[0], explanation.targets))
     for reason in refused:
-        console.print(f"left out: {reason}", highlight=False)
+        console.print(f"left out: {reason}", markup=False, highlight=False)
     if not explanation.columns:
         raise ValueError("no method works here: " + "; ".join(refused))
     for file in save(explanation, look, Path(config.results_dir) / config.name, _layers(config.layer)):
-        console.print(str(file), soft_wrap=True, highlight=False)
+        console.print(str(file), soft_wrap=True, markup=False, highlight=False)
 
 
 def _explain(config: DictConfig, classifier: Classifier, image: torch.Tensor) -> tuple[Explanation, list[str]]:
@@ -62,7 +63,7 @@ def _explain(config: DictConfig, classifier: Classifier, image: torch.Tensor) ->
 
 def table(classifier: Classifier, predictions: Sequence[Prediction], targets: Sequence[Target]) -> Table:
     """Return the top classes and, below them, the classes that are explained and are not among them."""
-    title = f"{classifier.name} ({classifier.weights})"
+    title = Text(f"{classifier.name} ({classifier.weights})")  # a Text: brackets in names are no markup
     result = Table("", "class", Field("number", justify="right"), Field("probability", justify="right"), title=title)
     result.box = box.SIMPLE_HEAD
     explained = {target.prediction.target: target for target in targets}
@@ -72,7 +73,7 @@ def table(classifier: Classifier, predictions: Sequence[Prediction], targets: Se
         style = "bold" if found.target in explained else None
         result.add_row(
             place,
-            found.name,
+            Text(found.name),
             str(found.target),
             f"{100 * found.probability:.2g} %" if found.probability < 0.001 else f"{100 * found.probability:.1f} %",
             style=style,

@@ -24,4 +24,4 @@ def main(config: DictConfig) -> None:
     file = run / "report.html"
     file.write_text(html, encoding="utf-8")
     megabytes = file.stat().st_size / 1e6
-    Console().print(f"{file} ({megabytes:.1f} MB): open it in a browser", soft_wrap=True, highlight=False)
+    Console().print(f"{file} ({megabytes:.1f} MB): open it in a browser", soft_wrap=True, markup=False, highlight=False)

@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 from benchmarks.classifier import Classifier
 from benchmarks.cli import dispatch
+from benchmarks.commands.explain import table
 from benchmarks.data.shapes import Shapes
 from benchmarks.explain import Column, Explanation, Target, chosen_targets, maps_of, picture_name, read_image
 from benchmarks.overlay import Look
@@ -164,6 +167,31 @@ def test_a_panel_is_the_same_bytes_again(tmp_path: Path) -> None:
 def test_an_unknown_colormap_is_named() -> None:
     with pytest.raises(ValueError, match="unknown cmap 'virids': did you mean viridis"):
         colormap("virids")
+
+
+def test_brackets_in_names_are_printed_as_they_are() -> None:
+    names = ["crow [bird]", "x [/b] y", "[red]", "hat\\"]
+    toy = replace(classifier(names=tuple(names)), name="toy [/i]", weights="own [bold]")
+    found = [Prediction(index, name, 0.25) for index, name in enumerate(names)]
+    console = Console(width=100, file=io.StringIO())
+    console.print(table(toy, found[:3], [Target(found[3], "predicted")]))
+    printed = console.file.getvalue()
+    assert all(name in printed for name in ["toy [/i] (own [bold])", *names])
+
+
+def test_brackets_in_files_and_reasons_are_printed_as_they_are(
+    heatmark: Heatmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def and_one_refused(*arguments: Any) -> tuple[list[Column], list[str]]:
+        return maps_of(*arguments)[0], ["rise at layer [/b]: not [here]"]
+
+    monkeypatch.setattr("benchmarks.commands.explain.maps_of", and_one_refused)
+    code, out, err = heatmark(
+        "image=star.png", "model=shapes_residual", "method=[random]", f"results_dir='{tmp_path}/[red]'", "name=t"
+    )
+    assert (code, err) == (0, "")
+    assert "left out: rise at layer [/b]: not [here]" in out
+    assert f"{tmp_path}/[red]/t/maps" in out
 
 
 def test_the_command_leaves_a_panel_and_raw_maps(heatmark: Heatmark, tmp_path: Path) -> None:
