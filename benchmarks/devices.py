@@ -51,7 +51,8 @@ def autocast(module: nn.Module, precision: str) -> Iterator[None]:
 
     ``bf16`` is PyTorch's autocast around the model's own forward: its weights stay float32, convolutions and products
     compute in bfloat16, and the logits come out as float32. A method's own sums, the perturbed images and the softmax
-    stay float32; only what is hooked inside (activations, gradients) is bfloat16. ``fp32`` changes nothing.
+    stay float32; only what is hooked inside (activations, gradients) is bfloat16. ``fp32`` is float32 throughout: the
+    ten bits of TF32, which PyTorch lets convolutions on CUDA use by default, are switched off meanwhile.
 
     Raises:
         ValueError: for another precision.
@@ -60,15 +61,18 @@ def autocast(module: nn.Module, precision: str) -> Iterator[None]:
         hint = did_you_mean(precision, PRECISIONS, f"expected {' or '.join(PRECISIONS)}")
         raise ValueError(f"unknown precision {precision!r}: {hint}")
     if precision == "fp32":
-        yield
+        with _without_tf32():
+            yield
         return
     entered: list[AbstractContextManager[object]] = []
 
-    def enter(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        entered.append(torch.autocast(inputs[0].device.type, torch.bfloat16))
+    device = next((weight.device.type for weight in module.parameters()), "cpu")
+
+    def enter(_module: nn.Module, _inputs: object) -> None:
+        entered.append(torch.autocast(device, torch.bfloat16))
         entered[-1].__enter__()
 
-    def leave(_module: nn.Module, _inputs: tuple[Tensor, ...], logits: Tensor | None) -> Tensor | None:
+    def leave(_module: nn.Module, _inputs: object, logits: Tensor | None) -> Tensor | None:
         entered.pop().__exit__(None, None, None)
         return None if logits is None else logits.float()  # None after an exception in the forward
 
@@ -78,3 +82,14 @@ def autocast(module: nn.Module, precision: str) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def _without_tf32() -> Iterator[None]:
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = convolutions.allow_tf32, products.allow_tf32
+    convolutions.allow_tf32 = products.allow_tf32 = False
+    try:
+        yield
+    finally:
+        convolutions.allow_tf32, products.allow_tf32 = before

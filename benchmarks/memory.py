@@ -9,6 +9,7 @@ import torch
 from methods.base import Method
 
 T = TypeVar("T")
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_status_alloc_failed")
 
 
 def halving(run: Callable[[int], T], batch_size: int) -> T:
@@ -27,13 +28,13 @@ def halving(run: Callable[[int], T], batch_size: int) -> T:
         batch_size //= 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+        elif torch.backends.mps.is_available():
+            torch.mps.empty_cache()
 
 
 def out_of_memory(error: RuntimeError) -> bool:
     """Say whether this is a device's or the host's way of being out of memory."""
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        words in str(error).lower() for words in ("out of memory", "can't allocate memory", "not enough memory")
-    )
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
 def with_batch_size(method: Method, batch_size: int) -> Method:

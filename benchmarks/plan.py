@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from benchmarks.building import build, build_all
 from benchmarks.classifier import Classifier
@@ -42,7 +43,7 @@ def plan_shard(config: DictConfig, batch_size: int | None) -> Plan:
     Raises:
         ValueError: for anything in the configuration, the model or the data that cannot be run.
     """
-    methods, metrics = build_all(config.method, "method"), build_all(config.metric, "metric")
+    methods, metrics = (build_all(_chosen(config, group), group) for group in ("method", "metric"))
     classifier: Classifier = build(config.model, "model")
     dataset: Dataset = build(config.dataset, "dataset")
     batch = load_batch(dataset, classifier)
@@ -57,6 +58,7 @@ def plan_shard(config: DictConfig, batch_size: int | None) -> Plan:
         choose_targets(config.target, logits, batch.labels, classifier),
         {
             "target": str(config.target),
+            "model_options": _model_options(config),
             "seed": config.seed,
             "precision": machine.precision,
             "device": machine.device.type,
@@ -66,6 +68,13 @@ def plan_shard(config: DictConfig, batch_size: int | None) -> Plan:
     return Plan(shard, list(trials(methods, layers, shard.identity())), metrics, machine, _accuracy(logits, batch))
 
 
+def _model_options(config: DictConfig) -> dict[str, Any]:
+    """Return what the configuration says of the network itself; of all else there is a digest."""
+    plain: Any = OmegaConf.to_container(config.model, resolve=True)
+    digested = ("name", "weights", "checkpoint", "seed", "preprocessing", "layers", "classes")
+    return {key: value for key, value in plain.items() if key not in digested}
+
+
 def _machine(config: DictConfig, classifier: Classifier, batch: Batch, batch_size: int | None) -> Machine:
     device = pick_device(config.device)
     classifier.module.to(device).eval()
@@ -73,8 +82,30 @@ def _machine(config: DictConfig, classifier: Classifier, batch: Batch, batch_siz
         if not isinstance(config.batch_size, int) or config.batch_size < 1:
             raise ValueError(f"batch_size is {config.batch_size!r}, expected a positive number or auto")
         batch_size = config.batch_size
-    size = batch_size or best_batch_size(classifier.module, batch.images[0].to(device))
-    return Machine(device, config.precision, size, config.timing.repeats, config.timing.max_seconds)
+    with autocast(classifier.module, config.precision):
+        size = batch_size or best_batch_size(classifier.module, batch.images[0].to(device))
+    return Machine(device, config.precision, size, *_timing(config.timing))
+
+
+def _timing(config: DictConfig) -> tuple[int, float]:
+    if not isinstance(config.repeats, int) or config.repeats < 1:
+        raise ValueError(f"timing.repeats is {config.repeats!r}, expected a whole number of at least 1")
+    if not isinstance(config.max_seconds, int | float) or not config.max_seconds > 0:
+        raise ValueError(f"timing.max_seconds is {config.max_seconds!r}, expected a positive number")
+    return config.repeats, float(config.max_seconds)
+
+
+def _chosen(config: DictConfig, group: str) -> DictConfig:
+    """Return the methods or metrics of a configuration.
+
+    Raises:
+        ValueError: where there is none.
+    """
+    if not config.get(group):
+        example = {"method": "grad_cam", "metric": "deletion"}[group]
+        raise ValueError(f"{group} is empty, expected at least one, such as {group}=[{example}]")
+    chosen: DictConfig = config[group]
+    return chosen
 
 
 def _listed(layer: object) -> list[str]:

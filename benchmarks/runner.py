@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how a shard runs; none of it changes a number but the precision.
+    """Where and how a shard runs; none of it changes a number but the kind of device and the precision.
 
     Args:
         device: of the model.
@@ -56,7 +56,7 @@ def run(
 
 def run_trial(trial: Trial, shard: Shard, metrics: Mapping[str, Metric], machine: Machine) -> Record:
     """Return a trial's numbers, or the reason why there are none."""
-    blank = partial(Record, trial.key, _columns(trial, shard, machine))
+    blank = partial(Record, trial.key, _columns(trial, shard, machine), identity=trial.identity)
     try:
         reason = trial.method.unsupported(shard.classifier.module, trial.layer)
         return blank("skipped", reason) if reason else _measure(trial, shard, metrics, machine, blank)
@@ -100,7 +100,7 @@ def _measure(
     measured = {
         name: halving(partial(_score, name, metric, cases), machine.batch_size) for name, metric in metrics.items()
     }
-    timing = halving(partial(_time, trial, shard, machine), min(machine.batch_size, len(shard.batch.images)))
+    timing = halving(partial(_time, trial, shard, machine), machine.batch_size)
     return blank(
         images=shard.batch.names,
         targets=shard.targets.tolist(),
@@ -173,12 +173,12 @@ def _time(trial: Trial, shard: Shard, machine: Machine, batch_size: int) -> Timi
     model = shard.classifier.module
     images = shard.batch.images[:batch_size].to(machine.device)
     targets = shard.targets[:batch_size].to(machine.device)
-    method = with_batch_size(trial.method, machine.batch_size)
+    method = with_batch_size(trial.method, batch_size)
     return time_against_forward(
         partial(method, model, images, targets, trial.layer),
         torch.inference_mode()(partial(model, images)),
         machine.device,
-        batch_size=batch_size,
+        batch_size=len(images),
         precision=machine.precision,
         repeats=machine.repeats,
         max_seconds=machine.max_seconds,

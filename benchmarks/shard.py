@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchmarks.classifier import Classifier
 from benchmarks.data.base import Dataset, Sample
+from benchmarks.trials import digest_json
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,18 @@ class Shard:
     batch: Batch
     targets: Tensor
     settings: Mapping[str, Any]
-    """What else changes numbers: target rule, seed, precision, kind of device, metric definitions."""
+    """What else changes numbers: target rule, model options, seed, precision, kind of device, metric definitions."""
 
     def identity(self) -> dict[str, Any]:
         """Return what all trials of this shard have in common, as plain JSON values."""
+        module = self.classifier.module
         return {
             "model": self.classifier.name,
             "weights": self.classifier.digest(),
+            "architecture": digest_json([repr(module), repr(getattr(module, "token_layout", None))]),
             "dataset": self.dataset,
             "images": self.batch.digest(),
+            "targets": digest_json(self.targets.tolist()),  # a class's name may stand for another number
             **self.settings,
         }
 
@@ -64,21 +68,25 @@ def load_batch(dataset: Dataset, classifier: Classifier) -> Batch:
     Raises:
         ValueError: for an empty dataset, a broken file, two pictures of one name, or pictures of unequal size.
     """
-    samples = [dataset[index] for index in range(len(dataset))]
-    if not samples:
+    names, images, labels, masks = [], [], [], []
+    for sample in map(dataset.__getitem__, range(len(dataset))):  # one decoded picture in memory at a time
+        names.append(sample.name)
+        images.append(classifier.preprocessing.image(sample.image))
+        labels.append(_label(sample, dataset, classifier))
+        if sample.mask is not None:
+            masks.append(classifier.preprocessing.mask(sample.mask))
+    if not names:
         raise ValueError(f"{dataset} holds no image")
-    names = [sample.name for sample in samples]
     if len(set(names)) < len(names):
         raise ValueError(f"two images are called {max(names, key=names.count)!r}; expected a name of its own for each")
-    images = [classifier.preprocessing.image(sample.image) for sample in samples]
     if len(sizes := {tuple(image.shape) for image in images}) > 1:
         raise ValueError(
             f"images of different sizes after preprocessing ({sorted(sizes)[:3]}…); give the model a crop, such as "
             "model.preprocessing.crop=[224,224]"
         )
-    labels = torch.tensor([_label(sample, dataset, classifier) for sample in samples])
-    masks = [classifier.preprocessing.mask(sample.mask) for sample in samples if sample.mask is not None]
-    return Batch(names, torch.stack(images), labels, torch.stack(masks) if len(masks) == len(samples) else None)
+    return Batch(
+        names, torch.stack(images), torch.tensor(labels), torch.stack(masks) if len(masks) == len(names) else None
+    )
 
 
 def _label(sample: Sample, dataset: Dataset, classifier: Classifier) -> int:

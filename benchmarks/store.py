@@ -39,6 +39,7 @@ class Record:
         metrics: by name.
         timing: one row of the timing table a batch size.
         maps: the raw maps (N, h, w).
+        identity: what the key is the digest of.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Record:
     metrics: Mapping[str, Measured] = field(default_factory=dict)
     timing: list[dict[str, Any]] = field(default_factory=list)
     maps: Array | None = None
+    identity: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Store:
@@ -75,6 +77,7 @@ class Store:
         folder = self.root / "trials"
         folder.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+        beside.chmod(0o777 & ~_umask())  # as any folder, so that a group may read it
         header = asdict(record) | {"maps": None, "metrics": _headers(record.metrics)}
         (beside / "trial.json").write_text(json.dumps(header))
         np.savez(beside / "arrays.npz", allow_pickle=False, **_arrays(record.metrics))
@@ -118,6 +121,18 @@ class Store:
         """Return what is recorded of every shard, in the order of the keys."""
         return [json.loads(path.read_text()) for path in sorted((self.root / "shards").glob("[!.]*.json"))]
 
+    def now(self) -> float:
+        """Return the time by the clock of the file system, which need not be this machine's."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(prefix=".now-", dir=self.root) as file:
+            return Path(file.name).stat().st_mtime
+
+    def failed_since(self, moment: float) -> bool:
+        """Say whether a trial or a shard was written as failed at this moment or later."""
+        files = (*(self.root / "trials").glob("[!.]*/trial.json"), *(self.root / "shards").glob("[!.]*.json"))
+        recent = (path for path in files if path.stat().st_mtime >= moment)
+        return any(json.loads(path.read_text())["status"] == "error" for path in recent)
+
     @staticmethod
     def _write_file(path: Path, content: bytes | Array) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,6 +140,12 @@ class Store:
         with beside.open("wb") as file:
             file.write(content) if isinstance(content, bytes) else np.save(file, content)
         beside.replace(path)
+
+
+def _umask() -> int:
+    now = os.umask(0)
+    os.umask(now)
+    return now
 
 
 _KINDS = ("values", "fractions", "scores")

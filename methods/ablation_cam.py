@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from methods.base import Method
 from methods.cam import weighted_sum
-from methods.capture import layer_arrangement, target_logits
+from methods.capture import full_precision, layer_arrangement, target_logits
 from methods.layers import Arrangement
 from methods.resume import Resumption, resumable
 
@@ -44,13 +44,13 @@ class AblationCAM(Method):
             rows = self.batch_size * max(1, images[0].numel() // run.features[0].numel())
             drops = [channel_drops(run, arrangement, n, targets[n], rows) for n in range(len(images))]
         weights = torch.stack(drops) / torch.where(y == 0, torch.nan, y)[:, None]
-        return weighted_sum(weights, arrangement.maps(run.features)).relu()
+        return weighted_sum(weights, full_precision(arrangement.maps(run.features))).relu()
 
 
 def channel_drops(run: Resumption, arrangement: Arrangement, n: int, target: Tensor, rows: int) -> Tensor:
     """Return what image n's target loses without each channel, y − y_c, (C,); so many rows at once."""
     maps = arrangement.maps(run.features[n : n + 1])[0]
-    drops = maps.new_zeros(len(maps))
+    drops = run.logits.new_zeros(len(maps))
     live = (maps != 0).any(dim=2).any(dim=1).nonzero()[:, 0]
     for channels in torch.split(live, rows):
         ablated = run.features[n].repeat(len(channels), *[1] * (run.features.ndim - 1))

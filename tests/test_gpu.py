@@ -1,5 +1,6 @@
 """CPU and CUDA give the same maps, curves and table; run with ``pytest -m gpu`` where there is a CUDA device."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -7,8 +8,10 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from torch import nn
 
 from benchmarks.cli import dispatch
+from benchmarks.devices import autocast
 from benchmarks.models import torchvision_model
 from methods.base import Method
 from metrics.base import Case
@@ -39,10 +42,10 @@ def method(name: str) -> Method:
 
 
 @pytest.fixture(autouse=True)
-def exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take TF32 away, which rounds products to ten bits."""
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+def exact() -> Iterator[None]:
+    """Compute as a sweep in fp32 does: without TF32, which rounds products to ten bits."""
+    with autocast(nn.Identity(), "fp32"):
+        yield
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
+from benchmarks.devices import autocast
 from methods.base import Method
 
 CONFIGS = sorted(
@@ -149,6 +150,20 @@ def test_it_repeats_itself_whatever_the_global_random_state(name, case):
     torch.manual_seed(12345)
     again = explain(name, model, *case[1:])
     torch.testing.assert_close(again, maps, rtol=1e-5, atol=1e-6 * float(maps.nan_to_num().abs().max()), equal_nan=True)
+
+
+OURS = [name for name in NAMES if not name.startswith(("pgc_", "captum_"))]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_half_precision_moves_a_map_little(name, case):
+    """Products in bfloat16, which keeps eight bits, move no map of ours by more than a tenth; sums stay float32."""
+    model, images, targets = case
+    with autocast(model, "bf16"):
+        half = explain(name, model, images, targets)
+    whole = explain(name, model, images, targets)
+    assert half.dtype == torch.float32
+    assert (half - whole).abs().max() <= 0.1 * whole.abs().max()
 
 
 def _fail(_module: nn.Module, _inputs: object) -> None:

@@ -47,6 +47,17 @@ def test_fp32_changes_nothing() -> None:
         assert not network._forward_pre_hooks
 
 
+def test_fp32_is_without_tf32_and_leaves_the_users_setting() -> None:
+    def allowed() -> tuple[bool, bool]:
+        return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+    before = allowed()
+    assert before[0]  # PyTorch's default, which is why this is here
+    with autocast(_network(), "fp32"):
+        assert allowed() == (False, False)
+    assert allowed() == before
+
+
 def test_bf16_equals_pytorch_autocast_inside_and_is_gone_after() -> None:
     network, images = _network(), torch.rand(2, 3, 8, 8)
     before = network(images)

@@ -16,7 +16,7 @@ from benchmarks.preprocessing import Preprocessing
 from benchmarks.runner import Machine, run, run_trial
 from benchmarks.shard import Batch, Shard
 from benchmarks.store import Record, Store
-from benchmarks.trials import Trial, trials
+from benchmarks.trials import Trial, digest_json, trials
 from methods.base import Method
 from methods.grad_cam import GradCAM
 from metrics.base import Case, CurveMetric, Curves, Metric
@@ -141,6 +141,29 @@ def test_out_of_memory_goes_on_with_the_same_result(shard: Shard) -> None:
     assert halved.status == "ok", halved.reason
     np.testing.assert_array_equal(halved.maps, full.maps)
     np.testing.assert_array_equal(halved.metrics["mass"].values, full.metrics["mass"].values)
+
+
+def test_out_of_memory_while_timing_a_method_with_a_batch_of_its_own_loses_nothing(shard: Shard) -> None:
+    @dataclass(frozen=True)
+    class Greedy(Red):
+        batch_size: int = 16
+
+        def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+            if self.batch_size > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().__call__(model, images, targets, layer)
+
+    record = run_trial(one(Greedy(), shard), shard, METRICS, machine(8))
+    assert record.status == "ok", record.reason
+    assert record.maps is not None
+    assert record.timing[0]["batch_size"] == 2
+
+
+def test_the_identity_is_kept_beside_the_numbers(shard: Shard, tmp_path: Path) -> None:
+    store, trial = Store(tmp_path), one(Red(), shard)
+    store.write(run_trial(trial, shard, METRICS, machine()))
+    (record,) = store.read()
+    assert digest_json(record.identity) == trial.key == record.key
 
 
 def test_a_failure_is_a_record_that_names_it(shard: Shard) -> None:

@@ -1,0 +1,71 @@
+"""What a configuration becomes: keys that tell models apart, and mistakes found before the first trial."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks.config import compose_command
+from benchmarks.plan import plan_shard
+
+QUICK = [
+    "dataset.limit=2", "batch_size=2", "method=[grad_cam]", "metric.deletion.steps=2", "metric.insertion.steps=2",
+]  # fmt: skip
+OWN = [
+    "model=custom", f"model.module._target_={__name__}.Net", "dataset.size=32", "model.preprocessing.resize=null",
+    "model.preprocessing.crop=null", "layer=features",
+]  # fmt: skip
+
+
+class Net(nn.Module):
+    """A network with an option that no tensor knows of."""
+
+    def __init__(self, act: str = "relu") -> None:
+        super().__init__()
+        self.features, self.head, self.act = nn.Conv2d(3, 4, 3), nn.Linear(4, 3), act
+
+    def forward(self, images: Tensor) -> Tensor:
+        activations: Tensor = getattr(torch, self.act)(self.features(images))
+        logits: Tensor = self.head(activations.mean(dim=(2, 3)))
+        return logits
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or sys.modules[Net.__module__])
+
+
+def key(*overrides: str) -> str:
+    (trial,) = plan_shard(compose_command("sweep", [*QUICK, *overrides]), None).trials
+    return trial.key
+
+
+def test_options_of_the_forward_change_the_key() -> None:
+    assert key(*OWN) == key(*OWN)
+    assert key(*OWN) != key(*OWN, "+model.module.act=abs")
+
+
+def test_a_classs_name_that_stands_for_another_number_changes_the_key() -> None:
+    assert key(*OWN, "target=b", "model.classes=[a,b,c]") == key(*OWN, "target=b", "model.classes=[c,b,a]")
+    assert key(*OWN, "target=b", "model.classes=[a,b,c]") != key(*OWN, "target=b", "model.classes=[b,a,c]")
+
+
+def test_how_tokens_lie_changes_the_key() -> None:
+    assert key(*OWN) != key(*OWN, "model.tokens={prefix: 1}")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("timing.repeats=0", "timing.repeats is 0, expected a whole number of at least 1"),
+        ("timing.repeats=abc", "timing.repeats is 'abc'"),
+        ("timing.max_seconds=null", "timing.max_seconds is None, expected a positive number"),
+        ("method=[]", r"method is empty, expected at least one, such as method=\[grad_cam\]"),
+        ("metric=[]", r"metric is empty, expected at least one, such as metric=\[deletion\]"),
+    ],
+)
+def test_a_mistake_is_found_before_the_first_trial(override: str, message: str) -> None:
+    options = [o for o in QUICK if not (o.startswith(("method=", "metric.")) and override.startswith(o[:6]))]
+    with pytest.raises(ValueError, match=message):
+        plan_shard(compose_command("sweep", [*options, override]), None)
