@@ -93,6 +93,8 @@ def cam_groups(of: Subject, methods: Mapping[str, Method], ablation: bool, slow:
         slow: whether pytorch-grad-cam's is, too.
     """
     group = partial(Group, of, len(of.images), of.forward)
+    if missing := [name for name in _needed(ablation, slow) if name not in methods]:
+        raise ValueError(f"the bench needs the methods {', '.join(missing)} too; leave method= as it is")
     ours = [method for name in FIVE if isinstance(method := methods[name], GradientCAM)]
     theirs = [methods[f"pgc_{name}"] for name in FIVE]
     yield group(
@@ -110,6 +112,11 @@ def cam_groups(of: Subject, methods: Mapping[str, Method], ablation: bool, slow:
     )
     for name in ("ablation_cam", "pgc_ablation_cam")[: ablation * (1 + slow)]:
         yield group([_entry(of, "Ablation-CAM", methods[name])])
+
+
+def _needed(ablation: bool, slow: bool) -> list[str]:
+    slowly = ("ablation_cam", "pgc_ablation_cam")[: ablation * (1 + slow)]
+    return [*FIVE, *(f"pgc_{name}" for name in FIVE), "captum_layer_grad_cam", *slowly]
 
 
 def _entry(of: Subject, what: str, method: Method) -> Entry:

@@ -27,7 +27,7 @@ def show(results: pd.DataFrame, run: Path, shards: list[dict[str, Any]]) -> None
         asked = "" if rule == "predicted" else f", target {rule}"
         title = f"{model} ({weights}) on {dataset}{asked}{_accuracy(shards, str(model), str(weights), str(dataset))}"
         console.print(_table(ranking(cells, timing), title, cells))
-    for line in _remarks(results):
+    for line in (*_unfinished(shards), *_remarks(results)):
         console.print(line, markup=False, highlight=False)
     console.print(
         f"\n{run}: results, timing, curves (.parquet, .csv), provenance.json", soft_wrap=True, highlight=False
@@ -138,6 +138,14 @@ def _accuracy(shards: list[dict[str, Any]], model: str, weights: str, dataset: s
         if same and shard.get("accuracy") is not None:
             return f", top-1 {100 * shard['accuracy']:.1f} % of {shard['labelled']} labelled images"
     return ""
+
+
+def _unfinished(shards: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"not finished: {s['model']} on {s['dataset']}; it is running still, or the same sweep goes on with it"
+        for s in shards
+        if s["status"] == "running"
+    ]
 
 
 def _remarks(results: pd.DataFrame) -> list[str]:

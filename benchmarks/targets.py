@@ -30,6 +30,11 @@ def choose_targets(rule: int | str, logits: Tensor, labels: Tensor, classifier: 
                 f"target=label, but {int((labels < 0).sum())} of {len(labels)} images have no label that is a class of "
                 f"{classifier.name}; label them (see dataset=folder) or use target=predicted"
             )
+        if (labels >= logits.shape[1]).any():
+            raise ValueError(
+                f"target=label, but an image has the label {int(labels.max())}, and {classifier.name} has "
+                f"{logits.shape[1]} classes, 0 to {logits.shape[1] - 1}"
+            )
         return labels
     return torch.full_like(labels, _one_class(rule, classifier, logits.shape[1]))
 

@@ -29,12 +29,20 @@ from benchmarks.store import Store
 from benchmarks.trials import Trial, digest_json
 
 console = Console(stderr=True)
+ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
+"""Options of Hydra's with which nothing is run."""
 
 
 def main() -> int:
-    """Run every shard, gather the tables and print the summary; exit code 1 where anything failed."""
+    """Run every shard, gather the tables and print the summary; exit code 1 where anything failed now."""
+    if any(argument.startswith(ONLY_SHOWS) for argument in sys.argv[1:]):
+        sweep()
+        return 0
+    store = Store(run_folder("sweep", sys.argv[1:]))
+    began = store.now()
     sweep()
-    return finish(run_folder("sweep", sys.argv[1:]))
+    finish(store.root)
+    return int(store.failed_since(began))
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="sweep")
@@ -43,9 +51,10 @@ def sweep(config: DictConfig) -> None:
     store = Store(Path(config.results_dir) / config.name)
     plain: Any = OmegaConf.to_container(config, resolve=True)
     key = digest_json(plain)
-    facts = {"model": config.model.name, "dataset": "", "status": "error", "reason": "", "config": plain}
+    known = store.read_shard(key)  # an earlier run of this shard; what it was tuned to stays, whatever goes wrong now
+    facts = {"dataset": "", **known, "model": config.model.name, "reason": "", "config": plain}
     try:
-        plan = plan_shard(config, store.read_shard(key).get("batch_size"))
+        plan = plan_shard(config, known.get("batch_size"))
         facts |= _facts(plan)
         store.write_shard(key, {**facts, "status": "running"})
         with autocast(plan.shard.classifier.module, plan.machine.precision):

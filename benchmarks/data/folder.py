@@ -1,6 +1,7 @@
 """Your own pictures: a folder of files, of class folders, or with a label file."""
 
 import csv
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -83,7 +84,8 @@ class Folder(Dataset):
 
 def picture_names(root: Path) -> Iterator[str]:
     """Yield the paths of all pictures below a folder, relative to it; hidden files are left out."""
-    for path in root.rglob("*"):
+    files = (Path(folder) / file for folder, _, found in os.walk(root, followlinks=True) for file in found)
+    for path in files:
         name = path.relative_to(root)
         if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in name.parts) and path.is_file():
             yield name.as_posix()

@@ -36,6 +36,11 @@ def counted():
     return Subject("counting", Counting().eval(), "features", torch.randn(2, 3, 8, 8), torch.tensor([1, 3]))
 
 
+def test_methods_that_are_missing_are_named_before_anything_is_timed(counted):
+    with pytest.raises(ValueError, match="the bench needs the methods grad_cam_pp, xgrad_cam"):
+        next(cam_groups(counted, {"grad_cam": GradCAM()}, ablation=False, slow=False))
+
+
 def test_five_cams_from_one_capture_are_the_five_cams_for_one_forward(counted):
     together = counted.five_from_one_capture(list(OURS.values()))
     assert counted.module.seen == 2

@@ -1,5 +1,6 @@
 """The front door: what a person types, and what a mistake is answered with."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,41 @@ def test_axes_apart_run_the_same_trials_as_lists(heatmark: Heatmark, tmp_path: P
     )
     lists, axes = (pd.read_parquet(tmp_path / "results" / "runs" / n / "results.parquet") for n in ("lists", "axes"))
     pd.testing.assert_frame_equal(lists, axes)
+
+
+def test_what_failed_before_does_not_fail_a_run_for_ever(heatmark: Heatmark) -> None:
+    assert heatmark("sweep", *QUICK, "layer=layer9")[0] == 1
+    code, out, _ = heatmark("sweep", *QUICK)
+    assert code == 0
+    assert "layer9" in out  # it is said all the same
+    assert heatmark("sweep", *QUICK, "layer=layer9")[0] == 1
+
+
+def test_a_shard_that_was_stopped_is_told(heatmark: Heatmark, tmp_path: Path) -> None:
+    heatmark("sweep", *QUICK)
+    (shard,) = (tmp_path / "results" / "runs" / "t" / "shards").glob("*.json")
+    shard.write_text(shard.read_text().replace('"done"', '"running"'))
+    assert "not finished: shapes_residual on shapes" in heatmark("gather", "t")[1]
+
+
+def test_what_a_shard_was_tuned_to_outlives_a_failure(heatmark: Heatmark, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    picture(pictures / "a.png")
+    options = [o for o in QUICK if not o.startswith("dataset")] + ["dataset=folder", f"dataset.root={pictures}"]
+    heatmark("sweep", *options)
+    pictures.rename(tmp_path / "away")
+    assert heatmark("sweep", *options)[0] == 1
+    (shard,) = (tmp_path / "results" / "runs" / "t" / "shards").glob("*.json")
+    facts = json.loads(shard.read_text())
+    assert (facts["status"], facts["batch_size"]) == ("error", 2)
+
+
+def test_a_configuration_that_is_only_shown_runs_nothing(heatmark: Heatmark, tmp_path: Path) -> None:
+    code, out, _ = heatmark("sweep", *QUICK, "--cfg=job")
+    assert code == 0
+    assert "repeats: 1" in out
+    assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def test_rules(rule: int | str, expected: list[int]) -> None:
         ("predictd", LABELS, "did you mean predicted"),
         (7, LABELS, "out of range"),
         ("label", torch.tensor([2, -1, 1]), "1 of 3 images have no label"),
+        ("label", torch.tensor([2, 9, 1]), "an image has the label 9, and .* has 3 classes, 0 to 2"),
     ],
 )
 def test_a_wrong_target_is_answered_with_what_is_right(rule: int | str, labels: torch.Tensor, message: str) -> None:

@@ -5,6 +5,8 @@ import torch
 import torchvision
 from torch import nn
 
+from benchmarks.building import build
+from benchmarks.config import compose_command
 from methods.external.captum_layers import LayerGradCAM
 from methods.grad_cam import GradCAM
 
@@ -12,9 +14,9 @@ DEFAULT = [
     ("resnet18", "layer4"),
     ("squeezenet1_1", "features.12"),
     ("mobilenet_v3_small", "features.12"),
+    ("vgg16", "features.28"),  # a ReLU runs in place behind it
 ]
 HEAVY = [
-    ("vgg16", "features.28"),  # a ReLU runs in place behind it
     ("resnet50", "layer4"),
     ("densenet121", "features"),  # a functional ReLU runs in place behind it
     ("efficientnet_b0", "features.8"),
@@ -39,6 +41,19 @@ def test_grad_cam_equals_captums(name, layer):
         model, x = model.to(dtype), images.to(dtype)
         ours, theirs = (method(model, x, targets, layer) for method in (GradCAM(), LayerGradCAM()))
         assert ours.dtype == theirs.dtype == dtype
+        assert theirs.max() > 0
+        assert float((ours - theirs).abs().max() / theirs.max()) <= tolerance
+
+
+@pytest.mark.parametrize("name", ["shapes_plain", "shapes_residual", "shapes_residual_shortcut"])
+@pytest.mark.parametrize("role", ["early", "middle", "last"])
+def test_grad_cam_equals_captums_on_the_shipped_models(name, role):
+    classifier = build(compose_command("sweep", [f"model={name}"]).model, "model")
+    images = torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(1))
+    targets = torch.tensor([0, 3, 6, 9])
+    for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-10)):
+        model, x = classifier.module.to(dtype), images.to(dtype)
+        ours, theirs = (m(model, x, targets, classifier.layers[role]) for m in (GradCAM(), LayerGradCAM()))
         assert theirs.max() > 0
         assert float((ours - theirs).abs().max() / theirs.max()) <= tolerance
 

@@ -39,6 +39,14 @@ def test_class_folders_and_limit(tmp_path: Path) -> None:
     assert names_and_labels(Folder(str(tmp_path), limit=2)) == expected[:2]
 
 
+def test_folders_that_are_links_are_read(tmp_path: Path) -> None:
+    (tmp_path / "real" / "cat").mkdir(parents=True)
+    Image.new("RGB", (4, 4)).save(tmp_path / "real" / "cat" / "a.png")
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "cat").symlink_to(tmp_path / "real" / "cat")
+    assert [(s.name, s.label) for s in map(Folder(str(tmp_path / "some")).__getitem__, [0])] == [("cat/a.png", "cat")]
+
+
 def test_a_synset_before_the_label_in_the_file_name(tmp_path: Path) -> None:
     save(tmp_path / "n02027492_red-backed_sandpiper.JPEG")
     assert Folder(str(tmp_path))[0].label == "red-backed_sandpiper"
