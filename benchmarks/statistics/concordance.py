@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from benchmarks.statistics.boards import FACTS, Board, boards
+from benchmarks.statistics.defined import tied
 
 COLUMNS = [
     "across", "dataset", "target_rule", "device", "precision", "model", "weights", "layer", "metric", "definition",
@@ -51,7 +52,9 @@ def kendall_w(scores: pd.DataFrame) -> KendallW:
     whole = scores.dropna(axis="columns")
     left_out = tuple(str(name) for name in scores.columns.difference(whole.columns))
     m, k = whole.shape
-    ranks = stats.rankdata(-whole.to_numpy(dtype=np.float64), axis=1) if whole.size else np.empty((m, k))
+    # judges differ in unit: each has a rounding of its own
+    values = np.concatenate([tied(row[None]) for row in whole.to_numpy(dtype=np.float64)]) if m else np.empty((m, k))
+    ranks = stats.rankdata(-values, axis=1) if whole.size else values
     ties = sum(int((t**3 - t).sum()) for t in (np.unique(row, return_counts=True)[1] for row in ranks))
     most = m**2 * (k**3 - k) - m * ties
     if m < 2 or k < 2 or most == 0:

@@ -7,10 +7,12 @@ import pandas as pd
 from scipy import stats
 
 from benchmarks.statistics.boards import FACTS, boards
-from benchmarks.statistics.defined import Floats
+from benchmarks.statistics.defined import Floats, Mask, tied
 from benchmarks.statistics.ranks import complete
 
-COLUMNS = [*FACTS, "n_methods", "n_blocks", "dropped", "statistic", "p_value", "alpha", "critical_difference"]
+COLUMNS = [
+    *FACTS, "n_methods", "n_blocks", "dropped", "statistic", "p_value", "alpha", "critical_difference", "left_out"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,7 @@ class CriticalDifference:
         difference: mean ranks that differ by more are told apart at ``alpha``.
         p_values: Nemenyi's, label × label, 1 on the diagonal.
         groups: the bars of the diagram: largest runs of two or more methods that are not told apart.
+        left_out: methods without any score, which do not compete.
     """
 
     mean_ranks: pd.Series
@@ -37,6 +40,7 @@ class CriticalDifference:
     difference: float
     p_values: pd.DataFrame
     groups: tuple[tuple[str, ...], ...]
+    left_out: tuple[str, ...]
 
 
 def critical_difference(scores: pd.DataFrame, alpha: float = 0.05) -> CriticalDifference:
@@ -47,19 +51,20 @@ def critical_difference(scores: pd.DataFrame, alpha: float = 0.05) -> CriticalDi
     The distribution is SciPy's; scikit-posthocs computes the same from it, and is held to agree in the tests.
 
     Args:
-        scores: (blocks × methods), higher is better, such as :attr:`Board.scores`; blocks with a NaN are dropped.
+        scores: (blocks × methods), higher is better, such as :attr:`Board.scores`; methods without any score are
+            left out, then blocks with a NaN are dropped. Scores that only rounding tells apart are ties.
         alpha: level.
 
     Raises:
         ValueError: with fewer than two methods or two blocks without NaN.
     """
-    blocks = complete(scores.to_numpy(dtype=np.float64))
+    ranked, blocks = _blocks(scores)
     n, k = blocks.shape
     if n < 2 or k < 2:
         raise ValueError(f"{k} methods with {n} blocks on which all are defined: expected two or more of both")
     ranks = stats.rankdata(-blocks, axis=1).mean(axis=0)
     order = np.argsort(ranks, kind="stable")
-    ranks, labels = ranks[order], scores.columns[order]
+    ranks, labels = ranks[order], scores.columns[ranked][order]
     unit = np.sqrt(k * (k + 1) / (6 * n))
     difference = float(stats.studentized_range.ppf(1 - alpha, k, np.inf) / np.sqrt(2) * unit)
     gaps = np.abs(ranks[:, None] - ranks)
@@ -75,7 +80,21 @@ def critical_difference(scores: pd.DataFrame, alpha: float = 0.05) -> CriticalDi
         difference=difference,
         p_values=pd.DataFrame(p_values, index=labels, columns=labels),
         groups=tuple(tuple(str(label) for label in labels[run]) for run in cliques(ranks, difference)),
+        left_out=tuple(str(label) for label in scores.columns[~ranked]),
     )
+
+
+def comparable(scores: pd.DataFrame) -> bool:
+    """Say whether two or more methods have scores on two or more blocks."""
+    n, k = _blocks(scores)[1].shape
+    return bool(n >= 2 and k >= 2)
+
+
+def _blocks(scores: pd.DataFrame) -> tuple[Mask, Floats]:
+    """Return which methods have any score, and their scores on the blocks where all of them have one."""
+    values = scores.to_numpy(dtype=np.float64)
+    ranked: Mask = ~np.isnan(values).all(axis=0)
+    return ranked, tied(complete(values[:, ranked]))
 
 
 def friedman(results: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
@@ -84,16 +103,16 @@ def friedman(results: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
     Returns:
         The board's facts; ``n_methods`` that compete; ``n_blocks`` images on which all are defined, ``dropped`` others;
         Friedman's ``statistic`` and ``p_value`` (NaN for two methods); ``critical_difference`` of mean ranks at
-        ``alpha``.
+        ``alpha``; ``left_out``, the methods that are undefined on every image (names joined by commas).
     """
     rows = []
     for board in boards(results):
-        if board.competitors.shape[0] < 2 or len(complete(board.scores.to_numpy(dtype=np.float64))) < 2:
+        if not comparable(board.scores):
             continue
         found = critical_difference(board.scores, alpha)
         numbers = {name: getattr(found, name) for name in ("n_blocks", "dropped", "statistic", "p_value", "alpha")}
         own = {"n_methods": len(found.mean_ranks), "critical_difference": found.difference}
-        rows.append({**board.facts, **numbers, **own})
+        rows.append({**board.facts, **numbers, **own, "left_out": ", ".join(found.left_out)})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -15,7 +15,8 @@ def wilcoxon(differences: Floats) -> Floats:
     skewed it may disagree with the interval of the mean, and :func:`paired_t` asks about the mean.
 
     Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945). Zero differences are left out
-    (on hits and misses this is McNemar's test).
+    (on hits and misses this is McNemar's test). It sees signs and ranks, not sizes: differences that are only rounding
+    must be made zero first, as :func:`benchmarks.statistics.pairwise.pairwise` does.
 
     Args:
         differences: (n, m), an image a row; NaN where undefined, which is left out.

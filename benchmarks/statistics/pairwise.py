@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.hints import did_you_mean
 from benchmarks.statistics.boards import FACTS, Board, boards
-from benchmarks.statistics.defined import Floats, columnwise, means
+from benchmarks.statistics.defined import Floats, columnwise, means, tolerance
 from benchmarks.statistics.effects import cohen_dz, rank_biserial
 from benchmarks.statistics.intervals import bca
 from benchmarks.statistics.paired import holm, wilcoxon
@@ -16,7 +16,7 @@ from benchmarks.statistics.paired import holm, wilcoxon
 SIDE = ["trial", "label", "layer", "method"]
 COLUMNS = [
     *FACTS, *[f"{name}_{side}" for side in "ab" for name in SIDE], "n", "undefined",
-    "difference", "ci_low", "ci_high", "p_value", "p_holm",
+    "difference", "ci_low", "ci_high", "p_value", "p_holm", "n_pairs",
     "d_z", "d_z_low", "d_z_high", "rank_biserial", "rank_biserial_low", "rank_biserial_high",
 ]  # fmt: skip
 
@@ -37,9 +37,10 @@ def pairwise(
 
     Returns:
         The board's facts; ``trial, label, layer, method`` of both, with ``_a`` and ``_b``; ``n`` images on which both
-        are defined, ``undefined`` others. Positive means that a is better, whatever the metric's direction:
+        are defined, ``undefined`` others. Differences that are only rounding count as none. Positive means that a is
+        better, whatever the metric's direction:
         ``difference`` of the means, in the metric's unit, ``ci_low, ci_high`` (BCa); ``p_value``, ``p_holm`` (Holm's,
-        over the board's pairs); ``d_z`` with ``_low, _high`` (BCa); ``rank_biserial`` with ``_low, _high``.
+        over the board's ``n_pairs``); ``d_z`` with ``_low, _high`` (BCa); ``rank_biserial`` with ``_low, _high``.
 
     Raises:
         ValueError: where no board has the control.
@@ -68,7 +69,7 @@ def _table(
 ) -> pd.DataFrame:
     scores, competitors = board.scores.to_numpy(dtype=np.float64), board.competitors.reset_index()
     a, b = np.array(pairs).T
-    differences = scores[:, a] - scores[:, b]
+    differences = _rounded(scores[:, a] - scores[:, b], tolerance(scores))
     sides = [competitors.loc[side, SIDE].reset_index(drop=True).add_suffix(end) for side, end in ((a, "_a"), (b, "_b"))]
     undefined = np.isnan(differences).sum(axis=0)
     p_values = test(differences)
@@ -78,6 +79,7 @@ def _table(
         "difference": means(differences),
         "p_value": p_values,
         "p_holm": holm(p_values),
+        "n_pairs": len(pairs),
         "d_z": columnwise(differences, _dz, rows=1)[0],
     }
     intervals = {
@@ -89,6 +91,11 @@ def _table(
         numbers |= dict(zip(names, rows, strict=True))
     table: pd.DataFrame = pd.concat([*sides, pd.DataFrame(numbers)], axis="columns").assign(**board.facts)
     return table[COLUMNS]
+
+
+def _rounded(differences: Floats, least: float) -> Floats:
+    """Return differences with those of no more than rounding set to zero; NaN stays NaN."""
+    return np.where(np.abs(differences) <= least, 0.0, differences)
 
 
 def _dz(defined: Floats) -> Floats:

@@ -7,10 +7,15 @@ from benchmarks.statistics.friedman import friedman
 from benchmarks.statistics.leaderboard import leaderboard
 from benchmarks.statistics.pairwise import pairwise
 from benchmarks.statistics.power import images_needed
+from benchmarks.statistics.variants import told_apart
 
 
 def statistics(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the leaderboard, Friedman's tests, every pair with the images that it takes, and Kendall's W, by name."""
+    """Return the leaderboard, Friedman's tests, every pair with the images that it takes, and Kendall's W, by name.
+
+    A method with several sets of options stands in them under several names.
+    """
+    results = told_apart(results)
     return {
         "leaderboard": leaderboard(results),
         "friedman": friedman(results),

@@ -44,6 +44,13 @@ def test_it_is_friedmans_statistic_with_ties(rows: list[list[int]]) -> None:
     assert -1e-12 <= found.w <= 1 + 1e-12
 
 
+def test_rounding_is_a_tie_in_each_judges_own_unit() -> None:
+    exact, rounded = frame([[0.3, 0.3, 0.1], [3e-9, 1e-9, 2e-9]]), frame([[0.1 + 0.2, 0.3, 0.1], [3e-9, 1e-9, 2e-9]])
+    assert kendall_w(rounded) == kendall_w(exact)
+    # ranks 1.5 1.5 3 and 1 3 2: sums 2.5 4.5 5, S = 3.5; W = 12·3.5 / (4·24 − 2·6)
+    assert kendall_w(exact).w == pytest.approx(0.5)
+
+
 def test_too_little_to_agree_on() -> None:
     assert np.isnan(kendall_w(frame([[3, 2, 1]])).w)
     assert np.isnan(kendall_w(frame([[3], [1]])).w)

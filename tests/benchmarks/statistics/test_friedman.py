@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.statistics.friedman import cliques, critical_difference, friedman
+from benchmarks.statistics.friedman import cliques, comparable, critical_difference, friedman
 
 
 def frame(scores: np.ndarray) -> pd.DataFrame:
@@ -57,6 +57,29 @@ def test_undefined_blocks_are_dropped_and_counted(scores: pd.DataFrame) -> None:
     pd.testing.assert_series_equal(found.mean_ranks, without.mean_ranks)
 
 
+def test_a_method_without_any_score_is_left_out_and_named(scores: pd.DataFrame) -> None:
+    holed = scores.assign(b=np.nan)
+    found, without = critical_difference(holed), critical_difference(scores.drop(columns="b"))
+    assert (found.left_out, without.left_out) == (("b",), ())
+    assert (found.n_blocks, found.dropped) == (40, 0)
+    pd.testing.assert_series_equal(found.mean_ranks, without.mean_ranks)
+    assert (found.statistic, found.difference) == (without.statistic, without.difference)
+    assert comparable(holed)
+    assert not comparable(scores.assign(b=np.nan)[["a", "b"]])
+    assert not comparable(scores.iloc[:1])
+
+
+def test_rounding_is_no_win(rng: np.random.Generator) -> None:
+    base = rng.uniform(size=30)
+    noise = np.array([0, 1, 2, 3]) * 1e-17 * np.ones((30, 1))
+    found = critical_difference(frame(base[:, None] / 1e10 + 1 + noise + np.array([0, 1e-12, 2e-12, 3e-12])))
+    assert found.mean_ranks.tolist() == [2.5] * 4
+    assert np.isnan(found.p_value)
+    # a millionth is more than rounding
+    apart = critical_difference(frame(base[:, None] + np.array([0, 1e-6, 2e-6])))
+    assert apart.mean_ranks.tolist() == [1, 2, 3]
+
+
 def test_groups_by_hand() -> None:
     assert cliques(np.array([1.0, 1.5, 2.4, 4.0]), 1.0) == [slice(0, 2), slice(1, 3)]
     assert cliques(np.array([1.0, 3.0]), 1.0) == []
@@ -93,4 +116,12 @@ def test_a_run_has_one_row_a_board(results: Callable[..., pd.DataFrame], rng: np
     assert row["p_value"] == pytest.approx(expected.pvalue)
     assert row["critical_difference"] == pytest.approx(2.3437 * np.sqrt(3 * 4 / (6 * 12)), rel=1e-4)
     assert (row["n_methods"], row["n_blocks"], row["dropped"], row["metric"]) == (3, 12, 0, "insertion")
+    assert row["left_out"] == ""
     assert friedman(results({"a": [1.0, 2.0]})).empty
+
+
+def test_a_run_says_which_method_is_undefined_everywhere(results: Callable[..., pd.DataFrame]) -> None:
+    values = {"a": [1.0, 2, 3], "b": [3.0, 1, 2], "gone": [np.nan] * 3, "none": [np.nan] * 3}
+    (row,) = friedman(results(values)).to_dict("records")
+    assert (row["n_methods"], row["n_blocks"], row["left_out"]) == (2, 3, "gone, none")
+    assert friedman(results({"a": [1.0, 2, 3], "gone": [np.nan] * 3})).empty

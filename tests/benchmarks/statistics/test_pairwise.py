@@ -64,9 +64,33 @@ def test_constant_differences_have_no_interval_and_no_effect_size(results) -> No
     assert (row["rank_biserial"], row["p_value"]) == (-1, 0.25)
 
 
+def test_rounding_is_no_difference(results, rng: np.random.Generator) -> None:
+    base = rng.uniform(0.2, 0.4, size=30)
+    almost = results({"a": base, "b": base + 3e-17, "c": np.nextafter(base, 1)}).assign(definition="insertion:x")
+    # the same values under a second metric that differs keep the three from being one method
+    other = results({"a": base, "b": base * 2, "c": base * 3})
+    table = pairwise(pd.concat([almost, other])).set_index(["definition", "label_a", "label_b"])
+    rounding, real = table.loc["insertion:x"], table.loc["insertion:rise-2018"]
+    assert len(rounding) == 3
+    assert rounding[["p_value", "p_holm", "rank_biserial", "d_z"]].isna().all(axis=None)
+    assert (rounding["difference"] == 0).all()
+    assert (real["p_value"] < 1e-4).all()
+    assert (table["n_pairs"] == 3).all()
+
+
+def test_a_small_but_real_difference_counts(results, rng: np.random.Generator) -> None:
+    base = rng.uniform(0.2, 0.4, size=30)
+    step = 1e-8 * rng.uniform(1, 2, size=30)
+    other = results({"a": base, "b": base * 2})
+    small = results({"a": base, "b": base + step}).assign(definition="insertion:x")
+    row = pairwise(pd.concat([small, other])).set_index("definition").loc["insertion:x"]
+    assert row["p_value"] == pytest.approx(stats.wilcoxon(base, base + step).pvalue)
+
+
 def test_pairs_do_not_mix_boards_and_tell_the_images_they_need(results, values) -> None:
     both = pd.concat([results(values, model="m"), results(values, model="n")])
     table = images_needed(pairwise(both))
+    np.testing.assert_allclose(table["alpha"], 0.05 / 3)  # of the board's pairs, not of all
     assert table.groupby("model").size().tolist() == [3, 3]
     assert (table["trial_a"].str[0] == table["trial_b"].str[0]).all()
     assert table["enough"].all()

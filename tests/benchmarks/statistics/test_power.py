@@ -42,6 +42,7 @@ def test_a_range_from_the_interval_of_the_effect() -> None:
     pairs = pd.DataFrame(
         {
             "n": [40, 40, 40],
+            "n_pairs": [1, 1, 1],
             "d_z": [0.5, 0.2, np.nan],
             "d_z_low": [0.2, -0.5, np.nan],
             "d_z_high": [0.8, 0.8, np.nan],
@@ -52,3 +53,24 @@ def test_a_range_from_the_interval_of_the_effect() -> None:
     assert table["images_low"].tolist() == pytest.approx([15, 15, np.nan], nan_ok=True)
     assert table["images_high"].tolist() == pytest.approx([199, np.inf, np.nan], nan_ok=True)
     assert table["enough"].tolist() == [True, False, False]
+
+
+def test_every_pair_is_planned_at_its_boards_share_of_alpha() -> None:
+    pairs = pd.DataFrame({"n": 40, "n_pairs": [1, 10], "d_z": 0.5, "d_z_low": 0.2, "d_z_high": 0.8})
+    table = images_needed(pairs, power=0.9, alpha=0.02)
+    assert table["alpha"].tolist() == [0.02, 0.002]
+    expected = [images_to_separate(np.array([0.5]), 0.9, alpha)[0] for alpha in (0.02, 0.002)]
+    assert table["images"].tolist() == expected
+    assert expected[0] < expected[1]
+    low = [images_to_separate(np.array([0.8]), 0.9, alpha)[0] for alpha in (0.02, 0.002)]
+    assert table["images_low"].tolist() == low
+    assert table["power"].tolist() == [0.9, 0.9]
+    assert set(table["planned_for"]) == {"paired t-test"}
+
+
+def test_wilcoxons_test_finds_nearly_as_much_with_the_images_of_the_t_test(rng: np.random.Generator) -> None:
+    n = int(images_to_separate(np.array([0.4]), 0.8)[0])
+    found = stats.wilcoxon(rng.normal(0.4, 1, size=(n, 4000)), axis=0).pvalue < 0.05
+    # the power of the t-test with 3/π as many images
+    expected = paired_t_power(np.array([0.4]), np.array([n * 3 / np.pi]))[0]
+    assert found.mean() == pytest.approx(expected, abs=0.02)

@@ -31,6 +31,13 @@ def test_bounds_are_quantiles_of_resampled_ranks() -> None:
     assert (low[0], high[0]) == (1, 1)
 
 
+def test_means_that_only_rounding_tells_apart_share_their_rank() -> None:
+    scores = np.array([[0.1, 0.3, 0.0], [0.2, 0.0, 0.1], [0.3, 0.3, 0.0]])
+    scores[:, 1] = scores[[2, 1, 0], 0]  # the same values in another order: the mean is another in its last digits
+    assert scores[:, 0].sum() != scores[:, 1].sum()
+    assert rank_intervals(scores, seed=0)[0].tolist() == [1.5, 1.5, 3]
+
+
 def test_too_few_images() -> None:
     assert np.isnan(rank_intervals(np.empty((0, 2)), seed=0)).all()
     rank, low, _ = rank_intervals(np.array([[1.0, 2.0]]), seed=0)
