@@ -11,7 +11,8 @@ a metric               0.01: an AUC lies in [0, 1], and rounding may swap pixels
 the picture's mean     1e-4: another processor may draw a pixel one grey level brighter, which is no other picture
 =====================  ==========================================================================================
 
-Other weights or other images are told apart from drift: there the reference says nothing, and must be saved again.
+Other weights, images or layers than the reference's are told apart from drift, and are red too: there it says nothing
+of what is now, and must be saved again.
 """
 
 import hashlib
@@ -108,6 +109,18 @@ def read(path: Path) -> pd.DataFrame | None:
     return pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=True)
 
 
+def located(given: str | None, save: bool) -> Path:
+    """Return where the reference lies: the file that was asked for, else the committed one.
+
+    Raises:
+        ValueError: for a file that was asked for and is not there, unless it is to be saved now.
+    """
+    path = REFERENCE if given is None else Path(given)
+    if given is not None and not save and not path.is_file():
+        raise ValueError(f"reference={given} does not exist; save=true writes it")
+    return path
+
+
 def hold(rows: pd.DataFrame, reference: pd.DataFrame | None) -> Iterator[Finding]:
     """Yield one finding a model, layer and method: whether it still gives what the reference says."""
     for (model, layer, method), now in rows.groupby(KEY[:3], sort=False):
@@ -118,14 +131,29 @@ def _drift(model: str, layer: str, method: str, now: pd.DataFrame, reference: pd
     finding = partial(Finding, model, layer, method, "reference", "")
     if reference is None:
         return finding("skipped", note="there is no reference; heatmark check save=true writes one")
-    cell = (reference["model"] == model) & (reference["layer"] == layer) & (reference["method"] == method)
-    both = now.merge(reference[cell], on="image", suffixes=("", " then"))
-    if both.empty:
+    known = reference[(reference["model"] == model) & (reference["method"] == method)]
+    if known.empty:
         return finding("skipped", note="the reference does not hold it; save=true adds it")
+    then = known[known["layer"] == layer]
+    if other := _elsewhere(layer, known, now, then):
+        return finding("diverges", cause="stale_reference", fault=True, note=f"{other}; if that is meant, save=true")
+    both = now.merge(then, on="image", suffixes=("", " then"))
     if changed := _changed(both):
         note = f"other {' and '.join(changed)} than the reference's; if that is meant, save=true"
         return finding("diverges", cause="stale_reference", fault=True, note=note)
     return _numbers(finding, now, both)
+
+
+def _elsewhere(layer: str, known: pd.DataFrame, now: pd.DataFrame, then: pd.DataFrame) -> str:
+    """Say that the reference holds other layers or other images of this model and method, or nothing."""
+    if then.empty:
+        return f"the reference holds {', '.join(sorted(set(known['layer'])))}, not {layer}"
+    images, held = set(now["image"]), set(then["image"])
+    if images == held:
+        return ""
+    new, gone = sorted(images - held), sorted(held - images)
+    parts = [f"{what} {', '.join(found[:3])}" for what, found in (("without", new), ("with", gone)) if found]
+    return f"the reference is of other images, {' and '.join(parts)}"
 
 
 def _changed(both: pd.DataFrame) -> list[str]:
@@ -157,12 +185,12 @@ def _numbers(finding: Callable[..., Finding], now: pd.DataFrame, both: pd.DataFr
 
 
 def _parts_of_tolerance(now: pd.DataFrame, both: pd.DataFrame) -> dict[str, float]:
-    """Return, for every number that a row holds, the largest gap in units of its tolerance."""
+    """Return, for every number that a row holds, the largest gap in units of its tolerance; infinite to a NaN."""
     scale = both[["min then", "max then"]].abs().max(axis=1)
     parts: dict[str, float] = {}
     for column in _map_columns(now):
         gaps = _gap(both, column)
-        parts[column] = float((gaps / scale).where(gaps > 0, 0.0).max()) / MAP_TOLERANCE
+        parts[column] = float((gaps / scale).where(gaps > 0, 0.0).fillna(float("inf")).max()) / MAP_TOLERANCE
     for metric in (m for m in _metrics(now) if f"{m} then" in both):
         parts[metric] = float(_gap(both, metric).max()) / METRIC_TOLERANCE
     return parts

@@ -132,6 +132,44 @@ def test_other_pictures_are_told_apart_from_drift(case, reference: pd.DataFrame,
 def test_without_a_reference_nothing_is_claimed(case, reference: pd.DataFrame) -> None:
     assert held(case, GradCAM(), None).verdict == "skipped"
     assert held(case, GradCAM(), reference.assign(method="other")).verdict == "skipped"
+    assert held(case, GradCAM(), reference.assign(model="other")).verdict == "skipped"
+
+
+@pytest.mark.parametrize("column", ["min", "max", "mean", "at 0.5,0.5"])
+def test_a_number_where_the_reference_has_none_is_drift(case, reference: pd.DataFrame, column: str) -> None:
+    finding = held(case, GradCAM(), reference.assign(**{column: np.nan}))
+    assert (finding.verdict, finding.cause, finding.fault) == ("diverges", "drift", True)
+    assert f"{column} of a was nan and is " in finding.note
+
+
+def test_a_map_that_is_undefined_now_as_then_agrees(case, tmp_path: Path) -> None:
+    gate.save(measured(case, Drifted(float("nan"))), tmp_path / "reference.csv")
+    assert held(case, Drifted(float("nan")), gate.read(tmp_path / "reference.csv")).verdict == "agrees"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda r: r.assign(layer="features.4"), "the reference holds features.4, not features.5"),
+        (lambda r: r.assign(image=["c", "d"]), "other images, without a, b and with c, d"),
+        (lambda r: r[r["image"] == "a"], "other images, without b; if"),
+        (lambda r: pd.concat([r, r[:1].assign(image="c")]), "other images, with c; if"),
+    ],
+)
+def test_another_layer_or_other_images_are_a_stale_reference(case, reference, change, words: str) -> None:
+    finding = held(case, GradCAM(), change(reference))
+    assert (finding.verdict, finding.cause, finding.fault) == ("diverges", "stale_reference", True)
+    assert words in finding.note
+
+
+def test_a_reference_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    with pytest.raises(ValueError, match=r"mine\.csv does not exist; save=true"):
+        gate.located(str(path), save=False)
+    assert gate.located(str(path), save=True) == path
+    path.touch()
+    assert gate.located(str(path), save=False) == path
+    assert gate.located(None, save=False) == gate.REFERENCE
 
 
 def test_saving_replaces_what_was_measured_and_keeps_the_rest(case, tmp_path: Path) -> None:
