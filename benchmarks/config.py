@@ -12,10 +12,24 @@ from benchmarks.hints import did_you_mean
 
 FOLDER_OPTIONS = ("name=", "results_dir=", "experiment=", "+experiment=", "hydra.searchpath=")
 
+VALUED = (
+    "--cfg", "-c", "--package", "-p", "--info", "-i", "--config-path", "-cp", "--config-name", "-cn",
+    "--config-dir", "-cd", "--experimental-rerun",
+)  # fmt: skip
+"""Hydra's own options that are followed by a value."""
+
 
 def named(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with a bare word made the run's name: ``gather mine`` is ``gather name=mine``."""
-    return [f"name={a}" if re.fullmatch(r"[\w.\-]+", a) and not a.startswith("-") else a for a in arguments]
+    """Return the arguments with a bare word made the run's name: ``gather mine`` is ``gather name=mine``.
+
+    What follows an option of Hydra's, as in ``--cfg job``, is that option's.
+    """
+    before = ["", *arguments]
+    return [f"name={a}" if _is_name(a) and b not in VALUED else a for b, a in zip(before, arguments, strict=False)]
+
+
+def _is_name(argument: str) -> bool:
+    return re.fullmatch(r"[\w.\-]+", argument) is not None and not argument.startswith("-")
 
 
 def compose_command(command: str, overrides: Sequence[str] = ()) -> DictConfig:

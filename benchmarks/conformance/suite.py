@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from benchmarks.classifier import Classifier
 from benchmarks.conformance.cell import Cell, Subject
-from benchmarks.conformance.findings import Finding
+from benchmarks.conformance.findings import Finding, Verdict
 from benchmarks.conformance.linter import lint
 from benchmarks.conformance.oracles import consult
-from benchmarks.conformance.toy import TOY_LAYERS, toy_cell
+from benchmarks.conformance.toy import TOY_LAYERS, Toy, toy_cell
 from methods.base import Method
 from methods.pristine import observing
 
@@ -42,7 +42,15 @@ def check_laws(cell: Cell, claimed: Iterable[Claim]) -> Iterator[Finding]:
         if reason is None:
             yield from consult(Subject(cell, claim.name, claim.method, claim.definition))
         else:
-            yield Finding(cell.model, cell.layer, claim.name, "oracles", "", "skipped", note=reason)
+            verdict: Verdict = "error" if _owes(claim, cell) else "skipped"
+            yield Finding(cell.model, cell.layer, claim.name, "oracles", "", verdict, note=f"it refuses: {reason}")
+
+
+def _owes(claim: Claim, cell: Cell) -> bool:
+    """Say whether a method must not refuse: the toy, which the method that it claims to be explains."""
+    claimed = claim.definition
+    foreign = claim.method is not claimed
+    return foreign and isinstance(cell.module, Toy) and claimed.unsupported(cell.module, cell.layer) is None
 
 
 def check_toys(claimed: Iterable[Claim]) -> Iterator[Finding]:

@@ -11,8 +11,10 @@ import torch
 from rich.console import Console
 
 from benchmarks.cli import dispatch
+from benchmarks.config import named
 from benchmarks.conformance import report
 from benchmarks.conformance.findings import Finding
+from benchmarks.conformance.suite import check_method
 from benchmarks.conformance.toy import Toy
 from methods.grad_cam import GradCAM
 
@@ -38,6 +40,13 @@ class NoReLU(GradCAM):
 
     def relevance(self, c):
         return torch.einsum("nc,nchw->nhw", self.channel_weights(c), c.activations)
+
+
+class Refuser(GradCAM):
+    """A fault: it works nowhere."""
+
+    def unsupported(self, model, layer):
+        return "not today"
 
 
 @pytest.fixture
@@ -101,6 +110,53 @@ def test_a_method_of_ones_own_is_held_against_the_in_house_one(heatmark: Heatmar
     assert set(red["method"]) == {"mine"}
     assert set(red[red["check"].isin(["textbook", "in_house"])]["stage"]) == {"relu"}
     assert "RED mine features.4 mine: differs against textbook at stage relu" in said
+
+
+def test_a_method_of_ones_own_that_refuses_everything_is_red(heatmark: Heatmark) -> None:
+    code, said = heatmark(*TOY, f"mine._target_={__name__}.Refuser", "against=grad_cam")
+    assert code == 1
+    assert "it refuses: not today" in said
+    found = check_method(Refuser(), against=GradCAM())
+    assert [(f.layer, f.verdict) for f in found] == [("features.4", "error"), ("features.5", "error")]
+    assert all(map(report.is_red, found))
+    refuser = Refuser()
+    assert {f.verdict for f in check_method(refuser, against=refuser)} == {"skipped"}
+
+
+def test_one_red_job_of_several_decides_the_exit_code(heatmark: Heatmark) -> None:
+    code, said = heatmark("check", "-m", *TOY[1:], "save=true", "layer=nosuch,features.4", "method=[grad_cam]")
+    assert code == 1, said
+    assert not pd.read_parquet("results/runs/check/conformance.parquet")["red"].any()
+    assert heatmark(*TOY, "method=[grad_cam]")[0] == 0
+
+
+@pytest.mark.parametrize("arguments", [("--cfg=job",), ("--cfg", "job"), ("-c", "job")])
+def test_where_nothing_runs_nothing_is_red(heatmark: Heatmark, arguments: tuple[str, ...]) -> None:
+    code, said = heatmark("check", *arguments)
+    assert code == 0, said
+    assert "models:" in said
+    assert "conformance.parquet" not in said
+    assert not Path("results").exists()
+
+
+def test_a_reference_that_is_not_there_is_an_error(heatmark: Heatmark) -> None:
+    code, said = heatmark(*TOY)
+    assert code == 1
+    assert "reference=reference.csv does not exist" in said
+    assert not Path("results/runs/check/conformance.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["mine"], ["name=mine"]),
+        (["--cfg", "job", "mine"], ["--cfg", "job", "name=mine"]),
+        (["-m", "mine", "layer=last"], ["-m", "name=mine", "layer=last"]),
+        (["--config-dir", "conf.d", "-p", "model"], ["--config-dir", "conf.d", "-p", "model"]),
+    ],
+)
+def test_a_bare_word_names_the_run_unless_an_option_takes_it(arguments: list[str], expected: list[str]) -> None:
+    assert named(arguments) == expected
 
 
 def test_a_model_that_cannot_be_built_is_red_and_the_others_go_on(heatmark: Heatmark) -> None:
