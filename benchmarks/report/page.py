@@ -71,7 +71,7 @@ def environment() -> jinja2.Environment:
         "style": Markup((HERE / "report.css").read_text()),
         "script": Markup("\n".join((HERE / name).read_text() for name in SCRIPTS)),
     }
-    made.filters |= {"number": number, "breakable": breakable, "rank": rank}
+    made.filters |= {"number": number, "breakable": breakable, "rank": rank, "latency": latency}
     return made
 
 
@@ -85,9 +85,14 @@ def rank(value: float) -> str:
     return f"{value:g}"
 
 
+def latency(milliseconds: float) -> str:
+    """Return a latency for reading; above 100 ms its decimals say nothing."""
+    return number(milliseconds, 0 if milliseconds >= 100 else 1)
+
+
 def breakable(name: str) -> Markup:
-    """Return a name, escaped, that may break after its underscores."""
-    return Markup("_<wbr>").join(name.split("_"))
+    """Return a name, escaped, that may break after its underscores and dots."""
+    return Markup("_<wbr>").join(Markup(".<wbr>").join(part.split(".")) for part in name.split("_"))
 
 
 def _views(shards: list[dict[str, Any]], scored: pd.DataFrame) -> dict[tuple[str, ...], Seen]:

@@ -228,3 +228,11 @@ def test_a_flagged_image_opens_in_its_own_setting(gallery: Any) -> None:
         "shapes_residual (cuda, bf16)", "layer4",
     ]  # fmt: skip
     assert texts(gallery, ".card .badge") == ["constant"]
+
+
+def test_the_leaderboard_fits_a_small_laptop(gallery: Any) -> None:
+    size = {"width": 1100, "height": 700, "deviceScaleFactor": 1, "mobile": False}
+    gallery.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    clipped = "const box = document.getElementById('board').parentElement; return box.scrollWidth - box.clientWidth"
+    assert gallery.execute_script(clipped) == 0
+    gallery.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.report.figures import figures
-from benchmarks.report.page import page, rank
+from benchmarks.report.page import breakable, latency, page, rank
 from benchmarks.report.pictures import seen
 from benchmarks.report.settings import varying
 from benchmarks.report.troubles import failures
@@ -125,3 +125,9 @@ def test_two_sets_of_options_have_two_names(run: Path, tmp_path: Path) -> None:
     )
     assert {"random masks=1", "random masks=2"} < {trial["method"] for trial in data(html)["trials"]}
     assert 'data-value="random"' not in html
+
+
+def test_long_names_may_break_and_long_latencies_lose_their_decimals() -> None:
+    assert breakable("a_b.<c>.0") == "a_<wbr>b.<wbr>&lt;c&gt;.<wbr>0"
+    found = [latency(value) for value in (3.04, 99.94, 100.4, 4934.8, float("nan"))]
+    assert found == ["3.0", "99.9", "100", "4935", "–"]
