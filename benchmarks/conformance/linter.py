@@ -151,9 +151,10 @@ def _gradient(module: nn.Module, layer: str, images: Tensor, targets: Tensor) ->
     handle = module.get_submodule(layer).register_forward_hook(add_zeros)
     try:
         with observing(module):
-            (gradient,) = torch.autograd.grad(
-                target_logits(module(images), targets).sum(), added[-1], allow_unused=True
-            )
+            chosen = target_logits(module(images), targets)
+            if not chosen.requires_grad:  # no path, and every parameter is frozen
+                return None
+            (gradient,) = torch.autograd.grad(chosen.sum(), added[-1], allow_unused=True)
     finally:
         handle.remove()
     return gradient

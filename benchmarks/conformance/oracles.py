@@ -1,5 +1,6 @@
 """Laws that every implementation must keep, so that no peer is needed: one function a law."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 
@@ -43,7 +44,10 @@ def against_the_in_house(subject: Subject) -> Finding:
 
 
 def finite_differences(subject: Subject) -> Finding:
-    """Gradients are the slopes of the logit: Σ G V = (y(A + hV) − y(A − hV)) / 2h, to 1e-4 of |G|, in float64."""
+    """Gradients are the slopes of the logit: Σ G V = (y(A + hV) − y(A − hV)) / 2h, to 1e-4 of |G|, in float64.
+
+    V is 0 wherever A is, so that gradients there are not seen; the textbook sees them, where the method stands in it.
+    """
     gradients = subject.stages.gradients
     if gradients is None:
         return subject.skipped("finite_differences", "the method shows no gradients")
@@ -148,18 +152,15 @@ def _joined(parts: list[Stages]) -> Stages:
 
 
 def device_invariance(subject: Subject) -> Finding:
-    """Another device gives the same stages, in float32 on both."""
+    """Another device gives the same stages, in float32 on both; of a copy, so that the network keeps its digits."""
     check, cell = "device_invariance", subject.cell
     device = second_device()
     if device is None:
         return subject.skipped(check, "this machine has no second device (CUDA or MPS)")
-    kind = next(cell.module.parameters()).dtype
     images, targets = cell.images.float(), cell.targets
-    try:
-        here = subject.explain_in(cell.module.float(), images, targets, cell.layer)
-        there = subject.explain_in(cell.module.to(device), images.to(device), targets.to(device), cell.layer)
-    finally:
-        cell.module.to("cpu", kind)
+    module = copy.deepcopy(cell.module).float()
+    here = subject.explain_in(module, images, targets, cell.layer)
+    there = subject.explain_in(module.to(device), images.to(device), targets.to(device), cell.layer)
     return subject.finding(check, compare(there, here, dict.fromkeys(vars(here), TOLERANCES.float32)))
 
 

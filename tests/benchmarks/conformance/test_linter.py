@@ -1,5 +1,7 @@
 """Each peculiarity of a layer on a network that has it, and on no other."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -66,6 +68,13 @@ def test_what_is_odd_is_named_and_nothing_else(odd, layer: str, expected: list[s
     assert [f.cause for f in findings if f.verdict == "diverges"] == expected
     assert words in findings[0].note
     assert not any(f.fault for f in findings)
+
+
+@pytest.mark.parametrize(("layer", "expected"), [("ignored", ["independent_target"]), ("plain", [])])
+def test_frozen_parameters_change_nothing(odd, layer: str, expected: list[str]) -> None:
+    frozen = copy.deepcopy(odd[0]).requires_grad_(False)
+    findings = list(lint("odd", frozen, layer, *odd[1:]))
+    assert [f.cause for f in findings if f.verdict == "diverges"] == expected
 
 
 def test_a_layer_of_which_nothing_is_odd_is_one_green_line(odd) -> None:
