@@ -19,6 +19,7 @@ from benchmarks.conformance import gate, report
 from benchmarks.conformance.findings import Finding
 from benchmarks.conformance.known import KNOWN
 from benchmarks.conformance.suite import (
+    TOY_ONLY,
     Claim,
     alternating,
     awaken,
@@ -86,7 +87,8 @@ def _shown(config: DictConfig, methods: dict[str, Method], claimed: list[Claim])
     columns = (TextColumn("check"), BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("toy", total=len(names) + 1)
-        yield from check_toys(claimed)
+        extra = {} if config.mine._target_ is not None else {n: m for n, m in TOY_ONLY.items() if n not in methods}
+        yield from check_toys([*claimed, *claims(extra)])
         for name in names:
             progress.advance(task)
             for model, layer, (what, run) in _steps(config, name, methods, claimed):

@@ -15,7 +15,16 @@ from benchmarks.conformance import oracles, textbook
 from benchmarks.conformance.cell import Cell, Subject
 from benchmarks.conformance.leftovers import left_behind
 from benchmarks.conformance.oracles import consult
-from benchmarks.conformance.suite import alternating, awaken, cell_of, check_method, in_float64
+from benchmarks.conformance.suite import (
+    TOY_ONLY,
+    Claim,
+    alternating,
+    awaken,
+    cell_of,
+    check_method,
+    check_toys,
+    in_float64,
+)
 from benchmarks.conformance.toy import toy_cell
 from methods.base import Method
 from methods.grad_cam import GradCAM
@@ -23,6 +32,7 @@ from methods.grad_cam_pp import GradCAMPlusPlus
 from methods.hires_cam import HiResCAM
 from methods.layer_cam import LayerCAM
 from methods.layers import TokenLayout
+from methods.score_cam import ScoreCAM
 from methods.xgrad_cam import XGradCAM
 
 METHODS = [GradCAM(), GradCAMPlusPlus(), XGradCAM(), HiResCAM(), LayerCAM()]
@@ -162,6 +172,33 @@ def test_finite_differences_see_a_gradient_of_another_thing() -> None:
     assert finding.fault
     assert finding.stage == "gradients"
     assert finding.relative > 0.1
+
+
+def test_another_device_leaves_the_network_its_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oracles, "second_device", lambda: torch.device("cpu"))
+    s = subject(GradCAM())
+    before = {name: value.clone() for name, value in s.cell.module.state_dict().items()}
+    finding = oracles.device_invariance(s)
+    assert (finding.verdict, finding.tolerance) == ("agrees", 1e-3)
+    after = s.cell.module.state_dict()
+    assert {name: value.dtype for name, value in after.items()} == {n: v.dtype for n, v in before.items()}
+    assert all(torch.equal(value, before[name]) for name, value in after.items())
+
+
+@pytest.mark.parametrize("name", TOY_ONLY)
+def test_methods_of_many_passes_keep_the_laws_on_the_toy(name: str) -> None:
+    found = list(check_toys([Claim(name, TOY_ONLY[name], TOY_ONLY[name])]))
+    agreed = [f.check for f in found if f.verdict == "agrees"]
+    laws = ("batch_invariance", "order_invariance", "nothing_left_behind", "nothing_left_behind_by_an_exception")
+    assert all(agreed.count(law) == 2 for law in laws)
+    assert {f.verdict for f in found} == {"agrees", "skipped"}
+
+
+def test_score_cam_scored_by_the_batch_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = ScoreCAM.__call__
+    monkeypatch.setattr(ScoreCAM, "__call__", lambda *arguments: (maps := right(*arguments)) / maps.amax())
+    red = {f.check for f in check_toys([Claim("score_cam", ScoreCAM(), ScoreCAM())]) if f.fault}
+    assert "batch_invariance" in red
 
 
 def test_a_method_that_raises_is_a_finding_and_the_others_go_on() -> None:
