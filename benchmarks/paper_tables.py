@@ -11,6 +11,7 @@ from pandas.io.formats.style import Styler
 
 from benchmarks.columns import SETTING
 from benchmarks.statistics.leaderboard import leaderboard
+from benchmarks.statistics.variants import told_apart
 
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -21,17 +22,25 @@ LATEX = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with half the width of its interval; NaN where undefined."""
+    """A mean with half the width of its interval; NaN where undefined.
 
-    mean: float
-    half: float
+    Args:
+        mean, half: over the defined images.
+        n: how many these are, where they are fewer than the table's; None where they are all.
+        best: of its column.
+    """
+
+    mean: float = math.nan
+    half: float = math.nan
+    n: int | None = None
     best: bool = False
 
     def __str__(self) -> str:
-        """Return ``0.123 ± 0.004``."""
+        """Return ``0.123 ± 0.004``, ``0.123 ± 0.004 (n = 2)`` or a dash."""
         if math.isnan(self.mean):
             return "–"
-        return f"{self.mean:.3f}" + ("" if math.isnan(self.half) else f" ± {self.half:.3f}")
+        width = "" if math.isnan(self.half) else f" ± {self.half:.3f}"
+        return f"{self.mean:.3f}{width}" + ("" if self.n is None else f" (n = {self.n})")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,22 +63,43 @@ def paper_tables(
 ) -> Iterator[PaperTable]:
     """Yield one table a model and dataset, the order that of its first definition.
 
+    Trials that were scored on other images or classes than most of their fellows have a table of their own.
+
     Args:
         results, timing: of a run.
         label: how to call a method.
     """
-    scored = results[results["metric"] != ""]
+    scored = told_apart(results[results["metric"] != ""])
     board = leaderboard(scored)
     cost = timing.groupby("trial")["cost_in_forwards"].median() if len(timing) else pd.Series(dtype=float)
     for key, rows in board.groupby(SETTING):
         dataset, rule, model, weights, device, precision = map(str, key)
-        images = scored[(scored[SETTING] == list(key)).all(axis="columns")]["image"].nunique()
-        yield PaperTable(
-            _slug("-".join([dataset, rule, model, weights, device, precision])),
-            _cells(rows, cost, label),
-            f"{model} ({weights}) on {dataset}, target {rule}: means over {images} images ± half the width of the 95 % "
-            f"BCa interval, best in bold; = marks the scores of another method. {_units(rows)}",
-        )
+        for position, (part, images) in enumerate(_alike(rows, scored)):
+            cells = _cells(part, cost, label, images)
+            yield PaperTable(
+                _slug(
+                    "-".join(
+                        [dataset, rule, model, weights, device, precision, *([f"{position + 1}"] * (position > 0))]
+                    )
+                ),
+                cells,
+                f"{model} ({weights}) on {dataset}, target {rule}: means over {images} images"
+                f"{', other ones or other classes than in the table before' * (position > 0)} ± half the width of the "
+                f"95 % BCa interval, best in bold; = marks the scores of another method. {_fewer(cells)}{_units(part)}",
+            )
+
+
+def _alike(rows: pd.DataFrame, scored: pd.DataFrame) -> list[tuple[pd.DataFrame, int]]:
+    """Return the rows of the trials that share their images and classes, and how many these are; most trials first."""
+    mine = scored[scored["trial"].isin(rows["trial"])]
+    scored_on = (mine["image"] + "\0" + mine["target"]).groupby(mine["trial"]).agg(frozenset)
+    parts = [(part, len(pairs)) for pairs, part in rows.groupby(rows["trial"].map(scored_on), sort=False)]
+    return sorted(parts, key=lambda found: -found[0]["trial"].nunique())
+
+
+def _fewer(cells: pd.DataFrame) -> str:
+    partial = cells.map(lambda cell: isinstance(cell, Estimate) and cell.n is not None).any(axis=None)
+    return "n: images on which the metric is defined, where they are fewer; never in bold. " if partial else ""
 
 
 def _units(rows: pd.DataFrame) -> str:
@@ -81,11 +111,13 @@ def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
 
 
-def _cells(rows: pd.DataFrame, cost: "pd.Series[float]", label: Callable[[str], str]) -> pd.DataFrame:
+def _cells(rows: pd.DataFrame, cost: "pd.Series[float]", label: Callable[[str], str], images: int) -> pd.DataFrame:
     order = rows.drop_duplicates("trial").set_index("trial")
     cells = pd.DataFrame({"method": order["method"].map(label), "layer": order["layer"]})
     for definition, part in rows.groupby("definition"):
-        cells[_heading(rows, part, str(definition))] = pd.Series(_estimates(part)).reindex(cells.index)
+        found = _estimates(part, images)
+        column = pd.Series({trial: found.get(str(trial), Estimate()) for trial in cells.index}, dtype=object)
+        cells[_heading(rows, part, str(definition))] = column
     repeats = order["same_as"] != ""
     cells["method"] = cells["method"].mask(repeats, "= " + cells["method"])
     cells["cost (forwards)"] = [_cost(cost.get(trial, math.nan)) for trial in cells.index]
@@ -98,13 +130,14 @@ def _heading(rows: pd.DataFrame, part: pd.DataFrame, definition: str) -> str:
     return f"{metric if alone else definition} {arrow}"
 
 
-def _estimates(part: pd.DataFrame) -> dict[str, Estimate]:
+def _estimates(part: pd.DataFrame, images: int) -> dict[str, Estimate]:
     """Return every trial's estimate under one definition; methods that equal the best to the last digit share it."""
-    best = part["mean"].max() if part["higher_is_better"].iloc[0] else part["mean"].min()
+    whole = part.loc[part["n"] == images, "mean"]
+    best = whole.max() if part["higher_is_better"].iloc[0] else whole.min()
     half = (part["ci_high"] - part["ci_low"]) / 2
     return {
-        str(trial): Estimate(mean, width, f"{mean:.3f}" == f"{best:.3f}")
-        for trial, mean, width in zip(part["trial"], part["mean"], half, strict=True)
+        str(trial): Estimate(mean, width, None if n == images else n, n == images and f"{mean:.3f}" == f"{best:.3f}")
+        for trial, mean, width, n in zip(part["trial"], part["mean"], half, part["n"], strict=True)
     }
 
 

@@ -20,7 +20,8 @@ def main(config: DictConfig) -> None:
     tables = load(run, config.names, config.controls, config.images)
     console = Console()
     for drawn in draw_all(tables, run / "figures", config.only):
-        where = f"{run}/figures/{drawn.name}.pdf, .png" if drawn.files else f"skipped: {drawn.reason}"
+        why = f"{'failed' if drawn.failed else 'skipped'}: {drawn.reason}"
+        where = f"{run}/figures/{drawn.name}.pdf, .png" if drawn.files else why
         console.print(f"{drawn.name:20} {where}", soft_wrap=True, highlight=False, markup=False)
     if not config.only and not tables.results.empty:
         _tables(tables, run / "tables", console)

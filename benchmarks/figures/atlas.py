@@ -1,6 +1,7 @@
 """All figures of the folder, found by looking: a new figure is one new file."""
 
 import importlib
+import logging
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,18 +10,22 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 import benchmarks.figures as folder
+from benchmarks.errors import one_paragraph
 from benchmarks.figures.style import save, styled
 from benchmarks.figures.tables import Tables
 from benchmarks.hints import did_you_mean
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Drawn:
-    """One figure: its files, or the reason why there are none."""
+    """One figure: its files, or the reason why there are none; ``failed`` where that is an error."""
 
     name: str
     files: tuple[Path, ...] = ()
     reason: str = ""
+    failed: bool = False
 
 
 def drawings() -> dict[str, Callable[[Tables], Figure | str]]:
@@ -49,10 +54,20 @@ def draw_all(tables: Tables, into: Path, only: Sequence[str] = ()) -> Iterator[D
 
 
 def _drawn(name: str, draw: Callable[[Tables], Figure | str], tables: Tables, stem: Path) -> Drawn:
+    try:
+        found = _draw(name, draw, tables, stem)
+    except Exception as error:  # one figure's defect must not cost the others, the tables and the statistics
+        log.debug("figure %s failed", name, exc_info=True)
+        found = Drawn(name, reason=one_paragraph(error), failed=True)
+    if not found.files:
+        for suffix in ("pdf", "png"):
+            stem.with_name(f"{stem.name}.{suffix}").unlink(missing_ok=True)
+    return found
+
+
+def _draw(name: str, draw: Callable[[Tables], Figure | str], tables: Tables, stem: Path) -> Drawn:
+    if tables.results.empty and name != "conformance_matrix":
+        return Drawn(name, reason="this run has no results")
     with styled():
-        figure = "this run has no results" if tables.results.empty and name != "conformance_matrix" else draw(tables)
-        if not isinstance(figure, str):
-            return Drawn(name, tuple(save(figure, stem)))
-    for suffix in ("pdf", "png"):
-        stem.with_name(f"{stem.name}.{suffix}").unlink(missing_ok=True)
-    return Drawn(name, reason=figure)
+        figure = draw(tables)
+        return Drawn(name, reason=figure) if isinstance(figure, str) else Drawn(name, tuple(save(figure, stem)))

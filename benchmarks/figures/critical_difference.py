@@ -5,11 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.columns import SETTING
-from benchmarks.figures.style import TWO_COLUMNS, below, grid, looks
-from benchmarks.figures.tables import Tables, settings
+from benchmarks.figures.style import TWO_COLUMNS, below, grid, looks, span
+from benchmarks.figures.tables import Tables, named, titles
 from benchmarks.statistics.boards import Board, boards
-from benchmarks.statistics.friedman import CriticalDifference, critical_difference
-from benchmarks.statistics.ranks import complete
+from benchmarks.statistics.friedman import CriticalDifference, comparable, critical_difference
 
 NAME = "critical_difference"
 ROW, BAR = 1.0, 0.55
@@ -34,27 +33,35 @@ def draw(tables: Tables) -> Figure | str:
         plot(ax, found, colours)
         reach = (len(found.mean_ranks) - 1) * names / max(TWO_COLUMNS / abreast - 2 * names, 1)
         ax.set(xlim=(1 - reach, len(found.mean_ranks) + reach), ylim=(tallest + 0.6, -2.5))
-    blocks = sorted({found.n_blocks for _, found in parts})
-    counted = f"{blocks[0]}" if len(blocks) == 1 else f"{blocks[0]} to {blocks[-1]}"
+    counted = span(found.n_blocks for _, found in parts)
     note = f"Mean rank over {counted} images, 1 the best. Bars join methods not told apart at α = 0.05 (CD: critical "
-    below(figure, note + "difference, Nemenyi). Methods that repeat another one's scores do not compete.")
+    note += "difference, Nemenyi). Methods that repeat another one's scores do not compete."
+    below(figure, note + _left_out(parts))
     return figure
+
+
+def _left_out(parts: list[tuple[str, CriticalDifference]]) -> str:
+    """Say which methods have no score at all, and in which diagram."""
+    told = [f"{', '.join(found.left_out)} ({title})" for title, found in parts if found.left_out]
+    return f" Left out, as undefined on every image: {'; '.join(told)}." if told else ""
 
 
 def diagrams(tables: Tables) -> list[tuple[str, CriticalDifference]]:
     """Return the title and the statistics of every diagram; boards with too little to compare are left out."""
-    titles = {tuple(rows.iloc[0][SETTING]): title for title, rows in settings(tables.deepest)}
-    found = []
-    for board in boards(tables.deepest):
-        if board.competitors.shape[0] < 2 or len(complete(board.scores.to_numpy(dtype=float))) < 2:
-            continue
-        model = titles[tuple(board.facts[name] for name in SETTING)]
-        found.append((f"{model}: {_heading(board)}", critical_difference(_labelled(board, tables))))
-    return found
+    models = titles(tables.deepest)
+    return [
+        (
+            f"{models[tuple(board.facts[name] for name in SETTING)]}: {_heading(board, tables)}",
+            critical_difference(_labelled(board, tables)),
+        )
+        for board in boards(tables.deepest)
+        if comparable(board.scores)
+    ]
 
 
-def _heading(board: Board) -> str:
-    return f"{board.facts['metric']} {'↑' if board.higher_is_better else '↓'}"
+def _heading(board: Board, tables: Tables) -> str:
+    name = named(board.facts["metric"], board.facts["definition"], tables.deepest)
+    return f"{name} {'↑' if board.higher_is_better else '↓'}"
 
 
 def _labelled(board: Board, tables: Tables) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from benchmarks.figures.style import Look, below, grid, looks, repeats
+from benchmarks.figures.style import Look, below, grid, looks, repeats, span
 from benchmarks.figures.tables import Tables, panels
 
 NAME = "curves"
@@ -20,6 +20,8 @@ def draw(tables: Tables) -> Figure | str:
     curves = tables.curves[tables.curves["trial"].isin(shown["trial"])]
     curves = curves.merge(shown[["definition", "higher_is_better"]].drop_duplicates(), on="definition")
     parts, appearance = panels(curves), looks(tables)
+    if not parts:
+        return "no method at the deepest layer has a curve of its own"
     figure, axes = grid(len(parts), 2, 1.75)
     for position, (ax, (title, rows)) in enumerate(zip(axes, parts, strict=True)):
         for (method, _), trial in rows.groupby(["method", "trial"]):
@@ -29,7 +31,8 @@ def draw(tables: Tables) -> Figure | str:
             ax.set_xlabel("fraction of pixels replaced")
         if position % 2 == 0:
             ax.set_ylabel("score of the class")
-    note = f"Means over {curves['image'].nunique()} images with pointwise 95 % intervals (Student's t). "
+    images = span(rows["image"].nunique() for _, rows in parts)
+    note = f"Means over {images} images with pointwise 95 % intervals (Student's t). "
     below(figure, note + repeats(tables), curves["method"].unique(), tables)
     return figure
 

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.figures.style import Look, below, grid, looks
-from benchmarks.figures.tables import NO_LAYER, Tables, alike, by_depth, heading, panels, settings
+from benchmarks.figures.tables import NO_LAYER, Tables, alike, by_depth, depths, heading, panels, settings
 from benchmarks.statistics.leaderboard import leaderboard
 
 NAME = "depth"
@@ -17,11 +17,12 @@ def draw(tables: Tables) -> Figure | str:
     if not deep:
         return "every model was explained at one layer only; sweep with layer=[early,middle,last]"
     board = leaderboard(pd.concat(deep))
+    board["depth"] = board["trial"].map(depths(tables.scored))
     parts, appearance = panels(board), looks(tables)
     figure, axes = grid(len(parts), 2, 1.8)
     for ax, (title, rows) in zip(axes, parts, strict=True):
         plot(ax, rows, appearance)
-        ax.set(title=title, ylabel=heading(rows)[:-2])
+        ax.set(title=title, ylabel=heading(rows, board)[:-2])
     note = "Means with 95 % BCa intervals, set apart sideways. Horizontal: methods without a layer."
     below(figure, note, board["method"].unique(), tables)
     return figure

@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
 
+from benchmarks.columns import SETTING
 from benchmarks.figures.style import ONE_COLUMN, TWO_COLUMNS, below
-from benchmarks.figures.tables import Tables
+from benchmarks.figures.tables import Tables, named, titles
 from benchmarks.statistics.concordance import judges, kendall_w
 
 NAME = "metric_agreement"
@@ -26,7 +27,6 @@ def draw(tables: Tables) -> Figure | str:
     ax = figure.subplots()
     image = ax.imshow(values, cmap="PuOr_r", vmin=-1, vmax=1, aspect="auto")
     _write(ax, values)
-    ax.set_yticks(range(n), [f"{model}, {metric}" for model, metric in scores.index])
     ax.set_xticks(range(n), [str(i + 1) for i in range(n)])
     ax.set_yticks(range(n), [f"{i + 1}  {metric}, {model}" for i, (model, metric) in enumerate(scores.index)])
     ax.tick_params(length=0)
@@ -44,10 +44,9 @@ def panel_of_judges(tables: Tables) -> pd.DataFrame:
         return pd.DataFrame()
     scores = judges(tables.deepest).dropna(axis="columns")
     flat = scores.reset_index()
-    names = flat["model"].where(
-        ~flat.duplicated(["model", "metric"], keep=False), flat["model"] + ", " + flat["dataset"]
-    )
-    scores.index = pd.MultiIndex.from_arrays([names, flat["metric"]])
+    models = titles(tables.deepest)
+    keys = [(models[tuple(row[SETTING])], named(row["metric"], row["definition"], flat)) for _, row in flat.iterrows()]
+    scores.index = pd.MultiIndex.from_tuples(keys)
     return scores.sort_index(level=[1, 0], kind="stable")
 
 

@@ -24,7 +24,9 @@ def draw(tables: Tables) -> Figure | str:
         return "faithfulness is insertion − deletion, and this run does not have both"
     cost = tables.timing.groupby("trial", as_index=False)["cost_in_forwards"].median()
     board = leaderboard(scores).merge(cost, on="trial").dropna(subset=["mean", "cost_in_forwards"])
-    parts, appearance = list(settings(board)), looks(tables)
+    if board.empty:
+        return "no method has both insertion − deletion and a cost: one of them is undefined for each"
+    parts, appearance = _parts(board), looks(tables)
     figure, axes = grid(len(parts), 2, 2.7)
     for ax, (title, rows) in zip(axes, parts, strict=True):
         ax.set(title=title, xscale="log", xlabel="cost in forward passes", ylabel="insertion − deletion")
@@ -36,6 +38,16 @@ def draw(tables: Tables) -> Figure | str:
         points = list(zip(shown["cost_in_forwards"], shown["mean"], strict=True))
         place(figure, ax, points, [tables.label(name) for name in shown["method"]])
     return figure
+
+
+def _parts(board: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the rows of every model, and of every definition where there are several; the title says which."""
+    several = board["definition"].nunique() > 1
+    return [
+        (f"{title}: {definition}" if several else title, part)
+        for title, rows in settings(board)
+        for definition, part in rows.groupby("definition")
+    ]
 
 
 def faithfulness(scored: pd.DataFrame) -> pd.DataFrame:

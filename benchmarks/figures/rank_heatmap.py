@@ -38,7 +38,9 @@ def draw(tables: Tables) -> Figure | str:
 def rank_table(tables: Tables) -> pd.DataFrame:
     """Return ranks, methods × (model, metric, definition), the best mean rank first; NaN where a method has none."""
     parts = {
-        (title, heading(rows), str(definition)): rows.drop_duplicates("method").set_index("method")["rank"]
+        (title, heading(rows, tables.board), str(definition)): rows.drop_duplicates("method").set_index("method")[
+            "rank"
+        ]
         for title, setting in settings(tables.board)
         for (_, definition), rows in setting.groupby(["metric", "definition"])
     }

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.figures.tables import Tables, family, library_of
+from benchmarks.figures.tables import Tables, family, library_of, settings
+from benchmarks.statistics.variants import plain
 
 ONE_COLUMN, TWO_COLUMNS = 3.35, 6.9
 """Widths in inches."""
@@ -32,6 +33,8 @@ DASHES: dict[str, str | tuple[float, tuple[float, ...]]] = {
     "Captum": (0, (5, 1.2, 1.2, 1.2)),
     "Captum layer": (0, (2, 1)),
 }
+OTHER_MARKERS = ("*", "X", "<", ">", "p", "h")
+"""Of one method with other options."""
 CONTROL_DASHES = (0, (1, 1.2))
 
 RC: dict[Any, Any] = {
@@ -80,7 +83,10 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Look:
-    """How one method is drawn: the colour and the marker are its family's; peers are open and dashed, controls grey."""
+    """How one method is drawn: the colour and the marker are its family's; peers are open and dashed, controls grey.
+
+    A method with several sets of options has one colour and several markers.
+    """
 
     colour: str
     marker: str
@@ -102,8 +108,12 @@ class Look:
 def looks(tables: Tables) -> dict[str, Look]:
     """Return every method's look, the same in all figures of a run."""
     methods = sorted(set(tables.results["method"]) - {""})
-    families = sorted({family(name) for name in methods if name not in tables.controls})
-    return {name: _look(name, families, list(tables.controls)) for name in methods}
+    families = sorted({family(name) for name in methods if plain(name) not in tables.controls})
+    found: dict[str, Look] = {}
+    for name in methods:
+        look, before = _look(plain(name), families, list(tables.controls)), sum(plain(n) == plain(name) for n in found)
+        found[name] = replace(look, marker=OTHER_MARKERS[(before - 1) % len(OTHER_MARKERS)]) if before else look
+    return found
 
 
 def _look(method: str, families: Sequence[str], controls: Sequence[str]) -> Look:
@@ -162,7 +172,7 @@ def _note(figure: Figure, text: str) -> float:
 
 
 def _handles(methods: Iterable[str], tables: Tables) -> list[Line2D]:
-    chosen, appearance = sorted(methods, key=lambda n: (n in tables.controls, family(n), n)), looks(tables)
+    chosen, appearance = sorted(methods, key=lambda n: (plain(n) in tables.controls, family(n), n)), looks(tables)
     return [
         Line2D([], [], label=tables.label(name), **appearance[name].line, **appearance[name].markers) for name in chosen
     ]
@@ -175,14 +185,18 @@ def _columns(figure: Figure, handles: Sequence[Line2D]) -> int:
 
 
 def repeats(tables: Tables) -> str:
-    """Return, model by model, which methods gave another one's numbers and are therefore not drawn; ``""`` for none."""
-    board = tables.board[tables.board["same_as"] != ""].drop_duplicates(["model", "method", "same_as"])
-    if board.empty:
-        return ""
-    pairs = board.groupby(["model", "same_as"], sort=True)["method"].agg(list)
+    """Return, setting by setting, which methods repeat another one's numbers and so are not drawn; ``""`` for none."""
     said: dict[str, list[str]] = {}
-    for pair, methods in pairs.items():
-        model, stands = map(str, pair)  # type: ignore[call-overload]
-        words = " = ".join([tables.label(stands), *map(tables.label, sorted(methods))])
-        said.setdefault(words, []).append(model)
-    return "; ".join(f"{words} on {', '.join(models)}" for words, models in said.items()) + ", drawn once."
+    for title, rows in settings(tables.board):
+        again = rows[rows["same_as"] != ""]
+        for stands, methods in again.groupby("same_as")["method"]:
+            words = " = ".join([tables.label(str(stands)), *map(tables.label, sorted(methods.unique()))])
+            said.setdefault(words, []).append(title)
+    told = "; ".join(f"{words} on {' and '.join(models)}" for words, models in said.items())
+    return f"{told}, drawn once." if told else ""
+
+
+def span(numbers: Iterable[int]) -> str:
+    """Return a number, or the least and the largest where they differ: ``12``, ``12 to 50``."""
+    least, *_, most = sorted([*numbers] * 2)
+    return f"{least}" if least == most else f"{least} to {most}"

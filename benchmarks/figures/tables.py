@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmarks.columns import SETTING
 from benchmarks.statistics.leaderboard import leaderboard
+from benchmarks.statistics.variants import plain, renamed, told_apart
 
 NO_LAYER = "input"
 LIBRARIES = {"pgc_": "pgc", "captum_layer_": "Captum layer", "captum_": "Captum"}
@@ -41,9 +42,11 @@ class Tables:
         """Return how figures and paper tables call a method."""
         if method in self.names:
             return self.names[method]
-        base, library = family(method), library_of(method)
-        name = self.names.get(base, base.replace("_", " "))
-        return f"{name} ({library})" if library else name
+        own, base, library = plain(method), family(method), library_of(method)
+        name = self.names.get(own) or self.names.get(base, base.replace("_", " "))
+        if library and own not in self.names:
+            name += f" ({library})"
+        return name + method.removeprefix(own)
 
     @cached_property
     def scored(self) -> pd.DataFrame:
@@ -68,7 +71,7 @@ class Tables:
 def load(
     run: Path, names: Mapping[str, str] | None = None, controls: Sequence[str] = ("random",), images: int = 6
 ) -> Tables:
-    """Return the tables of a run's folder.
+    """Return the tables of a run's folder, a method with several sets of options under several names.
 
     Raises:
         ValueError: where the folder has neither results nor a conformance table.
@@ -79,6 +82,8 @@ def load(
             f"no table in {run}: expected results.parquet of heatmark sweep or gather, or conformance.parquet of "
             "heatmark check; check name= and results_dir="
         )
+    tables["results"] = told_apart(tables["results"])
+    tables |= {name: renamed(tables[name], tables["results"]) for name in ("timing", "curves")}
     return Tables(**tables, run=run, names=names or {}, controls=tuple(controls), images=images)
 
 
@@ -95,9 +100,9 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def family(method: str) -> str:
-    """Return a method's name without its library's: what ``grad_cam`` and ``pgc_grad_cam`` share."""
+    """Return a method's name without its library's and options: what ``grad_cam`` and ``pgc_grad_cam`` share."""
     prefix = next((prefix for prefix in LIBRARIES if method.startswith(prefix)), "")
-    return method.removeprefix(prefix)
+    return plain(method).removeprefix(prefix)
 
 
 def library_of(method: str) -> str:
@@ -116,28 +121,49 @@ def settings(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def by_depth(rows: pd.DataFrame) -> list[str]:
-    """Return the layers of one model's rows in the order of their depth, as their dotted names tell it.
+    """Return the layers of one model's rows from the first to the last, as the column ``depth`` says.
 
-    Numbers count as numbers (``features.8`` before ``features.15``), and a container comes after what it holds.
+    Where the depth of one is not known, the dotted names tell the order of all: numbers count as numbers
+    (``features.8`` before ``features.15``), and a container comes after what it holds.
     """
     layers = [str(name) for name in rows["layer"].unique() if name not in ("", NO_LAYER)]
-    return sorted(layers, key=_depth)
+    known = rows.groupby("layer")["depth"].max().reindex(layers) if "depth" in rows else pd.Series(dtype=float)
+    if len(known) and known.notna().all():
+        return [str(name) for name in known.sort_values(kind="stable").index]
+    return sorted(layers, key=_by_name)
 
 
-def _depth(layer: str) -> list[tuple[int, int, str]]:
+def depths(results: pd.DataFrame) -> "pd.Series[float]":
+    """Return how deep every trial's layer lies; nothing where the run does not know."""
+    return results.groupby("trial")["depth"].first() if "depth" in results else pd.Series(dtype=float)
+
+
+def _by_name(layer: str) -> list[tuple[int, int, str]]:
     pieces = re.findall(r"\d+|[^\d.]+", layer)
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in pieces] + [(2, 0, "")]
 
 
-def heading(rows: pd.DataFrame) -> str:
-    """Return a metric's name with the direction in which it is better, such as ``deletion ↓``."""
-    return f"{rows['metric'].iloc[0]} {'↑' if rows['higher_is_better'].iloc[0] else '↓'}"
+def titles(frame: pd.DataFrame) -> dict[tuple[str, ...], str]:
+    """Return the title of every setting of a table, by the values of its columns ``SETTING``."""
+    return {tuple(rows.iloc[0][SETTING]): title for title, rows in settings(frame)}
+
+
+def named(metric: str, definition: str, among: pd.DataFrame) -> str:
+    """Return how a figure calls a metric: by its definition where the table has several of that metric."""
+    return definition if among.loc[among["metric"] == metric, "definition"].nunique() > 1 else metric
+
+
+def heading(rows: pd.DataFrame, among: pd.DataFrame) -> str:
+    """Return the name of the rows' metric with the direction in which it is better, such as ``deletion ↓``."""
+    first = rows.iloc[0]
+    name = named(str(first["metric"]), str(first["definition"]), among)
+    return f"{name} {'↑' if first['higher_is_better'] else '↓'}"
 
 
 def panels(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return the rows of every model and definition, titled ``model: metric ↓``."""
     return [
-        (f"{title}: {heading(part)}", part)
+        (f"{title}: {heading(part, frame)}", part)
         for title, rows in settings(frame)
         for _, part in rows.groupby(["metric", "definition"])
     ]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.cli import dispatch
+from benchmarks.figures import rank_heatmap
 from benchmarks.figures.tables import Tables
 from benchmarks.statistics.tables import statistics
 
@@ -30,7 +31,23 @@ def test_figures_tables_and_statistics_are_written(
     pairs = expected["pairwise"]
     best = pairs[(pairs["model"] == "net_a") & (pairs["method_a"] == "grad_cam") & (pairs["method_b"] == "random")]
     assert (best["difference"] > 0.4).all()
-    assert (best["images"] <= 3).all()
+    assert (best["images"] <= 4).all()
+
+
+def test_a_figure_that_fails_is_said_and_all_else_is_written(
+    published: Callable[[], Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(tables: Tables) -> str:
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr(rank_heatmap, "draw", broken)
+    run = published()
+    assert dispatch(["figures", "small", f"results_dir={run.parent}"]) == 0
+    assert "failed: RuntimeError: no ink" in capsys.readouterr().out
+    assert (run / "figures" / "pareto.pdf").exists()
+    assert not (run / "figures" / "rank_heatmap.pdf").exists()
+    assert (run / "statistics" / "pairwise.parquet").exists()
+    assert len(list((run / "tables").glob("*.tex"))) == 2
 
 
 def test_a_run_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

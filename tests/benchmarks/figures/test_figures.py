@@ -21,8 +21,8 @@ from benchmarks.figures import (
     rank_heatmap,
 )
 from benchmarks.figures.atlas import draw_all, drawings
-from benchmarks.figures.style import SMALL, looks, styled
-from benchmarks.figures.tables import Tables, by_depth, load, panels
+from benchmarks.figures.style import SMALL, looks, repeats, styled
+from benchmarks.figures.tables import Tables, by_depth, family, load, panels
 
 FIGURES = sorted(set(drawings()) - {"qualitative", "conformance_matrix"})
 
@@ -153,6 +153,31 @@ def test_layers_are_in_the_order_of_their_depth() -> None:
     assert by_depth(pd.DataFrame({"layer": names})) == order
 
 
+def test_known_depths_order_layers_whatever_their_names() -> None:
+    layers = {"stem": 0.1, "layer1": 0.3, "layer3": 0.8, "input": np.nan}
+    rows = pd.DataFrame({"layer": layers.keys(), "depth": layers.values()})
+    assert by_depth(rows) == ["stem", "layer1", "layer3"]
+    assert by_depth(rows.assign(depth=np.nan)) == ["layer1", "layer3", "stem"]
+    # where one is not known, names tell
+    assert by_depth(rows.assign(depth=[np.nan, 0.3, 0.8, np.nan])) == ["layer1", "layer3", "stem"]
+
+
+@pytest.fixture
+def staged(tables: Tables) -> Tables:
+    """Return the tables with layers whose names are not in the order of their depths."""
+    layers = {"features.8": "stem", "features.15": "layer3"}
+    results = tables.results.replace({"layer": layers})
+    depth = results["layer"].map({"stem": 0.2, "layer3": 0.9})
+    return replace(tables, results=results.assign(depth=depth), curves=tables.curves.replace({"layer": layers}))
+
+
+def test_figures_show_the_layer_that_is_deepest_in_the_model(staged: Tables) -> None:
+    assert set(staged.deepest["layer"]) == {"layer3", "input"}
+    assert set(replace(staged, results=staged.results.drop(columns="depth")).deepest["layer"]) == {"stem", "input"}
+    ax = drawn(depth.draw, staged).axes[0]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["stem", "layer3"]
+
+
 def test_agreement_is_kendall_below_and_spearman_above() -> None:
     scores = pd.DataFrame([[1.0, 2, 3, 4], [1, 3, 2, 4], [0, 0, 0, 0]])
     found = metric_agreement.agreement(scores)
@@ -193,6 +218,127 @@ def test_what_has_no_data_says_why(tables: Tables, tmp_path: Path) -> None:
     assert "maps" in reasons["qualitative"]
     assert "heatmark check" in reasons["conformance_matrix"]
     assert not list(tmp_path.iterdir())
+
+
+def test_undefined_scores_and_costs_are_a_reason_not_an_error(tables: Tables, tmp_path: Path) -> None:
+    lost = tables.results["value"].mask(tables.results["metric"] == "insertion")
+    cases = {
+        "insertion": replace(tables, results=tables.results.assign(value=lost)),
+        "cost": replace(tables, timing=tables.timing.assign(cost_in_forwards=np.nan)),
+    }
+    for bare in cases.values():
+        (found,) = draw_all(bare, tmp_path, ["pareto"])
+        assert (found.files, found.failed) == ((), False)
+        assert "no method has both" in found.reason
+
+
+def test_a_figure_that_fails_costs_no_other_and_says_why(
+    tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(tables: Tables) -> Figure:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(depth, "draw", broken)
+    (tmp_path / "depth.pdf").write_text("an older one")
+    found = {one.name: one for one in draw_all(tables, tmp_path, ["depth", "rank_heatmap"])}
+    assert found["depth"].failed
+    assert found["depth"].reason == "ZeroDivisionError: division by zero"
+    assert not (tmp_path / "depth.pdf").exists()
+    assert len(found["rank_heatmap"].files) == 2
+    assert not found["rank_heatmap"].failed
+
+
+def test_a_method_undefined_on_every_image_is_named_below_the_diagrams(tables: Tables) -> None:
+    lost = (tables.results["method"] == "random") & (tables.results["metric"] == "insertion")
+    holed = replace(tables, results=tables.results.assign(value=tables.results["value"].mask(lost)))
+    parts = critical_difference.diagrams(holed)
+    assert len(parts) == 4
+    assert [list(found.left_out) for _, found in parts] == [[], ["random"]] * 2
+    note = drawn(critical_difference.draw, holed).texts[-1].get_text().replace("\n", " ")
+    assert "undefined on every image: random (net_a: insertion ↑); random (net_b: insertion ↑)." in note
+    assert "Left out" not in drawn(critical_difference.draw, tables).texts[-1].get_text()
+
+
+def test_judges_of_one_metric_have_names_of_their_own(tables: Tables) -> None:
+    second = tables.results.assign(trial=tables.results["trial"] + "b", target="5", target_rule="second")
+    finer = tables.results[tables.results["metric"] == "deletion"].assign(definition="deletion:rise-2018[steps=9]")
+    both = replace(tables, results=pd.concat([tables.results, second, finer]))
+    index = metric_agreement.panel_of_judges(both).index
+    assert index.is_unique
+    assert ("net_a, second", "insertion") in index
+    assert ("net_a, predicted", "deletion:rise-2018[steps=9]") in index
+    ax = drawn(metric_agreement.draw, both).axes[0]
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names[0] == "1  deletion:rise-2018[steps=4], net_a, predicted"
+    for titles in ([title for title, _ in panels(both.deepest)], [t for t, _ in critical_difference.diagrams(both)]):
+        assert len(set(titles)) == len(titles) == 10
+    assert rank_heatmap.rank_table(both).columns.droplevel(2).is_unique
+
+
+def test_two_definitions_of_faithfulness_are_two_panels(tables: Tables) -> None:
+    finer = tables.results[tables.results["metric"] == "deletion"].assign(definition="deletion:fine")
+    figure = drawn(pareto.draw, replace(tables, results=pd.concat([tables.results, finer])))
+    assert [ax.get_title("left") for ax in figure.axes][:2] == [
+        "net_a: insertion:rise-2018[steps=4] − deletion:fine",
+        "net_a: insertion:rise-2018[steps=4] − deletion:rise-2018[steps=4]",
+    ]
+
+
+def test_images_are_counted_panel_by_panel(tables: Tables) -> None:
+    few = (tables.curves["model"] == "net_b") & (tables.curves["image"] > "image-5")
+    note = drawn(curves.draw, replace(tables, curves=tables.curves[~few])).texts[-1].get_text()
+    assert note.startswith("Means over 8 to 12 images with")
+    assert drawn(curves.draw, tables).texts[-1].get_text().startswith("Means over 12 images with")
+
+
+def test_repeats_are_told_setting_by_setting(tables: Tables) -> None:
+    assert repeats(tables) == "Grad-CAM = Grad-CAM (pgc) on net_a and net_b, drawn once."
+    second = tables.results.assign(trial=tables.results["trial"] + "b", target="5", target_rule="second")
+    peer = (second["method"] == "pgc_grad_cam") & (second["model"] == "net_a")
+    second["value"] = second["value"].mask(peer, 0.3 + second["value"] / 2)
+    both = replace(tables, results=pd.concat([tables.results, second]))
+    told = "net_a, predicted and net_b, predicted and net_b, second"
+    assert repeats(both) == f"Grad-CAM = Grad-CAM (pgc) on {told}, drawn once."
+
+
+@pytest.fixture
+def varied(published: Callable[[], Path], tables: Tables) -> Tables:
+    """Return the run read back, with LayerCAM under two sets of options."""
+    run = published()
+    for name in ("results", "timing", "curves"):
+        frame = getattr(tables, name)
+        other = frame[frame["method"] == "layer_cam"]
+        other = other.assign(trial=other["trial"] + "b")
+        if name == "results":
+            frame, other = frame.assign(options='{"relu":true}'), other.assign(options='{"relu":false}')
+            other["value"] += 0.1 - 0.05 * other["value"]
+        pd.concat([frame, other], ignore_index=True).to_parquet(run / f"{name}.parquet")
+    return load(run, tables.names)
+
+
+def test_two_sets_of_options_are_two_methods_in_every_figure(varied: Tables, tmp_path: Path) -> None:
+    both = {"layer_cam relu=false", "layer_cam relu=true"}
+    for frame in (varied.results, varied.timing, varied.curves):
+        assert set(frame["method"]) == both | {"grad_cam", "pgc_grad_cam", "random"}
+    assert both <= set(rank_heatmap.rank_table(varied).index)
+    labels = {"LayerCAM relu=false", "LayerCAM relu=true"}
+    assert labels <= {text.get_text() for text in drawn(pareto.draw, varied).axes[0].texts}
+    assert labels <= set(critical_difference.diagrams(varied)[0][1].mean_ranks.index)
+    assert len(drawn(curves.draw, varied).axes[0].lines) == 4
+    assert both <= set(metric_agreement.panel_of_judges(varied).columns)
+    assert all(one.files for one in draw_all(varied, tmp_path, FIGURES))
+
+
+def test_options_share_a_colour_and_differ_in_their_marker(varied: Tables) -> None:
+    found = looks(varied)
+    one, other = found["layer_cam relu=false"], found["layer_cam relu=true"]
+    assert one.colour == other.colour != found["grad_cam"].colour
+    assert one.marker != other.marker
+    assert varied.label("layer_cam relu=true") == "LayerCAM relu=true"
+    assert varied.label("pgc_grad_cam a=1 b=x_y") == "Grad-CAM (pgc) a=1 b=x_y"
+    assert family("captum_layer_grad_cam a=1") == "grad_cam"
+    grey = looks(Tables(varied.results.replace({"method": {"random": "random seed=1"}})))
+    assert grey["random seed=1"].colour == looks(varied)["random"].colour
 
 
 def test_an_unknown_figure_is_answered_with_the_nearest(tables: Tables, tmp_path: Path) -> None:

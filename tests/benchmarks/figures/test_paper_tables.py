@@ -5,6 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.figures.tables import Tables
@@ -42,8 +44,58 @@ def test_markdown_is_one_table_with_bold(tables: Tables) -> None:
     assert markdown(table).count("**") == 8
 
 
+def trial_of(tables: Tables, method: str, layer: str) -> str:
+    rows = tables.results.query("model == 'net_a' and method == @method and layer == @layer")
+    return str(rows["trial"].iloc[0])
+
+
+def test_a_mean_over_fewer_images_says_so_and_is_never_bold(tables: Tables) -> None:
+    trial = trial_of(tables, "layer_cam", "features.15")
+    frame = tables.results.copy()
+    rows = (frame["trial"] == trial) & (frame["metric"] == "deletion")
+    frame.loc[rows, "value"] = np.where(frame.loc[rows, "image"].isin(["image-0", "image-1"]), 0.01, np.nan)
+    table = next(iter(paper_tables(frame, tables.timing)))
+    cells = table.cells.set_index(["method", "layer"])["deletion ↓"]
+    partial = cells["layer_cam", "features.15"]
+    assert (str(partial), partial.best) == ("0.010 (n = 2)", False)
+    assert cells["grad_cam", "features.15"].best
+    assert sum(cell.best for cell in cells) == 2  # grad_cam, and its repeat
+    assert "n: images on which the metric is defined" in table.caption
+    assert "n: images" not in next(iter(paper_tables(tables.results, tables.timing))).caption
+
+
+def test_trials_of_other_images_have_a_table_of_their_own(tables: Tables) -> None:
+    trial = trial_of(tables, "layer_cam", "features.15")
+    few = (tables.results["trial"] == trial) & ~tables.results["image"].isin(["image-0", "image-1"])
+    found = list(paper_tables(tables.results[~few], tables.timing))
+    assert [len(table.cells) for table in found] == [6, 1, 7]
+    assert "means over 12 images ±" in found[0].caption
+    assert "means over 2 images, other ones or other classes than in the table before ±" in found[1].caption
+    assert found[1].name == f"{found[0].name}-2"
+    assert found[1].cells["layer"].tolist() == ["features.15"]
+    assert "layer_cam" not in set(found[0].cells.query("layer == 'features.15'")["method"])
+
+
+def test_a_metric_that_a_trial_lacks_is_a_dash(tables: Tables) -> None:
+    trial = trial_of(tables, "layer_cam", "features.15")
+    lacking = (tables.results["trial"] == trial) & (tables.results["metric"] == "insertion")
+    table = next(iter(paper_tables(tables.results[~lacking], tables.timing)))
+    cells = table.cells.set_index(["method", "layer"])
+    assert str(cells.loc[("layer_cam", "features.15"), "insertion ↑"]) == "–"
+    assert "nan" not in latex(table) + markdown(table)
+
+
+def test_two_sets_of_options_are_two_rows(tables: Tables) -> None:
+    other = tables.results[tables.results["method"] == "layer_cam"]
+    other = other.assign(trial=other["trial"] + "b", value=other["value"] * 0.9 + 0.01, options='{"relu":false}')
+    both = pd.concat([tables.results.assign(options='{"relu":true}'), other], ignore_index=True)
+    names = next(iter(paper_tables(both, tables.timing, tables.label))).cells["method"]
+    assert {"LayerCAM relu=true", "LayerCAM relu=false"} < set(names)
+    assert "LayerCAM" not in set(names)
+
+
 def test_an_undefined_number_is_a_dash() -> None:
-    assert str(Estimate(float("nan"), float("nan"))) == "–"
+    assert str(Estimate()) == "–"
     assert str(Estimate(0.25, float("nan"))) == "0.250"
 
 
