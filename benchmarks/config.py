@@ -10,7 +10,15 @@ from omegaconf import DictConfig
 
 from benchmarks.hints import did_you_mean
 
-FOLDER_OPTIONS = ("name=", "results_dir=", "experiment=", "+experiment=", "hydra.searchpath=")
+FOLDER_OPTIONS = (
+    "name=",
+    "++name=",
+    "results_dir=",
+    "++results_dir=",
+    "experiment=",
+    "+experiment=",
+    "hydra.searchpath=",
+)
 
 VALUED = (
     "--cfg", "-c", "--package", "-p", "--info", "-i", "--config-path", "-cp", "--config-name", "-cn",
