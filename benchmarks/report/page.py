@@ -37,27 +37,32 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
     views = _views(shards, scored) if pictures else {}
     told = varying(results)
     shown = gallery(tables, board, views, images, told)
-    return (
-        environment()
-        .get_template("template.html.j2")
-        .render(
-            run=run.resolve().name,
-            definitions=scored.drop_duplicates("definition")[["definition", "metric", "higher_is_better"]].to_dict(
-                "records"
-            ),
-            counts={name: scored[name].nunique() for name in ("model", "method", "image")},
-            rows=rows(board, timing),
-            gallery=shown,
-            places=places(shown),
-            told=told,
-            total_images=len(scored[["dataset", "image"]].drop_duplicates()),
-            problems=sorted({f"{key[1]} on {key[0]}: {view.problem}" for key, view in views.items() if view.problem}),
-            figures=figures(run / "figures"),
-            failures=failures(results, told),
-            suspects=suspects(scored),
-            shards=[shard | {"text": json.dumps(shard.get("config", {}), indent=1)} for shard in shards],
-        )
+    template = environment().get_template("template.html.j2")
+    return template.render(
+        **_facts(run, scored, shards, views),
+        rows=rows(board, timing),
+        gallery=shown,
+        places=places(shown),
+        told=told,
+        failures=failures(results, told),
+        suspects=suspects(scored),
     )
+
+
+def _facts(
+    run: Path, scored: pd.DataFrame, shards: list[dict[str, Any]], views: dict[tuple[str, ...], Seen]
+) -> dict[str, Any]:
+    """Return what the page says of the run as a whole."""
+    definitions = scored.drop_duplicates("definition")[["definition", "metric", "higher_is_better"]]
+    return {
+        "run": run.resolve().name,
+        "definitions": definitions.to_dict("records"),
+        "counts": {name: scored[name].nunique() for name in ("model", "method", "image")},
+        "total_images": len(scored[["dataset", "image"]].drop_duplicates()),
+        "problems": sorted({f"{key[1]} on {key[0]}: {view.problem}" for key, view in views.items() if view.problem}),
+        "figures": figures(run / "figures"),
+        "shards": [shard | {"text": json.dumps(shard.get("config", {}), indent=1)} for shard in shards],
+    }
 
 
 def environment() -> jinja2.Environment:
