@@ -142,6 +142,14 @@ def test_a_number_where_the_reference_has_none_is_drift(case, reference: pd.Data
     assert f"{column} of a was nan and is " in finding.note
 
 
+def test_a_map_where_the_reference_has_none_is_drift(case, tmp_path: Path) -> None:
+    gate.save(measured(case, Drifted(float("nan"))), tmp_path / "reference.csv")
+    undefined = gate.read(tmp_path / "reference.csv")
+    metrics = {c: value for c, value in measured(case, GradCAM()).items() if c.startswith("deletion")}
+    finding = held(case, GradCAM(), undefined.assign(**metrics))
+    assert (finding.verdict, finding.cause, finding.fault) == ("diverges", "drift", True)
+
+
 def test_a_map_that_is_undefined_now_as_then_agrees(case, tmp_path: Path) -> None:
     gate.save(measured(case, Drifted(float("nan"))), tmp_path / "reference.csv")
     assert held(case, Drifted(float("nan")), gate.read(tmp_path / "reference.csv")).verdict == "agrees"

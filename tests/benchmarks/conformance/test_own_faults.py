@@ -11,6 +11,7 @@ from benchmarks.classifier import Classifier
 from benchmarks.conformance import peers
 from benchmarks.conformance.causes import Evidence, explain
 from benchmarks.conformance.compare import tolerances
+from benchmarks.conformance.experiments import second_dimension
 from benchmarks.conformance.known import KNOWN
 from benchmarks.conformance.peers import PAIRS, compare_with_peers
 from benchmarks.conformance.report import is_red
@@ -117,6 +118,12 @@ def test_what_a_cause_would_replace_is_first_held_to_the_paper(
     monkeypatch.setattr(ours, *fault)
     found = explain(evidence(NAMES[ours], library, layer, build(kind)), KNOWN, TOLERANCE)
     assert found.name == "unexplained"
+
+
+@pytest.mark.parametrize(("kind", "applies"), [("vgg_like", False), ("tokens", True)])
+def test_channels_in_the_second_dimension_are_no_tokens(evidence, build, kind: str, applies: bool) -> None:
+    e = evidence("grad_cam", "captum", LAYERS[kind], build(kind))
+    assert len(list(second_dimension(e))) == applies
 
 
 @pytest.mark.parametrize("fault", [weights(undefined), weights(lambda c: 2 * c.gradients.mean(dim=(2, 3))), UNRELUD])
