@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.columns import SETTING
-from benchmarks.figures.style import TWO_COLUMNS, below, grid, looks, span
+from benchmarks.figures.style import TWO_COLUMNS, below, fold, grid, looks, span
 from benchmarks.figures.tables import Tables, named, titles
 from benchmarks.statistics.boards import Board, boards
 from benchmarks.statistics.friedman import CriticalDifference, comparable, critical_difference
@@ -29,7 +29,7 @@ def draw(tables: Tables) -> Figure | str:
         figure.set_figwidth(TWO_COLUMNS)
     colours = {tables.label(name): look.colour for name, look in looks(tables).items()}
     for ax, (title, found) in zip(axes, parts, strict=True):
-        ax.set_title(title, pad=9)
+        ax.set_title(fold(title, 50 if abreast == 2 else 100), pad=9)
         plot(ax, found, colours)
         reach = (len(found.mean_ranks) - 1) * names / max(TWO_COLUMNS / abreast - 2 * names, 1)
         ax.set(xlim=(1 - reach, len(found.mean_ranks) + reach), ylim=(tallest + 0.6, -2.5))

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from benchmarks.figures.style import Look, below, grid, looks, repeats, span
+from benchmarks.figures.style import Look, below, fold, grid, looks, repeats, span
 from benchmarks.figures.tables import Tables, panels
 
 NAME = "curves"
@@ -26,7 +26,7 @@ def draw(tables: Tables) -> Figure | str:
     for position, (ax, (title, rows)) in enumerate(zip(axes, parts, strict=True)):
         for (method, _), trial in rows.groupby(["method", "trial"]):
             plot(ax, trial, appearance[str(method)])
-        ax.set(title=title, xlim=(0, 1), ylim=(0, 1))
+        ax.set(title=fold(title), xlim=(0, 1), ylim=(0, 1))
         if position >= len(axes) - 2:
             ax.set_xlabel("fraction of pixels replaced")
         if position % 2 == 0:

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.figures.style import Look, below, grid, looks
+from benchmarks.figures.style import Look, below, fold, grid, looks
 from benchmarks.figures.tables import NO_LAYER, Tables, alike, by_depth, depths, heading, panels, settings
 from benchmarks.statistics.leaderboard import leaderboard
 
@@ -22,7 +22,7 @@ def draw(tables: Tables) -> Figure | str:
     figure, axes = grid(len(parts), 2, 1.8)
     for ax, (title, rows) in zip(axes, parts, strict=True):
         plot(ax, rows, appearance)
-        ax.set(title=title, ylabel=heading(rows, board)[:-2])
+        ax.set(title=fold(title), ylabel=heading(rows, board)[:-2])
     note = "Means with 95 % BCa intervals, set apart sideways. Horizontal: methods without a layer."
     below(figure, note, board["method"].unique(), tables)
     return figure

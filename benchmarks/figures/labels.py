@@ -15,30 +15,41 @@ REACHES = (5.0, 9.0, 14.0, 20.0, 27.0, 36.0, 46.0, 58.0)
 ANGLES = np.deg2rad([0, 180, 30, -30, 150, -150, 60, -60, 120, -120, 90, -90])
 
 
-def place(figure: Figure, ax: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> list[Annotation]:
+def place(
+    figure: Figure,
+    ax: Axes,
+    points: Sequence[tuple[float, float]],
+    names: Sequence[str],
+    others: Sequence[tuple[float, float]] = (),
+) -> list[Annotation]:
     """Write every name by its point, at the nearest place where it covers no marker and no other name.
 
-    A name that cannot stand right beside its point is tied to it with a thin line. The panel's limits must be final;
-    its layout is fixed here.
+    A name that does not stand right beside its point, or nearer to another one, is tied to it with a thin line; lines
+    behind a name are parted. The panel's limits must be final; its layout is fixed here.
+
+    Args:
+        points, names: in data coordinates; one name a point.
+        others: points without a name.
     """
     figure.draw_without_rendering()
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     size = figure.dpi / 72
-    dots = ax.transData.transform(np.asarray(points, dtype=float))
+    dots = ax.transData.transform(np.asarray([*points, *others], dtype=float))
     taken = [Bbox.from_extents(x - 3 * size, y - 3 * size, x + 3 * size, y + 3 * size) for x, y in dots]
     placed: list[Annotation] = []
-    for index in np.lexsort((dots[:, 0], -dots[:, 1])):
+    for index in np.lexsort((dots[: len(points), 0], -dots[: len(points), 1])):
         note = ax.annotate(names[index], points[index], xytext=(0, 0), textcoords="offset points", fontsize=7)
         note.set_in_layout(False)
         box = note.get_window_extent(renderer)
         offset, spot = _free(dots[index], box.width, box.height, taken, ax.bbox, size)
         taken.append(spot)
         note.set_position((offset[0], offset[1]))
-        note.set(ha="left", va="bottom")
+        note.set(ha="left", va="bottom", bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.3})
         placed.append(note)
-        near = (np.clip(dots[index][0], spot.x0, spot.x1), np.clip(dots[index][1], spot.y0, spot.y1))
-        if np.hypot(*(near - dots[index])) > 8 * size:
-            ends = ax.transData.inverted().transform([dots[index], near])
+        near = np.clip(dots, [spot.x0, spot.y0], [spot.x1, spot.y1])
+        far = np.hypot(*(near - dots).T)
+        if far[index] > min(8 * size, far.min() + 1e-6):
+            ends = ax.transData.inverted().transform([dots[index], near[index]])
             ax.plot(ends[:, 0], ends[:, 1], color="#808080", linewidth=0.5, zorder=1, label="_leader")
     return placed
 

@@ -14,6 +14,10 @@ from benchmarks.statistics.concordance import judges, kendall_w
 
 NAME = "metric_agreement"
 FEWEST = 3
+LETTER, CELL = 0.056, 0.28
+"""Inches that a letter and a number take."""
+LONGEST = 34
+"""Letters of a judge's name in one line."""
 
 
 def draw(tables: Tables) -> Figure | str:
@@ -22,20 +26,29 @@ def draw(tables: Tables) -> Figure | str:
     if len(scores) < 2 or scores.shape[1] < FEWEST:
         return f"agreement takes two judges (a metric on a model) and {FEWEST} methods that all of them have scored"
     values, n = agreement(scores), len(scores)
-    width = ONE_COLUMN if n <= 4 else TWO_COLUMNS * 0.7
+    names = _names([tuple(key) for key in scores.index])
+    needed = LETTER * max(len(line) for name in names for line in name.split("\n")) + CELL * n + 0.75
+    width = next((width for width in (ONE_COLUMN, TWO_COLUMNS * 0.7) if needed <= width), TWO_COLUMNS)
     figure = Figure(figsize=(width, 0.26 * n + 0.95), layout="constrained")
     ax = figure.subplots()
     image = ax.imshow(values, cmap="PuOr_r", vmin=-1, vmax=1, aspect="auto")
-    _write(ax, values)
+    if needed <= width:
+        _write(ax, values)
     ax.set_xticks(range(n), [str(i + 1) for i in range(n)])
-    ax.set_yticks(range(n), [f"{i + 1}  {metric}, {model}" for i, (model, metric) in enumerate(scores.index)])
+    ax.set_yticks(range(n), names)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     figure.colorbar(image, ax=ax, shrink=0.9, aspect=12, ticks=[-1, 0, 1], label="correlation")
     w = kendall_w(scores)
     below(figure, f"Order of {scores.shape[1]} methods. Below the diagonal: Kendall's τ; above: Spearman's ρ. "
-                     f"All judges together: Kendall's W = {w.w:.2f}.")  # fmt: skip
+                     f"All judges together: Kendall's W\u00a0=\u00a0{w.w:.2f}.")  # fmt: skip
     return figure
+
+
+def _names(judges: list[tuple[str, ...]]) -> list[str]:
+    """Return a number and a name for every judge, in two lines where one would be too long."""
+    long = max(len(metric) + len(model) for model, metric in judges) > LONGEST
+    return [f"{i + 1}  {metric},{chr(10) if long else ' '}{model}" for i, (model, metric) in enumerate(judges)]
 
 
 def panel_of_judges(tables: Tables) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.columns import TRIAL
 from benchmarks.figures.labels import place
-from benchmarks.figures.style import GREY, Look, below, grid, looks
+from benchmarks.figures.style import GREY, Look, below, fold, grid, looks
 from benchmarks.figures.tables import Tables, settings
 from benchmarks.statistics.leaderboard import leaderboard
 
@@ -29,15 +29,18 @@ def draw(tables: Tables) -> Figure | str:
     parts, appearance = _parts(board), looks(tables)
     figure, axes = grid(len(parts), 2, 2.7)
     for ax, (title, rows) in zip(axes, parts, strict=True):
-        ax.set(title=title, xscale="log", xlabel="cost in forward passes", ylabel="insertion − deletion")
+        ax.set(title=fold(title), xscale="log", xlabel="cost in forward passes", ylabel="insertion − deletion")
         plot(ax, rows, appearance)
     rest = repeated(board, tables)
     below(figure, "Bars: 95 % BCa intervals. Grey line: Pareto front; up and to the left is better. " + rest)
     for ax, (_, rows) in zip(axes, parts, strict=True):
-        shown = rows[rows["same_as"] == ""]
-        points = list(zip(shown["cost_in_forwards"], shown["mean"], strict=True))
-        place(figure, ax, points, [tables.label(name) for name in shown["method"]])
+        names = [tables.label(name) for name in rows.loc[rows["same_as"] == "", "method"]]
+        place(figure, ax, _points(rows[rows["same_as"] == ""]), names, _points(rows[rows["same_as"] != ""]))
     return figure
+
+
+def _points(rows: pd.DataFrame) -> list[tuple[float, float]]:
+    return list(zip(rows["cost_in_forwards"], rows["mean"], strict=True))
 
 
 def _parts(board: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks.errors import one_paragraph
 from benchmarks.figures.pictures import configs, shard
-from benchmarks.figures.style import SMALL, TWO_COLUMNS, below
-from benchmarks.figures.tables import Tables, settings
+from benchmarks.figures.style import SMALL, TWO_COLUMNS, below, fold
+from benchmarks.figures.tables import Tables, settings, titles
 from benchmarks.resize import upsample
 
 NAME = "qualitative"
@@ -54,7 +54,7 @@ def draw(tables: Tables) -> Figure | str:
             _show(ax, row, method)
     axes[0][0].set_title("image", fontsize=SMALL, loc="center")
     for ax, method in zip(axes[0][1:], methods, strict=True):
-        ax.set_title(tables.label(method).replace(" (", "\n("), fontsize=SMALL, loc="center")
+        ax.set_title(fold(tables.label(method), LETTERS + 1), fontsize=SMALL, loc="center")
     left_out = sorted(set(tables.deepest["method"]) - set(methods))
     more = f" Not shown: {', '.join(map(tables.label, left_out))}." if left_out else ""
     below(
@@ -73,19 +73,20 @@ def chosen(tables: Tables) -> list[str]:
 
 def _rows(tables: Tables, title: str, cells: pd.DataFrame, methods: list[str]) -> list[Row]:
     """Return the rows of one model: its first images, of different classes as far as there are."""
-    run = Path() if tables.run is None else tables.run
+    run, shown = Path() if tables.run is None else tables.run, len(titles(tables.deepest))
     trials = cells.drop_duplicates("method").set_index("method")["trial"]
     # the images of one trial under one metric stand in the table as they stand in its maps
     images = cells[cells["trial"] == trials.iloc[0]].drop_duplicates("image").reset_index(drop=True)
     again = images["target"].duplicated()
     picked = images[["image", "target"]].assign(again=again).sort_values("again", kind="stable")
-    picked = picked.head(max(1, tables.images // tables.deepest["model"].nunique()))
+    picked = picked.head(max(1, tables.images // shown))
     known = shard(_config(run, title, images.iloc[0]), list(picked["image"]))
-    several = tables.deepest["model"].nunique() > 1
     maps = {name: np.load(run / "maps" / f"{trials[name]}.npy", mmap_mode="r") for name in methods if name in trials}
     return [
         Row(
-            "\n".join([*(_lines(title.replace("_", " ")) if several else []), *_lines(known.class_name(row.target))]),
+            "\n".join(
+                [*(_lines(title.replace("_", " "), 3) if shown > 1 else []), *_lines(known.class_name(row.target))]
+            ),
             known.pictures[row.image],
             {name: np.array(of_all[row.Index]) for name, of_all in maps.items()},
         )
@@ -94,9 +95,9 @@ def _rows(tables: Tables, title: str, cells: pd.DataFrame, methods: list[str]) -
     ]
 
 
-def _lines(name: str) -> list[str]:
-    """Break a model's or class's name into two lines at most, as long as a picture is high."""
-    return textwrap.wrap(name, LETTERS, max_lines=2, placeholder=" …")
+def _lines(name: str, most: int = 2) -> list[str]:
+    """Break a model's or class's name into so many lines at most, as long as a picture is high."""
+    return textwrap.wrap(name, LETTERS, max_lines=most, placeholder=" …")
 
 
 def _config(run: Path, title: str, facts: "pd.Series[str]") -> dict[str, object]:

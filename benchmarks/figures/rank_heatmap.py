@@ -5,34 +5,47 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.figures.style import ONE_COLUMN, TWO_COLUMNS, below
+from benchmarks.figures.style import ONE_COLUMN, SMALL, TWO_COLUMNS, below, fold
 from benchmarks.figures.tables import Tables, heading, settings
 
 NAME = "rank_heatmap"
+LETTER = 0.056
+"""Inches that a letter takes."""
 
 
 def draw(tables: Tables) -> Figure | str:
     """Return methods × (model, metric), the best on average on top; a cell is the rank with its 95 % interval."""
     ranks = rank_table(tables)
-    if ranks.empty or len(ranks) < 2:
-        return "fewer than two methods have scores"
-    width = ONE_COLUMN if ranks.shape[1] <= 3 else TWO_COLUMNS
-    figure = Figure(figsize=(width, 0.19 * len(ranks) + 0.75), layout="constrained")
-    ax = figure.subplots()
-    ax.imshow(ranks.to_numpy(), cmap="viridis_r", aspect="auto", vmin=1, vmax=np.nanmax(ranks.to_numpy()))
+    if len(ranks) < 2 or ranks.isna().all(axis=None):
+        return "fewer than two methods have ranks"
     keys: list[tuple[str, str, str]] = [tuple(key) for key in ranks.columns]  # type: ignore[misc]
-    for row, method in enumerate(ranks.index):
-        for column, key in enumerate(keys):
-            dark = ranks.iat[row, column] > 0.45 * np.nanmax(ranks.to_numpy())
-            words = _cell(tables, str(method), key)
-            ax.text(column, row, words, ha="center", va="center", color="white" if dark else "black")
-    ax.set_yticks(range(len(ranks)), [tables.label(str(name)) for name in ranks.index])
-    ax.set_xticks(range(ranks.shape[1]), [metric for _, metric, _ in keys])
+    names, metrics = [tables.label(str(name)) for name in ranks.index], [metric for _, metric, _ in keys]
+    words = [[_cell(tables, str(method), key) for key in keys] for method in ranks.index]
+    width = ONE_COLUMN if len(keys) <= 3 else TWO_COLUMNS
+    room = (width - LETTER * max(map(len, names))) / len(keys) / LETTER
+    turned = LETTER * max(map(len, metrics)) if max(map(len, metrics)) >= room else 0.0
+    narrow = max(len(text) for row in words for text in row) >= room
+    figure = Figure(figsize=(width, 0.19 * len(ranks) + 0.75 + turned), layout="constrained")
+    ax = figure.subplots()
+    _fill(ax, ranks, [[text.partition("  [")[0] for text in row] for row in words] if narrow else words)
+    ax.set_yticks(range(len(ranks)), names)
+    ax.set_xticks(range(len(keys)), metrics, rotation=90 if turned else 0)
     ax.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
     ax.spines[:].set_visible(False)
-    _models(ax, [title for title, _, _ in keys])
-    below(figure, "Rank by mean over images with its 95 % bootstrap interval; = repeats another method's scores.")
+    _models(ax, [title for title, _, _ in keys], room, turned)
+    interval = "" if narrow else " with its 95 % bootstrap interval"
+    below(figure, f"Rank by mean over images{interval}; = repeats another method's scores.")
     return figure
+
+
+def _fill(ax: Axes, ranks: pd.DataFrame, words: list[list[str]]) -> None:
+    values = ranks.to_numpy()
+    last = np.nanmax(values)
+    ax.imshow(values, cmap="viridis_r", aspect="auto", vmin=1, vmax=last)
+    for row, texts in enumerate(words):
+        for column, text in enumerate(texts):
+            dark = values[row, column] > 0.45 * last
+            ax.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
 
 
 def rank_table(tables: Tables) -> pd.DataFrame:
@@ -60,12 +73,18 @@ def _cell(tables: Tables, method: str, key: tuple[str, str, str]) -> str:
     return ("= " if row["same_as"] else "") + f"{row['rank']:g}{interval}"
 
 
-def _models(ax: Axes, titles: list[str]) -> None:
-    """Write each model once above its metrics, and part the models with a white line."""
+def _models(ax: Axes, titles: list[str], room: float, turned: float) -> None:
+    """Write each model once above its metrics, in a column's ``room`` (letters), and part the models with a white line.
+
+    Args:
+        turned: inches that turned names of metrics take.
+    """
     starts = [i for i, title in enumerate(titles) if i == 0 or titles[i - 1] != title]
     for start, end in zip(starts, [*starts[1:], len(titles)], strict=True):
         middle = (start + end - 1) / 2
-        ax.annotate(titles[start], (middle, 1), xycoords=("data", "axes fraction"), xytext=(0, 14),
+        letters = max(8, int(room * (end - start) * SMALL / 8))
+        title = titles[start] if len(titles[start]) <= letters else fold(titles[start].replace("_", " "), letters)
+        ax.annotate(title, (middle, 1), xycoords=("data", "axes fraction"), xytext=(0, 14 + 72 * turned),
                     textcoords="offset points", ha="center", va="bottom", fontsize=8)  # fmt: skip
         if start:
             ax.axvline(start - 0.5, color="white", linewidth=3)

@@ -1,5 +1,6 @@
 """One look for all figures: sizes for print, colours that everybody can tell apart, files that repeat byte for byte."""
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "
 """Okabe and Ito, "Color Universal Design" (2008), without its yellow, which is lost on white paper."""
 
 GREY = "#808080"
+TIED = "\u00a0"
+"""A space at which no line ends."""
+
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES: dict[str, str | tuple[float, tuple[float, ...]]] = {
     "": "-",
@@ -163,7 +167,7 @@ def below(figure: Figure, text: str, methods: Iterable[str] = (), tables: Tables
 
 def _note(figure: Figure, text: str) -> float:
     """Write the note, whose place :func:`below` sets; return the inches it takes."""
-    lines = textwrap.wrap(text, int(figure.get_figwidth() * 17.5))
+    lines = textwrap.wrap(text, int(figure.get_figwidth() * 17.5), break_on_hyphens=False)
     note = figure.text(
         0, 0, "\n".join(lines), ha="left", va="bottom", fontsize=SMALL, color="#404040", linespacing=1.25
     )
@@ -194,6 +198,12 @@ def repeats(tables: Tables) -> str:
             said.setdefault(words, []).append(title)
     told = "; ".join(f"{words} on {' and '.join(models)}" for words, models in said.items())
     return f"{told}, drawn once." if told else ""
+
+
+def fold(title: str, letters: int = 50) -> str:
+    """Return a panel's title in lines no longer than the panel is wide."""
+    whole = re.sub(" (?=[↑↓]$)", TIED, title)  # an arrow stays with its metric
+    return "\n".join(textwrap.wrap(whole, letters, break_on_hyphens=False)).replace(TIED, " ")
 
 
 def span(numbers: Iterable[int]) -> str:

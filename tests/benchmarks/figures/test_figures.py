@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from benchmarks.figures import (
     critical_difference,
     curves,
     depth,
+    labels,
     metric_agreement,
     pareto,
     qualitative,
@@ -127,6 +129,46 @@ def test_ranks_in_the_heatmap_are_the_leaderboards(tables: Tables) -> None:
     figure = drawn(rank_heatmap.draw, tables)
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), ranks.to_numpy())
     assert any(text.get_text().startswith("= 1") for text in figure.axes[0].texts)
+
+
+def test_narrow_columns_keep_their_names_and_ranks_readable(tables: Tables) -> None:
+    finer = [tables.results.assign(definition=tables.results["definition"] + f"[blur={i}]") for i in range(4)]
+    many = replace(tables, results=pd.concat([tables.results, *finer]))
+    figure = drawn(rank_heatmap.draw, many)
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    assert len(ax.get_xticks()) == 20
+    for texts in (ax.get_xticklabels(), ax.texts[:20]):
+        boxes = [text.get_window_extent() for text in texts]
+        assert not any(a.overlaps(b) for a, b in pairwise(boxes))
+    assert "interval" not in figure.texts[-1].get_text()
+    agreeing = drawn(metric_agreement.draw, many)
+    agreeing.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in agreeing.axes[0].texts[:18]]
+    assert not any(a.overlaps(b) for a, b in pairwise(boxes))
+
+
+def test_a_name_that_is_nearer_to_another_point_is_tied_to_its_own() -> None:
+    with styled():
+        figure = Figure(figsize=(3, 3), layout="constrained")
+        ax = figure.subplots()
+        points = [(0.5, 0.5), (0.505, 0.5), (0.51, 0.5)]
+        placed = labels.place(figure, ax, points, ["first", "second", "third"])
+        texts = [note.get_text() for note in placed]
+        tied = [line for line in ax.lines if line.get_label() == "_leader"]
+    assert sorted(texts) == ["first", "second", "third"]
+    assert len(tied) >= 1
+    for line in tied:
+        assert (line.get_xdata()[0], line.get_ydata()[0]) in [pytest.approx(point) for point in points]
+
+
+def test_names_keep_off_points_without_a_name() -> None:
+    with styled():
+        figure = Figure(figsize=(3, 3), layout="constrained")
+        ax = figure.subplots()
+        (note,) = labels.place(figure, ax, [(0.5, 0.5)], ["a long name"], [(0.6, 0.5)])
+        spot = note.get_window_extent()
+        assert not spot.contains(*ax.transData.transform((0.6, 0.5)))
 
 
 def test_depth_draws_the_means_from_the_first_layer_to_the_last(tables: Tables) -> None:
@@ -269,7 +311,7 @@ def test_judges_of_one_metric_have_names_of_their_own(tables: Tables) -> None:
     assert ("net_a, predicted", "deletion:rise-2018[steps=9]") in index
     ax = drawn(metric_agreement.draw, both).axes[0]
     names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names[0] == "1  deletion:rise-2018[steps=4], net_a, predicted"
+    assert names[0] == "1  deletion:rise-2018[steps=4],\nnet_a, predicted"
     for titles in ([title for title, _ in panels(both.deepest)], [t for t, _ in critical_difference.diagrams(both)]):
         assert len(set(titles)) == len(titles) == 10
     assert rank_heatmap.rank_table(both).columns.droplevel(2).is_unique
@@ -278,7 +320,7 @@ def test_judges_of_one_metric_have_names_of_their_own(tables: Tables) -> None:
 def test_two_definitions_of_faithfulness_are_two_panels(tables: Tables) -> None:
     finer = tables.results[tables.results["metric"] == "deletion"].assign(definition="deletion:fine")
     figure = drawn(pareto.draw, replace(tables, results=pd.concat([tables.results, finer])))
-    assert [ax.get_title("left") for ax in figure.axes][:2] == [
+    assert [ax.get_title("left").replace("\n", " ") for ax in figure.axes][:2] == [
         "net_a: insertion:rise-2018[steps=4] − deletion:fine",
         "net_a: insertion:rise-2018[steps=4] − deletion:rise-2018[steps=4]",
     ]
