@@ -153,8 +153,15 @@ class Model:
             return
         if self.config.peers:
             yield "peers", lambda: self._peers(layer)
-        if not self.classifier.weights.startswith("random-"):
+        if not self.classifier.weights.startswith("random-") and self._is_referred(layer):
             yield "reference", lambda: self._reference(layer, methods)
+
+    def _is_referred(self, layer: str) -> bool:
+        """Say whether a reference speaks of this: one that the user names of all, the committed one of the defaults."""
+        if self.config.reference is not None or self.config.save:
+            return True
+        last = resolve_layer(self.classifier, "last", self.batch.images)
+        return layer == last and self.config.dataset == compose_command("check").dataset
 
     def _laws(self, layer: str, claimed: list[Claim]) -> Iterable[Finding]:
         return check_laws(cell_of(self.classifier, self.double, layer, self.batch.images), claimed)

@@ -80,6 +80,14 @@ def test_the_shipped_models_are_green_explained_and_as_the_reference_has_them(he
     assert set(extra["model"]) == {"toy"}
 
 
+@pytest.mark.parametrize("other", ["layer=early", "dataset.limit=1"])
+def test_the_committed_reference_says_nothing_of_other_layers_and_pictures(heatmark: Heatmark, other: str) -> None:
+    code, said = heatmark("check", "models=[shapes_plain]", "peers=false", "method=[grad_cam]", other)
+    assert code == 0, said
+    rows = pd.read_parquet("results/runs/check/conformance.parquet")
+    assert "reference" not in set(rows["check"])
+
+
 def test_green_then_drifted(heatmark: Heatmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code, said = heatmark(*TOY, "save=true", "junit=ci/check.xml")
     assert code == 0, said
