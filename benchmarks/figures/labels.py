@@ -48,7 +48,7 @@ def place(
         placed.append(note)
         near = np.clip(dots, [spot.x0, spot.y0], [spot.x1, spot.y1])
         far = np.hypot(*(near - dots).T)
-        if far[index] > min(8 * size, far.min() + 1e-6):
+        if far[index] > min(6 * size, far.min() + 1e-6):
             ends = ax.transData.inverted().transform([dots[index], near[index]])
             ax.plot(ends[:, 0], ends[:, 1], color="#808080", linewidth=0.5, zorder=1, label="_leader")
     return placed

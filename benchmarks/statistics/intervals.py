@@ -44,7 +44,9 @@ def bca(values: Floats, seed: int, statistic: Callable[..., Floats] = np.mean, c
 
 def _bootstrap(values: Floats, seed: int, statistic: Callable[..., Floats], confidence: float) -> Floats:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # its bounds are NaN, which says it
+        # NaN bounds say it: equal resamples, or a spread over the one value that the jackknife leaves of two
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
         result = stats.bootstrap(
             (values,),
             statistic,

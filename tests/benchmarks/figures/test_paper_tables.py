@@ -64,6 +64,18 @@ def test_a_mean_over_fewer_images_says_so_and_is_never_bold(tables: Tables) -> N
     assert "n: images" not in next(iter(paper_tables(tables.results, tables.timing))).caption
 
 
+def test_equal_to_the_best_on_fewer_images_is_not_bold(tables: Tables) -> None:
+    frame = tables.results[tables.results["model"] == "net_a"].assign(value=0.5)
+    trial = trial_of(tables, "layer_cam", "features.15")
+    frame.loc[(frame["trial"] == trial) & (frame["image"] == "image-0"), "value"] = np.nan
+    cells = next(iter(paper_tables(frame, tables.timing))).cells.set_index(["method", "layer"])["deletion ↓"]
+    bold = {key: cell.best for key, cell in cells.items()}
+    assert not bold.pop(("layer_cam", "features.15"))
+    assert str(cells["layer_cam", "features.15"]) == "0.500 (n = 11)"
+    assert bold
+    assert all(bold.values())
+
+
 def test_trials_of_other_images_have_a_table_of_their_own(tables: Tables) -> None:
     trial = trial_of(tables, "layer_cam", "features.15")
     few = (tables.results["trial"] == trial) & ~tables.results["image"].isin(["image-0", "image-1"])

@@ -64,6 +64,12 @@ def test_constant_differences_have_no_interval_and_no_effect_size(results) -> No
     assert (row["rank_biserial"], row["p_value"]) == (-1, 0.25)
 
 
+def test_two_images_have_an_effect_size_without_an_interval(results) -> None:
+    row = pairwise(results({"a": [0.25, 0.5], "b": [0.5, 1.0]})).iloc[0]
+    assert row["d_z"] == pytest.approx(-0.375 / np.std([0.25, 0.5], ddof=1))
+    assert row[["d_z_low", "d_z_high"]].isna().all()
+
+
 def test_rounding_is_no_difference(results, rng: np.random.Generator) -> None:
     base = rng.uniform(0.2, 0.4, size=30)
     almost = results({"a": base, "b": base + 3e-17, "c": np.nextafter(base, 1)}).assign(definition="insertion:x")

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from benchmarks.statistics.tables import statistics
 from benchmarks.statistics.variants import plain, renamed, told_apart
 
 FEW = '{"grid":7,"inner":{"eps":0.5},"masks":1000,"order":[1,2]}'
@@ -60,6 +61,16 @@ def test_telling_apart_twice_is_telling_apart_once(results) -> None:
     for frame in (twice(results, FEW, MANY), twice(results, "", "")):
         once = told_apart(frame)
         pd.testing.assert_frame_equal(told_apart(once), once)
+
+
+def test_every_statistic_tells_them_apart(results) -> None:
+    frame = pd.concat([twice(results, FEW, MANY), twice(results, FEW, MANY).assign(definition="insertion:other")])
+    found = statistics(frame)
+    both = {"rise masks=1000", "rise masks=4000"}
+    assert both < set(found["leaderboard"]["method"])
+    assert both < {*found["pairwise"]["method_a"], *found["pairwise"]["method_b"]}
+    assert set(found["friedman"]["n_methods"]) == {3}
+    assert set(found["concordance"]["n_methods"]) == {3}
 
 
 def test_the_other_tables_follow_and_the_plain_name_comes_back(results) -> None:
