@@ -17,15 +17,17 @@ PAIR = ["image", "target"]
 
 
 def show(results: pd.DataFrame, run: Path, shards: list[dict[str, Any]]) -> None:
-    """Print one ranked table for each model, dataset and set of metrics, then every skip and error with its reason."""
+    """Print a ranked table for each model, set of images and of metrics, then every skip and error with its reason."""
     console = Console()
     timing = pd.read_parquet(run / "timing.parquet")
     scored = results[results["metric"] != ""]
     definitions = scored.groupby("trial")["definition"].agg(lambda names: " ".join(sorted(set(names))))
-    alike = [*SETTING, scored["trial"].map(definitions)]
+    images = scored.groupby("trial")["image"].agg(frozenset)
+    alike = [*SETTING, *(scored["trial"].map(facts) for facts in (definitions, images))]
     for (dataset, rule, model, weights, *_), cells in scored.groupby(alike, sort=False):
         asked = "" if rule == "predicted" else f", target {rule}"
-        title = f"{model} ({weights}) on {dataset}{asked}{_accuracy(shards, str(model), str(weights), str(dataset))}"
+        accuracy = _accuracy(shards, (str(model), str(weights), str(dataset)), cells["image"].nunique())
+        title = f"{model} ({weights}) on {dataset}{asked}{accuracy}"
         console.print(_table(ranking(cells, timing), title, cells))
     for line in (*_unfinished(shards), *_remarks(results)):
         console.print(line, markup=False, highlight=False)
@@ -132,12 +134,18 @@ def _interval(row: "pd.Series[Any]", name: str, sign: str = "") -> str:
     return f"{row[name]:{sign}.3f}" + ("" if pd.isna(half) else f" ±{half:.3f}".replace("±0.", "±."))
 
 
-def _accuracy(shards: list[dict[str, Any]], model: str, weights: str, dataset: str) -> str:
-    for shard in shards:
-        same = (shard["model"], shard.get("weights"), shard["dataset"]) == (model, weights, dataset)
-        if same and shard.get("accuracy") is not None:
-            return f", top-1 {100 * shard['accuracy']:.1f} % of {shard['labelled']} labelled images"
-    return ""
+def _accuracy(shards: list[dict[str, Any]], subject: tuple[str, str, str], images: int) -> str:
+    """Return the top-1 of (model, weights, dataset) on so many images; nothing where shards say different things."""
+    found = {
+        (shard["accuracy"], shard["labelled"])
+        for shard in shards
+        if (shard["model"], shard.get("weights"), shard["dataset"], shard.get("images")) == (*subject, images)
+        and shard.get("accuracy") is not None
+    }
+    if len(found) != 1:
+        return ""
+    accuracy, labelled = found.pop()
+    return f", top-1 {100 * accuracy:.1f} % of {labelled} labelled images"
 
 
 def _unfinished(shards: list[dict[str, Any]]) -> list[str]:

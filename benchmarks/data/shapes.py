@@ -1,6 +1,6 @@
 """Shapes: a generated dataset with exact object masks, of which nothing is stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -86,7 +86,9 @@ class Shapes(Dataset):
         return Sample(self._sample_name(index), around.picture(pixels), label, covered >= 0.5)
 
     def _sample_name(self, index: int) -> str:
-        return f"{self.name}-{self.split}-{index:05d}"
+        """Return a name that no other picture has: options that change what is drawn are in it."""
+        drawn = [f for f in fields(self) if f.name not in ("limit", "split") and getattr(self, f.name) != f.default]
+        return "-".join([self.name, self.split, *(f"{f.name}{getattr(self, f.name)}" for f in drawn), f"{index:05d}"])
 
     def generators(self, index: int) -> tuple[Generator, Generator, Generator]:
         """Return independent randomness for the scene, the object and what a variant adds.

@@ -96,6 +96,14 @@ def test_what_failed_before_does_not_fail_a_run_for_ever(heatmark: Heatmark) -> 
     assert heatmark("sweep", *QUICK, "layer=layer9")[0] == 1
 
 
+def test_other_pictures_are_another_table(heatmark: Heatmark) -> None:
+    heatmark("sweep", *QUICK)
+    _, out, _ = heatmark("sweep", *QUICK, "dataset.seed=1")
+    assert out.count("random-0) on shapes") == 2
+    results = pd.read_parquet("results/runs/t/results.parquet")
+    assert results["image"].nunique() == 6
+
+
 def test_a_shard_that_was_stopped_is_told(heatmark: Heatmark, tmp_path: Path) -> None:
     heatmark("sweep", *QUICK)
     (shard,) = (tmp_path / "results" / "runs" / "t" / "shards").glob("*.json")

@@ -26,6 +26,7 @@ def test_the_pictures_are_pinned() -> None:
     """Golden values: the shipped accuracy and every stored result belong to these very pictures."""
     sample = Shapes()[3]
     assert sample.name == "shapes-test-00003"
+    assert Shapes(seed=2, size=64)[3].name == "shapes-test-size64-seed2-00003"
     assert CLASSES[sample.label] == "star"
     assert sample.mask.sum() == pytest.approx(1503, abs=2)  # another libm or Pillow may round a few pixels otherwise
     assert pixels(sample).mean(axis=(0, 1)) == pytest.approx([152.9, 114.4, 93.9], abs=0.1)
