@@ -18,14 +18,17 @@ def main(config: DictConfig) -> None:
     """Draw everything, and say where it is and what was left out."""
     run = Path(config.results_dir) / config.name
     tables = load(run, config.names, config.controls, config.images)
-    console = Console()
+    console, failed = Console(), []
     for drawn in draw_all(tables, run / "figures", config.only):
+        failed += [drawn.name] * drawn.failed
         why = f"{'failed' if drawn.failed else 'skipped'}: {drawn.reason}"
         where = f"{run}/figures/{drawn.name}.pdf, .png" if drawn.files else why
         console.print(f"{drawn.name:20} {where}", soft_wrap=True, highlight=False, markup=False)
     if not config.only and not tables.results.empty:
         _tables(tables, run / "tables", console)
         _statistics(tables, run / "statistics", console)
+    if failed:
+        raise ValueError(f"could not draw {', '.join(failed)}, for the reasons above; all else is made")
 
 
 def _tables(tables: Tables, folder: Path, console: Console) -> None:

@@ -42,8 +42,10 @@ def test_a_figure_that_fails_is_said_and_all_else_is_written(
 
     monkeypatch.setattr(rank_heatmap, "draw", broken)
     run = published()
-    assert dispatch(["figures", "small", f"results_dir={run.parent}"]) == 0
-    assert "failed: RuntimeError: no ink" in capsys.readouterr().out
+    assert dispatch(["figures", "small", f"results_dir={run.parent}"]) == 1
+    said = capsys.readouterr()
+    assert "failed: RuntimeError: no ink" in said.out
+    assert "could not draw rank_heatmap" in said.err
     assert (run / "figures" / "pareto.pdf").exists()
     assert not (run / "figures" / "rank_heatmap.pdf").exists()
     assert (run / "statistics" / "pairwise.parquet").exists()
