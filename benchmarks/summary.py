@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.columns import SETTING
+from benchmarks.statistics.variants import plain, told_apart
 
 CONTROL = "random"
 CELL = ["trial", "layer", "method"]
@@ -20,7 +21,8 @@ def show(results: pd.DataFrame, run: Path, shards: list[dict[str, Any]]) -> None
     """Print a ranked table for each model, set of images and of metrics, then every skip and error with its reason."""
     console = Console()
     timing = pd.read_parquet(run / "timing.parquet")
-    scored = results[results["metric"] != ""]
+    named = told_apart(results)
+    scored = named[named["metric"] != ""]
     definitions = scored.groupby("trial")["definition"].agg(lambda names: " ".join(sorted(set(names))))
     images = scored.groupby("trial")["image"].agg(frozenset)
     alike = [*SETTING, *(scored["trial"].map(facts) for facts in (definitions, images))]
@@ -45,7 +47,7 @@ def ranking(cells: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
     """
     wide = cells.pivot(index=[*CELL, *PAIR], columns="definition", values="value")
     wide["faithfulness"] = (wide * _directions(cells).map({True: 1.0, False: -1.0})).sum(axis=1, skipna=False)
-    control = wide[wide.index.get_level_values("method") == CONTROL].groupby(PAIR).mean()
+    control = wide[wide.index.get_level_values("method").map(plain) == CONTROL].groupby(PAIR).mean()
     rows = [
         dict(zip(CELL, key, strict=True)) | _row(values.reset_index(CELL, drop=True), control)
         for key, values in wide.groupby(CELL)
@@ -103,13 +105,14 @@ def _table(frame: pd.DataFrame, title: str, cells: pd.DataFrame) -> Table:
     for _, row in frame.iterrows():
         ending = [_number(row["cost_in_forwards"], 2), *([_number(row["flagged"], 0)] if flagged else [])]
         table.add_row(row["method"], *[_interval(row, n) for n in numbers], *ending)
-        gains = [] if row["method"] == CONTROL else [_interval(row, f"{n} gain", "+") for n in numbers]
+        gains = [] if plain(row["method"]) == CONTROL else [_interval(row, f"{n} gain", "+") for n in numbers]
         table.add_row(f"  {_tail(row['layer'], 22)}", *gains, style="dim")
     return table
 
 
 def _caption(cells: pd.DataFrame) -> str:
-    control = f"; below, the gain over {CONTROL}, paired by image" if CONTROL in set(cells["method"]) else ""
+    known = CONTROL in set(cells["method"].map(plain))
+    control = f"; below, the gain over {CONTROL}, paired by image" if known else ""
     definitions = "; ".join(sorted(set(cells["definition"])))
     return escape(f"mean ± 95 % interval over {cells['image'].nunique()} images{control}; {definitions}")
 

@@ -96,6 +96,13 @@ def test_what_failed_before_does_not_fail_a_run_for_ever(heatmark: Heatmark) -> 
     assert heatmark("sweep", *QUICK, "layer=layer9")[0] == 1
 
 
+def test_options_tell_two_methods_of_one_name_apart(heatmark: Heatmark) -> None:
+    options = [o for o in QUICK if not o.startswith("method=")]
+    _, out, _ = heatmark("sweep", "-m", *options, "method=[rise,random]", "method.rise.masks=4,8")
+    assert "rise masks=4" in out
+    assert "rise masks=8" in out
+
+
 def test_other_pictures_are_another_table(heatmark: Heatmark) -> None:
     heatmark("sweep", *QUICK)
     _, out, _ = heatmark("sweep", *QUICK, "dataset.seed=1")
