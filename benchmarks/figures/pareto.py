@@ -7,11 +7,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.columns import TRIAL
 from benchmarks.figures.labels import place
-from benchmarks.figures.style import GREY, Look, below, fold, grid, looks
+from benchmarks.figures.style import GREY, TWO_COLUMNS, Look, below, fold, grid, looks
 from benchmarks.figures.tables import Tables, settings
 from benchmarks.statistics.leaderboard import leaderboard
 
 NAME = "pareto"
+FEW = 6
+"""Methods whose names one column of print has room for."""
 CELL = [*TRIAL, "image", "target", "status"]
 
 
@@ -28,6 +30,8 @@ def draw(tables: Tables) -> Figure | str:
         return "no method has both insertion − deletion and a cost: one of them is undefined for each"
     parts, appearance = _parts(board), looks(tables)
     figure, axes = grid(len(parts), 2, 2.7)
+    if len(parts) == 1 and board["method"].nunique() > FEW:
+        figure.set_figwidth(TWO_COLUMNS)  # so that names stand by their points
     for ax, (title, rows) in zip(axes, parts, strict=True):
         ax.set(title=fold(title), xscale="log", xlabel="cost in forward passes", ylabel="insertion − deletion")
         plot(ax, rows, appearance)

@@ -16,6 +16,7 @@ from benchmarks.errors import one_paragraph
 from benchmarks.figures.pictures import configs, shard
 from benchmarks.figures.style import SMALL, TWO_COLUMNS, below, fold
 from benchmarks.figures.tables import Tables, settings, titles
+from benchmarks.overlay import tamed
 from benchmarks.resize import upsample
 
 NAME = "qualitative"
@@ -58,7 +59,9 @@ def draw(tables: Tables) -> Figure | str:
     left_out = sorted(set(tables.deepest["method"]) - set(methods))
     more = f" Not shown: {', '.join(map(tables.label, left_out))}." if left_out else ""
     below(
-        figure, "Maps of the explained class, each from its own smallest value (dark) to its largest (bright)." + more
+        figure,
+        "Maps of the explained class, each from its own smallest value (dark) to its largest (bright); maps of single "
+        "pixels to the 99th percentile." + more,
     )
     return figure
 
@@ -131,6 +134,8 @@ def _show(ax: Axes, row: Row, method: str) -> None:
 def overlay(picture: Array, raw: Array, alpha: float = 0.6) -> Array:
     """Return a map over its picture: α inferno(map, min–max to [0, 1]) + (1 − α) gray; a flat map counts as 0.
 
+    A map that has a value of its own for every pixel is held within the 99th percentile of its absolute values.
+
     Args:
         picture: (H, W, 3) in [0, 1].
         raw: (h, w), brought to the picture's size as metrics see it.
@@ -138,6 +143,7 @@ def overlay(picture: Array, raw: Array, alpha: float = 0.6) -> Array:
     """
     height, width = picture.shape[:2]
     full = upsample(torch.from_numpy(np.asarray(raw, np.float32))[None], (height, width))[0].numpy()
+    full = tamed(full) if raw.shape == (height, width) else full
     span = np.ptp(full)
     scaled = (full - full.min()) / span if span > 0 else np.zeros_like(full)
     gray = picture @ np.array([0.299, 0.587, 0.114], np.float32)

@@ -248,6 +248,13 @@ def test_an_overlay_mixes_the_map_and_the_grey_picture() -> None:
     np.testing.assert_allclose(mixed[0, 1], 0.25 + 0.5 * np.array([0.988362, 0.998364, 0.644924]), atol=1e-5)
 
 
+def test_a_few_pixels_do_not_outshine_a_map_of_pixels() -> None:
+    raw = np.zeros((20, 20), np.float32)
+    raw[:2, :10], raw[0, 0] = 1.0, 1000.0
+    mixed = qualitative.overlay(np.zeros((20, 20, 3), np.float32), raw)
+    np.testing.assert_allclose(mixed[:2, :10], np.broadcast_to(mixed[0, 0], (2, 10, 3)))
+
+
 def test_what_has_no_data_says_why(tables: Tables, tmp_path: Path) -> None:
     bare = replace(
         tables, timing=pd.DataFrame(), curves=pd.DataFrame(), results=tables.results.query("layer != 'features.8'")
