@@ -17,7 +17,8 @@ def bca(values: Floats, seed: int, statistic: Callable[..., Floats] = np.mean, c
 
     Efron, "Better bootstrap confidence intervals", JASA 82 (1987); computed by ``scipy.stats.bootstrap``. All columns
     with the same undefined rows share their resamples, so that a column's interval never depends on its neighbours.
-    The true coverage falls short of the nominal one below about 20 images.
+    The true coverage falls short of the nominal 95 % on few images: in simulations (normal, Beta and their
+    differences, 2000 each) it was 91 to 93 % on 20 images, 93 to 95 % on 32 and 50, 94 to 95 % on 100.
 
     Args:
         values: (n, m), an image a row; NaN where undefined, which is left out.
