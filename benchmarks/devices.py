@@ -66,9 +66,8 @@ def autocast(module: nn.Module, precision: str) -> Iterator[None]:
         return
     entered: list[AbstractContextManager[object]] = []
 
-    device = next((weight.device.type for weight in module.parameters()), "cpu")
-
-    def enter(_module: nn.Module, _inputs: object) -> None:
+    def enter(called: nn.Module, _inputs: object) -> None:
+        device = next((weight.device.type for weight in called.parameters()), "cpu")  # it may have moved meanwhile
         entered.append(torch.autocast(device, torch.bfloat16))
         entered[-1].__enter__()
 

@@ -173,7 +173,7 @@ class Model:
 
     def _reference(self, layer: str, methods: dict[str, Method]) -> Iterable[Finding]:
         metrics = build_all(self.config.metric, "metric")
-        path = gate.REFERENCE if self.config.reference is None else Path(self.config.reference)
+        path = gate.located(self.config.reference, self.config.save)
         rows = gate.measure(self.classifier, layer, methods, metrics, self.batch, self.targets)
         if self.config.save:
             gate.save(rows, path)

@@ -15,8 +15,9 @@ FEWEST_LETTERS = 4
 def told_apart(results: pd.DataFrame) -> pd.DataFrame:
     """Return results in which every name of a method stands for one set of options, such as ``rise masks=4000``.
 
-    A method that ran with one set keeps its name. Where two trials at one layer of one setting still share a name (the
-    run does not know their options, or something else differs), it ends in the first letters of the trial's key.
+    A method that ran with one set keeps its name. Where two trials on the same images, at one layer of one setting,
+    still share a name (the run does not know their options, or something else differs), it ends in the first letters of
+    the trial's key.
 
     Returns:
         All columns as they are but ``method``.
@@ -24,6 +25,7 @@ def told_apart(results: pd.DataFrame) -> pd.DataFrame:
     if results.empty:
         return results
     trials = results[results["trial"] != ""].drop_duplicates("trial").set_index("trial", drop=False)
+    trials["images"] = results.groupby("trial")["image"].agg(frozenset).reindex(trials.index)
     named = _by_trial(trials.assign(method=_by_options(trials)))
     return results if named.equals(trials["method"]) else _renamed(results, named)
 
@@ -57,7 +59,7 @@ def _by_options(trials: pd.DataFrame) -> "pd.Series[str]":
 
 def _by_trial(trials: pd.DataFrame) -> "pd.Series[str]":
     """Return every trial's method, with so much of its key as tells it from others of that name and layer."""
-    again = trials.duplicated([*SETTING, "layer", "method"], keep=False)
+    again = trials.duplicated([*SETTING, "images", "layer", "method"], keep=False)
     keys = trials.loc[again, "trial"]
     longest = int(keys.str.len().max()) if again.any() else 0
     enough = (n for n in range(FEWEST_LETTERS, longest) if keys.str[:n].is_unique)

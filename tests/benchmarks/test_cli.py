@@ -107,6 +107,7 @@ def test_other_pictures_are_another_table(heatmark: Heatmark) -> None:
     heatmark("sweep", *QUICK)
     _, out, _ = heatmark("sweep", *QUICK, "dataset.seed=1")
     assert out.count("random-0) on shapes") == 2
+    assert out.count("grad_cam  ") == 2  # called the same in both
     results = pd.read_parquet("results/runs/t/results.parquet")
     assert results["image"].nunique() == 6
 

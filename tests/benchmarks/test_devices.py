@@ -1,6 +1,7 @@
 """Devices are picked by name, and bfloat16 stays inside the model's forward."""
 
 import copy
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 import torch
@@ -76,6 +77,21 @@ def test_bf16_equals_pytorch_autocast_inside_and_is_gone_after() -> None:
     assert torch.equal(network(images), before)
     assert not network._forward_hooks
     assert not network._forward_pre_hooks
+
+
+def test_bf16_follows_a_model_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def recorded(device: str, _dtype: torch.dtype) -> AbstractContextManager[None]:
+        asked.append(device)
+        return nullcontext()
+
+    network = _network()
+    with autocast(network, "bf16"):
+        network.to("meta")
+        monkeypatch.setattr(torch, "autocast", recorded)
+        network(torch.zeros(1, 3, 8, 8, device="meta"))
+    assert asked == ["meta"]
 
 
 def test_bf16_is_left_when_the_forward_raises() -> None:

@@ -159,6 +159,12 @@ def test_out_of_memory_while_timing_a_method_with_a_batch_of_its_own_loses_nothi
     assert record.timing[0]["batch_size"] == 2
 
 
+def test_another_activation_is_another_trial_though_no_tensor_tells(shard: Shard) -> None:
+    before = one(Red(), shard).key
+    shard.classifier.module[1] = nn.Tanh()
+    assert one(Red(), shard).key != before
+
+
 def test_the_identity_is_kept_beside_the_numbers(shard: Shard, tmp_path: Path) -> None:
     store, trial = Store(tmp_path), one(Red(), shard)
     store.write(run_trial(trial, shard, METRICS, machine()))

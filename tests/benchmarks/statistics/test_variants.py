@@ -80,3 +80,9 @@ def test_the_other_tables_follow_and_the_plain_name_comes_back(results) -> None:
     assert [plain(name) for name in ("rise masks=4000 order=[2]", "rise fedc", "grad_cam")] == [
         "rise", "rise", "grad_cam"
     ]  # fmt: skip
+
+
+def test_one_method_on_other_images_keeps_its_name(results) -> None:
+    first, other = results({"rise": [0.1, 0.2]}), results({"rise": [0.3, 0.4]})
+    frame = pd.concat([first, other.assign(trial="other", image="b" + other["image"])])
+    assert set(told_apart(frame)["method"]) == {"rise"}
