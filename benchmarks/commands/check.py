@@ -16,6 +16,7 @@ from benchmarks.building import build, build_all
 from benchmarks.classifier import Classifier
 from benchmarks.config import compose_command
 from benchmarks.conformance import gate, report
+from benchmarks.conformance.answers.consult import consult_answers
 from benchmarks.conformance.findings import Finding
 from benchmarks.conformance.known import KNOWN
 from benchmarks.conformance.suite import (
@@ -88,6 +89,8 @@ def _shown(config: DictConfig, methods: dict[str, Method], claimed: list[Claim])
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("toy", total=len(names) + 1)
         extra = {} if config.mine._target_ is not None else {n: m for n, m in TOY_ONLY.items() if n not in methods}
+        if config.mine._target_ is None:
+            yield from consult_answers()
         yield from check_toys([*claimed, *claims(extra)])
         for name in names:
             progress.advance(task)

@@ -1,0 +1,20 @@
+"""All known answers, asked one after the other."""
+
+from collections.abc import Callable, Iterator
+
+from benchmarks.conformance.answers.answer import MODEL
+from benchmarks.conformance.findings import Finding
+from benchmarks.errors import one_paragraph
+
+ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = ()
+"""One function a part of the suite."""
+
+
+def consult_answers() -> Iterator[Finding]:
+    """Yield what every known answer says; one that breaks is a finding, and the others go on."""
+    for ask in ANSWERS:
+        try:
+            yield from ask()
+        except Exception as error:  # noqa: BLE001 - whatever breaks is a row, and the others go on
+            part = ask.__module__.rpartition(".")[2]
+            yield Finding(MODEL, "", part, "answer", "", "error", note=one_paragraph(error))
