@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from benchmarks.columns import SETTING
+from benchmarks.columns import DIGESTS, SETTING
 from benchmarks.statistics.leaderboard import leaderboard
 from benchmarks.statistics.variants import told_apart
 
@@ -72,9 +72,10 @@ def paper_tables(
     scored = told_apart(results[results["metric"] != ""])
     board = leaderboard(scored)
     cost = timing.groupby("trial")["cost_in_forwards"].median() if len(timing) else pd.Series(dtype=float)
-    for key, rows in board.groupby(SETTING):
+    for key, same in board.groupby([name for name in SETTING if name not in DIGESTS]):
         dataset, rule, model, weights, device, precision = map(str, key)
-        for position, (part, images) in enumerate(_alike(rows, scored)):
+        parts = (part for _, rows in same.groupby(DIGESTS) for part in _alike(rows, scored))
+        for position, (part, images) in enumerate(parts):
             cells = _cells(part, cost, label, images)
             yield PaperTable(
                 _slug(

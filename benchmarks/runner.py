@@ -76,6 +76,8 @@ def _columns(trial: Trial, shard: Shard, machine: Machine) -> dict[str, str]:
         "target_rule": str(shard.settings["target"]),
         "device": machine.device.type,
         "precision": machine.precision,
+        "weights_digest": str(trial.identity["weights"])[:12],
+        "images_digest": shard.batch.pictures[:12],
         "options": json.dumps(options(trial.method), sort_keys=True, separators=(",", ":")),
         "depth": _depth(shard.classifier.module, trial.layer),
     }
@@ -103,6 +105,7 @@ def _measure(
     timing = halving(partial(_time, trial, shard, machine), machine.batch_size)
     return blank(
         images=shard.batch.names,
+        groups=shard.batch.groups,
         targets=shard.targets.tolist(),
         flags=degeneracies(raw),
         metrics=measured,

@@ -1,11 +1,12 @@
 """A shard: one model on one dataset, loaded and looked at once, before any trial runs."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from benchmarks.classifier import Classifier
@@ -22,12 +23,16 @@ class Batch:
         images: (N, 3, H, W), preprocessed, on the CPU.
         labels: (N,) the true class's logit, −1 where it is unknown or no class of the model.
         masks: (N, H, W) booleans, or None where any image lacks one.
+        groups: of the images, ``""`` where unknown; empty where none is known.
+        pictures: the SHA-256 of the decoded pictures before preprocessing (see :func:`digest_pictures`), or ``""``.
     """
 
     names: list[str]
     images: Tensor
     labels: Tensor
     masks: Tensor | None
+    groups: list[str] = field(default_factory=list)
+    pictures: str = ""
 
     def digest(self) -> str:
         """Return the SHA-256 of names, pixels, labels and masks."""
@@ -68,9 +73,11 @@ def load_batch(dataset: Dataset, classifier: Classifier) -> Batch:
     Raises:
         ValueError: for an empty dataset, a broken file, two pictures of one name, or pictures of unequal size.
     """
-    names, images, labels, masks = [], [], [], []
+    names, images, labels, masks, groups, pictures = [], [], [], [], [], []
     for sample in map(dataset.__getitem__, range(len(dataset))):  # one decoded picture in memory at a time
         names.append(sample.name)
+        groups.append(sample.group or "")
+        pictures.append(digest_picture(sample.image))
         images.append(classifier.preprocessing.image(sample.image))
         labels.append(_label(sample, dataset, classifier))
         if sample.mask is not None:
@@ -85,8 +92,24 @@ def load_batch(dataset: Dataset, classifier: Classifier) -> Batch:
             "model.preprocessing.crop=[224,224]"
         )
     return Batch(
-        names, torch.stack(images), torch.tensor(labels), torch.stack(masks) if len(masks) == len(names) else None
+        names,
+        torch.stack(images),
+        torch.tensor(labels),
+        torch.stack(masks) if len(masks) == len(names) else None,
+        groups if any(groups) else [],
+        digest_pictures(pictures),
     )
+
+
+def digest_picture(picture: Image.Image) -> str:
+    """Return the SHA-256 of a picture's size and its pixels in RGB."""
+    pixels = picture.convert("RGB")
+    return hashlib.sha256(f"{pixels.size}".encode() + pixels.tobytes()).hexdigest()
+
+
+def digest_pictures(digests: Iterable[str]) -> str:
+    """Return the SHA-256 of a set of pictures by their digests: neither names nor order change it."""
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
 def _label(sample: Sample, dataset: Dataset, classifier: Classifier) -> int:

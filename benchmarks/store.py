@@ -40,6 +40,8 @@ class Record:
         timing: one row of the timing table a batch size.
         maps: the raw maps (N, h, w).
         identity: what the key is the digest of.
+        groups: of every image, what it shares with others that are not independent of it (patient, video), or ``""``;
+            empty where none is known.
     """
 
     key: str
@@ -53,6 +55,7 @@ class Record:
     timing: list[dict[str, Any]] = field(default_factory=list)
     maps: Array | None = None
     identity: Mapping[str, Any] = field(default_factory=dict)
+    groups: list[str] = field(default_factory=list)
 
 
 class Store:

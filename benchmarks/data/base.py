@@ -17,12 +17,14 @@ class Sample:
         image: an RGB picture of any size.
         label: the true class, as an index or a name of the model's classes; None where unknown.
         mask: (H, W) booleans of the picture's size, the object's pixels; None where unknown.
+        group: what it shares with other pictures that are not independent of it (patient, video); None where unknown.
     """
 
     name: str
     image: Image.Image
     label: int | str | None = None
     mask: NDArray[np.bool_] | None = None
+    group: str | None = None
 
 
 class Dataset(ABC):

@@ -1,6 +1,7 @@
 """What a figure is drawn from: a run's tables, and the few views of them that several figures share."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.columns import SETTING
+from benchmarks.columns import DIGESTS, SETTING
 from benchmarks.statistics.leaderboard import leaderboard
 from benchmarks.statistics.variants import plain, renamed, told_apart
 
@@ -114,10 +115,18 @@ def settings(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the rows of every model on every dataset, titled by the model and whatever else tells it from others."""
     if frame.empty:
         return
-    varied = [name for name in SETTING if name != "model" and (frame.groupby("model")[name].nunique() > 1).any()]
-    for key, rows in frame.groupby(SETTING):
-        facts = dict(zip(SETTING, key, strict=True))
-        yield ", ".join(str(facts[name]) for name in ["model", *varied]), rows
+    words = [name for name in SETTING if name not in ("model", *DIGESTS)]
+    varied = [name for name in words if (frame.groupby("model")[name].nunique() > 1).any()]
+    parts = [(", ".join(str(rows.iloc[0][n]) for n in ["model", *varied]), rows) for _, rows in frame.groupby(SETTING)]
+    shared = {title for title, count in Counter(title for title, _ in parts).items() if count > 1}
+    for title, rows in parts:
+        yield f"{title}, {digests(rows)}" if title in shared else title, rows
+
+
+def digests(rows: pd.DataFrame) -> str:
+    """Return what tells settings of one name apart: the first digits of the weights' and of the pictures' digest."""
+    first = rows.iloc[0]
+    return f"weights {str(first['weights_digest'])[:6]}, images {str(first['images_digest'])[:6]}"
 
 
 def by_depth(rows: pd.DataFrame) -> list[str]:

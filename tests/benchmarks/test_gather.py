@@ -1,11 +1,13 @@
 """From records to tidy tables, cell by cell."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.columns import DIGESTS
 from benchmarks.gather import RESULTS, TIMING, gather
 from benchmarks.store import Measured, Record, Store
 from benchmarks.summary import mean_and_half_width, ranking
@@ -50,6 +52,19 @@ def test_one_row_a_trial_image_and_metric(run: Path) -> None:
     assert (row["value"], row["target"], row["status"], row["reason"]) == (0.75, "3", "degenerate", "constant")
     assert row["higher_is_better"]
     assert row["definition"] == "insertion:rise-2018"
+
+
+def test_groups_are_a_column_of_results_and_digests_of_every_table(run: Path) -> None:
+    shared = {**COLUMNS, "weights_digest": "0123456789ab", "images_digest": "ba9876543210"}
+    told = replace(record("k5", "grad_cam", [0.5] * 3, [0.5] * 3), columns={**shared, "layer": "last", "method": "g"})
+    Store(run).write(replace(told, groups=["p1", "", "p1"]))
+    results = gather(run)
+    mine = results[(results["trial"] == "k5") & (results["metric"] == "deletion")]
+    assert mine[["image", "group"]].to_numpy().tolist() == [["a", "p1"], ["b", ""], ["c", "p1"]]
+    assert set(results.loc[results["trial"] != "k5", "group"]) == {""}  # of a record that knows of no groups
+    for name in ("results", "timing", "curves"):
+        rows = pd.read_parquet(run / f"{name}.parquet").query("trial == 'k5'")
+        assert set(map(tuple, rows[DIGESTS].to_numpy())) == {("0123456789ab", "ba9876543210")}
 
 
 def test_skips_and_failed_shards_are_rows_with_their_reason(run: Path) -> None:

@@ -74,6 +74,15 @@ def machine(batch_size: int = 2) -> Machine:
     return Machine(torch.device("cpu"), "fp32", batch_size, repeats=1, max_seconds=1.0)
 
 
+def test_a_record_says_whose_weights_and_pictures_it_is_of_and_the_images_groups(shard: Shard) -> None:
+    batch = replace(shard.batch, groups=["a", "a", "", "b", "b"], pictures="5" * 64)
+    shard = replace(shard, batch=batch)
+    record = run_trial(one(Red(), shard), shard, METRICS, machine())
+    assert record.columns["weights_digest"] == shard.classifier.digest()[:12]
+    assert record.columns["images_digest"] == "5" * 12
+    assert record.groups == ["a", "a", "", "b", "b"]
+
+
 METRICS: dict[str, Metric] = {"mass": MeanInMask(), "ramp": Ramp()}
 
 

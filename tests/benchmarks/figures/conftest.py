@@ -10,6 +10,7 @@ import pytest
 from benchmarks.figures.tables import Tables
 
 SHARED = {"weights": "shapes", "dataset": "shapes", "target_rule": "predicted", "device": "cpu", "precision": "fp32"}
+SHARED |= {"weights_digest": "5ea7ed000000", "images_digest": "1ae9e5000000"}
 IMAGES = [f"image-{i}" for i in range(12)]
 QUALITY = {"grad_cam": 0.6, "layer_cam": 0.45, "pgc_grad_cam": 0.6, "random": 0.1}
 COST = {"grad_cam": 2.0, "layer_cam": 4.0, "pgc_grad_cam": 6.0, "random": 0.5}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks.columns import DIGESTS
 from benchmarks.statistics.concordance import concordance, judges, kendall_w
 
 
@@ -76,7 +77,7 @@ def two_models(results) -> pd.DataFrame:
 
 def test_judges_are_boards_at_a_layer(two_models: pd.DataFrame) -> None:
     table = judges(two_models)
-    same = ["dataset", "target_rule", "weights", "device", "precision", "definition"]
+    same = ["dataset", "target_rule", "weights", "device", "precision", "definition", *DIGESTS]
     assert table.index.droplevel(same).tolist() == [
         ("resnet", "insertion", "last"), ("vgg", "deletion", "a"), ("vgg", "deletion", "b"),
         ("vgg", "insertion", "last"),
