@@ -1,7 +1,7 @@
 """A model made ready to be explained: its weights, its preprocessing, its layers and classes by name."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -9,6 +9,7 @@ from torch import nn
 
 from benchmarks.hints import did_you_mean
 from benchmarks.preprocessing import Preprocessing
+from methods.layers import TokenLayout
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,36 @@ class Classifier:
         raise ValueError(f"unknown class {label!r} of {self.name}: {hint}")
 
     def digest(self) -> str:
-        """Return the SHA-256 of the parameters and buffers: names, types, shapes and values."""
-        sha = hashlib.sha256()
+        """Return the SHA-256 of the architecture (see :func:`structure`), parameters and buffers.
+
+        Of these: names, types, shapes and values.
+        """
+        sha = hashlib.sha256("\n".join(structure(self.module)).encode())
         for name, tensor in self.module.state_dict().items():
             sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             sha.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         return sha.hexdigest()
+
+
+def structure(module: nn.Module) -> Iterator[str]:
+    """Yield a line a submodule: its name, its class, and its options that are numbers, texts or functions.
+
+    Networks of the same tensors may still differ in these: in an activation, a stride, how tokens lie.
+    """
+    for name, part in module.named_modules():
+        options = {key: said for key, value in sorted(vars(part).items()) if (said := _said(key, value))}
+        yield f"{name} {type(part).__module__}.{type(part).__qualname__} {options}"
+
+
+def _said(key: str, value: object) -> str:
+    """Return an attribute as text, the same in every process; ``""`` for what is no option of a forward pass."""
+    if key.startswith("_") or key in ("training", "forward"):
+        return ""
+    if all(
+        isinstance(v, str | int | float | TokenLayout | None) for v in (value if isinstance(value, tuple) else [value])
+    ):
+        return repr(value)
+    return str(getattr(value, "__qualname__", ""))
 
 
 def _plain(name: str) -> str:

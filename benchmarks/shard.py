@@ -11,7 +11,9 @@ from torch import Tensor
 
 from benchmarks.classifier import Classifier
 from benchmarks.data.base import Dataset, Sample
+from benchmarks.outputs import as_logits, check_outputs
 from benchmarks.trials import digest_json
+from methods.pristine import observing
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,9 @@ class Shard:
 
     def identity(self) -> dict[str, Any]:
         """Return what all trials of this shard have in common, as plain JSON values."""
-        module = self.classifier.module
         return {
             "model": self.classifier.name,
             "weights": self.classifier.digest(),
-            "architecture": digest_json([repr(module), repr(getattr(module, "token_layout", None))]),
             "dataset": self.dataset,
             "images": self.batch.digest(),
             "targets": digest_json(self.targets.tolist()),  # a class's name may stand for another number
@@ -122,14 +122,15 @@ def _label(sample: Sample, dataset: Dataset, classifier: Classifier) -> int:
         return -1
 
 
-@torch.inference_mode()
 def predict(classifier: Classifier, images: Tensor, batch_size: int, device: torch.device) -> Tensor:
-    """Return the logits (N, classes) on the CPU.
+    """Return the logits (N, classes) on the CPU, looked at before anything is explained.
 
     Raises:
-        ValueError: where the model gives NaN or infinite logits.
+        ValueError: where the model gives something else than logits (see :mod:`benchmarks.outputs`), NaN or infinity.
     """
-    parts = [classifier.module(chunk.to(device)).float().cpu() for chunk in torch.split(images, batch_size)]
+    chunks = torch.split(images, batch_size)
+    with observing(classifier.module):
+        parts = [as_logits(classifier, classifier.module(chunk.to(device)), len(chunk)) for chunk in chunks]
     logits = torch.cat(parts)
     if not logits.isfinite().all():
         bad = int((~logits.isfinite().all(1)).sum())
@@ -137,4 +138,5 @@ def predict(classifier: Classifier, images: Tensor, batch_size: int, device: tor
             f"{classifier.name} ({classifier.weights}) gives NaN or infinite logits for {bad} of {len(images)} images; "
             "check the weights and the preprocessing (nothing was explained)"
         )
+    check_outputs(classifier, logits, images[:1].to(device))
     return logits

@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-TORCH_SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".tar")
+TORCH_SUFFIXES = (".pt", ".pth", ".th", ".ckpt", ".bin", ".tar")
 """Of files read by ``torch.load(weights_only=True)``."""
 
 STATE_KEYS = ("state_dict", "model", "model_state_dict", "model_state")

@@ -34,9 +34,8 @@ from benchmarks.conformance.suite import (
 from benchmarks.errors import one_paragraph
 from benchmarks.gather import publish
 from benchmarks.layer_listing import resolve_layer
-from benchmarks.shard import Batch, load_batch
+from benchmarks.shard import Batch, load_batch, predict
 from methods.base import Method
-from methods.pristine import observing
 
 console = Console(stderr=True)
 COLUMNS = 100
@@ -108,6 +107,7 @@ def _steps(
     try:
         model = Model(config, _classifier(config, name))
         called = model.classifier.name
+        _ = model.logits  # what are no logits is told of before anything is compared
         for role in [config.layer] if isinstance(config.layer, str) else config.layer:
             layer = resolve_layer(model.classifier, str(role), model.batch.images)
             for step in model.steps(layer, methods, claimed):
@@ -140,8 +140,12 @@ class Model:
     @cached_property
     def targets(self) -> Tensor:
         """The class to explain for every picture."""
-        with observing(self.classifier.module):
-            return alternating(self.classifier.module(self.batch.images))
+        return alternating(self.logits)
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """What the network says of the pictures; refused where these are no logits."""
+        return predict(self.classifier, self.batch.images, len(self.batch.names), self.batch.images.device)
 
     @cached_property
     def double(self) -> nn.Module:

@@ -23,6 +23,7 @@ from benchmarks.layer_listing import resolve_layer
 from benchmarks.overlay import Look
 from benchmarks.panels import colormap, draw, write
 from benchmarks.predictions import Prediction, top_k
+from benchmarks.shard import predict
 
 COLUMNS = 100
 
@@ -50,8 +51,7 @@ def main(config: DictConfig) -> None:
 
 
 def _explain(config: DictConfig, classifier: Classifier, image: torch.Tensor) -> tuple[Explanation, list[str]]:
-    with torch.no_grad():
-        logits = classifier.module(image).float().cpu()
+    logits = predict(classifier, image, 1, image.device)
     targets = chosen_targets(_rules(config), logits, config.label, classifier)
     layers = [resolve_layer(classifier, layer, image) for layer in _layers(config.layer)]
     methods = build_all(config.method, "method")

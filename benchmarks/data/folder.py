@@ -1,19 +1,35 @@
 """Your own pictures: a folder of files, of class folders, or with a label file."""
 
 import csv
+import difflib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.data.base import Dataset, Sample
 from benchmarks.data.pictures import read_picture
 
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
+COLUMNS = ("file", "label", "group")
+"""Of a label file; others are not read."""
+
+TYPO = 0.8
+"""How like a known column (2 · letters in common / letters of both) an unknown one is that was meant to be it."""
+
 IMAGENET_CLASSES = 1000
 _SYNSET = re.compile(r"n\d{8}")
 _SYNSET_AND_LABEL = re.compile(r"n\d{8}_(.*)")
+
+
+class Entry(NamedTuple):
+    """A picture's name (its path below the folder), with its label and its group where they are known."""
+
+    name: str
+    label: int | str | None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -23,7 +39,8 @@ class Folder(Dataset):
     Labels come from, in this order: the label file (CSV with a header line ``file,label``; then the pictures are those
     that it lists); the class folder in which a picture lies; a file name such as ``n01440764_tench.JPEG``. Otherwise
     they are unknown. A label is a class number, or a name that the model's classes are searched for. Class folders
-    named by all the 1000 synsets of ImageNet-1k are numbered in sorted order, as its classes are.
+    named by all the 1000 synsets of ImageNet-1k are numbered in sorted order, as its classes are. A label file may have
+    a column ``group`` that says which pictures are not independent of one another, such as those of one patient.
 
     Args:
         root: the folder.
@@ -37,7 +54,7 @@ class Folder(Dataset):
     root: str
     limit: int | None = None
     labels: str | None = None
-    _entries: list[tuple[str, int | str | None]] = field(init=False, repr=False, compare=False)
+    _entries: list[Entry] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.limit is not None and (not isinstance(self.limit, int) or self.limit < 1):
@@ -63,23 +80,23 @@ class Folder(Dataset):
             IndexError: for a position outside the dataset.
             ValueError: where the file is missing or broken; it names the file.
         """
-        name, label = self._entries[index]
-        return Sample(name, read_picture(self._root / name), label)
+        name, label, group = self._entries[index]
+        return Sample(name, read_picture(self._root / name), label, group=group)
 
     @property
     def _root(self) -> Path:
         return Path(self.root).expanduser()
 
-    def _labelled(self) -> list[tuple[str, int | str | None]]:
+    def _labelled(self) -> list[Entry]:
         table = self._root / (self.labels or "labels.csv")
         if self.labels is not None or table.exists():
-            return list(read_labels(table).items())
+            return read_labels(table)
         names = list(picture_names(self._root))
         if not names:
             raise ValueError(f"no pictures in {self._root}: expected files ending in {', '.join(sorted(SUFFIXES))}")
         folders = {name.split("/")[0] for name in names if "/" in name}
         numbers = imagenet_numbers(folders)
-        return [(name, label_of(name, numbers)) for name in names]
+        return [Entry(name, label_of(name, numbers)) for name in names]
 
 
 def picture_names(root: Path) -> Iterator[str]:
@@ -108,32 +125,45 @@ def imagenet_numbers(folders: set[str]) -> dict[str, int]:
     return {folder: number for number, folder in enumerate(sorted(folders))}
 
 
-def read_labels(table: Path) -> dict[str, int | str | None]:
-    """Return file to label of a CSV file with a header line ``file,label``; an empty label is unknown.
+def read_labels(table: Path) -> list[Entry]:
+    """Return what a CSV file lists under a header line ``file,label``; an empty label is unknown.
+
+    It may have a column ``group``, and others that are not read.
 
     Raises:
-        ValueError: where the file is missing or no such table, or lists a file twice.
+        ValueError: where the file is missing or no such table, lists a file twice, or has a column whose name is nearly
+            one of these; it names the line.
     """
     try:
         with table.open(encoding="utf-8-sig", newline="") as lines:
             rows = csv.DictReader(lines, strict=True)
-            columns, pairs = rows.fieldnames or (), [(row.get("file"), row.get("label")) for row in rows]
+            columns, cells = rows.fieldnames or (), [(rows.line_num, row) for row in rows]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"cannot read the label file {table}: {error}") from error
-    if not {"file", "label"} <= set(columns):
+    _check_columns(table, columns)
+    found: dict[str, Entry] = {}
+    for line, row in cells:
+        name, label, group = ((row.get(column) or "").strip() for column in COLUMNS)
+        if any(row.get(None, ())):
+            raise ValueError(f"the label file {table}, line {line}: more than the {len(columns)} cells of the header")
+        if not name or name in found:
+            raise ValueError(f"the label file {table}, line {line}: {f'{name} twice' if name else 'no file'}")
+        found[name] = Entry(name, _label(label), group or None)
+    if not found:
+        raise ValueError(f"the label file {table} lists no picture")
+    return list(found.values())
+
+
+def _check_columns(table: Path, columns: Sequence[str]) -> None:
+    """Refuse a header without file and label, or with a column that was meant to be one of ours."""
+    absent = [known for known in COLUMNS if known not in columns]
+    for name in columns:
+        if meant := difflib.get_close_matches(name.strip().lower(), absent, 1, TYPO) if name not in COLUMNS else []:
+            raise ValueError(f"the label file {table}, line 1: unknown column {name!r}; did you mean {meant[0]}?")
+    if {"file", "label"} & set(absent):
         raise ValueError(
             f"the label file {table} starts with {','.join(columns)!r}, expected the header line file,label"
         )
-    found: dict[str, int | str | None] = {}
-    for name, label in pairs:
-        if not name or name in found:
-            raise ValueError(
-                f"the label file {table} " + (f"lists {name} twice" if name else "has a line without a file")
-            )
-        found[name] = _label(label or "")
-    if not found:
-        raise ValueError(f"the label file {table} lists no picture")
-    return found
 
 
 def _label(text: str) -> int | str | None:

@@ -3,7 +3,6 @@
 import struct
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps
 
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
@@ -11,10 +10,10 @@ BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.Decomp
 
 
 def read_picture(path: Path) -> Image.Image:
-    """Return a file's picture upright and in RGB, whatever its mode; transparent parts lie on white.
+    """Return a file's picture upright and in RGB, whatever its mode of 8 bits; transparent parts lie on white.
 
     Raises:
-        ValueError: where the file is missing or is no whole picture; it names the file.
+        ValueError: where the file is missing, is no whole picture, or is grey of more than 8 bits; it names the file.
     """
     try:
         with Image.open(path) as picture:
@@ -26,9 +25,18 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:
-    """Return a picture of any mode as 8-bit RGB."""
-    if picture.mode.startswith("I"):  # 16 bits of grey, which convert() would cut off at 255
-        return Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8)).convert("RGB")
+    """Return a picture of 8 bits a channel or fewer as RGB.
+
+    Raises:
+        ValueError: for grey of 16 or 32 bits. It says nothing of which values are black and white: 12 bits of a scanner
+            stored in 16 would become 16 grey levels.
+    """
+    if picture.mode.startswith(("I", "F")):
+        raise ValueError(
+            f"its mode is {picture.mode!r}, grey of more than 8 bits, which does not say what is black and what is "
+            "white; convert it to 8 bits with a window of your own, such as Image.fromarray(((pixels - low) / "
+            '(high - low) * 255).clip(0, 255).astype("uint8"))'
+        )
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.classifier import Classifier
+from benchmarks.classifier import Classifier, structure
 from benchmarks.predictions import top_k
 from benchmarks.preprocessing import Preprocessing
+from methods.layers import TokenLayout
 
 
 def _classifier(classes: tuple[str, ...] = ("red fox", "cat", "dog", "crane", "crane")) -> Classifier:
@@ -53,11 +54,29 @@ def test_the_digest_sees_values_types_shapes_and_buffers() -> None:
         lambda m: m.to(torch.bfloat16),
         lambda m: m.register_buffer("scale", torch.tensor(1.0)),
         lambda m: setattr(m[3], "weight", nn.Parameter(m[3].weight.data.reshape(1, 5))),
+        # and what no tensor knows of
+        lambda m: m.append(nn.ReLU()),
+        lambda m: m.append(nn.Tanh()),
+        lambda m: setattr(m[2], "act", torch.relu),
+        lambda m: setattr(m[2], "act", torch.tanh),
+        lambda m: setattr(m[2], "scale", 2.0),
+        lambda m: setattr(m, "token_layout", TokenLayout(prefix=1)),
     ):
         module = copy.deepcopy(classifier.module)
         change(module)
         digests.add(Classifier("toy", module, "own", Preprocessing()).digest())
-    assert len(digests) == 5
+    assert len(digests) == 11
+
+
+def test_the_digest_is_the_same_in_every_process_and_mode() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten())
+    module[0].act = torch.relu  # type: ignore[assignment]
+    module[0].hidden, module[0].pair = object(), (object(), 1)  # type: ignore[assignment]  # whose repr is an address
+    lines = list(structure(module.eval()))
+    assert lines == list(structure(module.train()))
+    assert not any(" at 0x" in line for line in lines)
+    assert "'act': '_VariableFunctionsClass.relu'" in lines[1]
+    assert "'kernel_size': '(3, 3)'" in lines[1]
 
 
 def test_top_k_by_hand() -> None:

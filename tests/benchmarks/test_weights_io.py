@@ -68,9 +68,19 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_state(tmp_path / "absent.pth")
 
 
+def test_a_th_file_is_read_as_any_other_of_pytorch(tmp_path: Path) -> None:
+    state = _network().state_dict()
+    torch.save({"state_dict": state}, tmp_path / "net.th")
+    assert read_state(tmp_path / "net.th").keys() == state.keys()
+    torch.save(_network(), tmp_path / "whole.th")
+    with pytest.raises(ValueError, match=r"whole\.th cannot be read with weights_only=True"):
+        read_state(tmp_path / "whole.th")
+
+
 def test_an_unknown_ending_is_named(tmp_path: Path) -> None:
     (tmp_path / "weights.h5").touch()
-    with pytest.raises(ValueError, match=r"expected a file that ends in \.safetensors or .*not '\.h5'"):
+    known = r"\.safetensors or \.pt, \.pth, \.th, \.ckpt, \.bin, \.tar"
+    with pytest.raises(ValueError, match=rf"expected a file that ends in {known}, not '\.h5'"):
         read_state(tmp_path / "weights.h5")
 
 

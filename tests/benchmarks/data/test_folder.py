@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
 from benchmarks.classifier import Classifier
 from benchmarks.data.folder import Folder, imagenet_numbers
+from benchmarks.preprocessing import Preprocessing
+from benchmarks.shard import load_batch
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "data" / "imagenet-sample"
 
@@ -67,12 +70,23 @@ def test_a_label_file_lists_the_pictures(tmp_path: Path) -> None:
     assert names_and_labels(Folder(str(tmp_path), labels="other.csv")) == [("x.png", 1)]
 
 
+def test_a_label_file_says_which_pictures_belong_together(tmp_path: Path) -> None:
+    for name in ("x.png", "y.png", "z.png"):
+        save(tmp_path / name)
+    (tmp_path / "labels.csv").write_text("group,file,label,width,labels\np7,y.png,3,8,\n,x.png,,8,1\n p7 ,z.png,,,\n")
+    folder = Folder(str(tmp_path))
+    assert [(s.name, s.label, s.group) for s in map(folder.__getitem__, range(3))] == [
+        ("x.png", None, None), ("y.png", 3, "p7"), ("z.png", None, "p7"),
+    ]  # fmt: skip
+    batch = load_batch(folder, Classifier("net", nn.Identity(), "-", Preprocessing(None, None)))
+    assert batch.groups == ["", "p7", "p7"]
+
+
 @pytest.mark.parametrize(
     ("mode", "colour", "expected"),
     [
         ("L", 77, (77, 77, 77)),
         ("1", 1, (255, 255, 255)),
-        ("I;16", 77 * 257, (77, 77, 77)),
         ("LA", (77, 255), (77, 77, 77)),
         ("RGBA", (10, 200, 30, 255), (10, 200, 30)),
         ("RGBA", (10, 200, 30, 0), (255, 255, 255)),
@@ -84,6 +98,14 @@ def test_modes_become_rgb(tmp_path: Path, mode: str, colour: object, expected: t
     picture = Folder(str(tmp_path))[0].image
     assert picture.mode == "RGB"
     assert picture.getpixel((3, 3)) == expected
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("I;16", "png"), ("I;16", "tif"), ("I", "tif"), ("F", "tif")])
+def test_grey_of_more_than_8_bits_is_refused(tmp_path: Path, mode: str, suffix: str) -> None:
+    save(tmp_path / f"scan.{suffix}", 4095, mode)  # white, in 12 bits
+    message = broken(Folder(str(tmp_path)))
+    assert f"scan.{suffix}: its mode is {mode!r}" in message
+    assert "convert it to 8 bits with a window of your own" in message
 
 
 def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
@@ -148,8 +170,13 @@ def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:
         (b"", "expected the header line file,label"),
         (b"name;class\nx.png;1\n", "expected the header line file,label"),
         (b"file,label\n", "lists no picture"),
-        (b"file,label\nx.png,1\nx.png,2\n", "x.png twice"),
-        (b"file,label\n,1\n", "a line without a file"),
+        (b"file,label\nx.png,1\nx.png,2\n", "labels.csv, line 3: x.png twice"),
+        (b"file,label\n,1\n", "labels.csv, line 2: no file"),
+        (b"file,label\n\nx.png,great white shark, white shark\n", "line 3: more than the 2 cells of the header"),
+        (b"file,label,groups\nx.png,1,p\n", "labels.csv, line 1: unknown column 'groups'; did you mean group"),
+        (b"file,lable\nx.png,1\n", "line 1: unknown column 'lable'; did you mean label"),
+        (b"file, label\nx.png,1\n", "line 1: unknown column ' label'; did you mean label"),
+        (b"file,label,Group\nx.png,1,p\n", "unknown column 'Group'; did you mean group"),
         (b"file,label\n\xff\xfe.png,1\n", "cannot read the label file"),
         (b'file,label\n"x.png,1\n', "cannot read the label file"),
     ],
@@ -178,10 +205,7 @@ def test_a_wrong_limit_is_named(tmp_path: Path, limit) -> None:
 @pytest.mark.skipif(not SAMPLE.is_dir(), reason="the ImageNet sample lies in ../shared/data, which is absent")
 def test_imagenet_sample_names_find_their_classes() -> None:
     """The files are every tenth class in synset order: labels 0, 10, …, 990 by torchvision's names."""
-    from torch import nn
     from torchvision.models import SqueezeNet1_1_Weights
-
-    from benchmarks.preprocessing import Preprocessing
 
     names = SqueezeNet1_1_Weights.DEFAULT.meta["categories"]
     classifier = Classifier("squeezenet1_1", nn.Identity(), "-", Preprocessing(), classes=names)
