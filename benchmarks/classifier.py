@@ -23,6 +23,7 @@ class Classifier:
         preprocessing: from a picture to the network's input.
         layers: role (``early``, ``middle``, ``last``) to the dotted name of a layer, or to ``auto``.
         classes: name of every class, in the order of the logits; empty where unknown.
+        checkpoint: the file of one's own that its weights come from, absolute; ``""`` where they come from none.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Classifier:
     preprocessing: Preprocessing
     layers: Mapping[str, str] = field(default_factory=dict)
     classes: Sequence[str] = ()
+    checkpoint: str = ""
 
     def class_index(self, label: int | str) -> int:
         """Return the logit that belongs to a class, by its number or its name (case and underscores do not matter).

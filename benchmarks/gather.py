@@ -1,7 +1,8 @@
 """From a run's finished trials to its tidy tables; made anew each time, by exactly one writer."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.columns import OF_TRIALS, TRIAL
+from benchmarks.naming import Weights, weights_names
 from benchmarks.store import Measured, Record, Store
 
 RESULTS = [
@@ -27,7 +29,7 @@ def gather(run: Path) -> pd.DataFrame:
         ValueError: where the folder holds no trial.
     """
     store = Store(run)
-    records, shards = list(store.read()), store.shards()
+    records, shards = named(list(store.read()), store.shards())
     if not records and not shards:
         raise ValueError(
             f"no run in {run}: expected a folder that heatmark sweep has written; check name= and results_dir="
@@ -38,6 +40,20 @@ def gather(run: Path) -> pd.DataFrame:
     publish(table(flatten(records, curve_rows), CURVES), run / "curves")
     _replace(run / "provenance.json", lambda path: path.write_text(json.dumps({"shards": shards}, indent=1)))
     return results
+
+
+def named(records: Sequence[Record], shards: Sequence[dict[str, Any]]) -> tuple[list[Record], list[dict[str, Any]]]:
+    """Return records and shards in which every name of weights stands for one digest (see :mod:`benchmarks.naming`)."""
+    known = {_weights(shard): str(shard.get("checkpoint", "")) for shard in shards}
+    names = weights_names(known, [_weights(record.columns) for record in records])
+    return (
+        [replace(r, columns={**r.columns, "weights": names[_weights(r.columns)]}) for r in records],
+        [{**shard, "weights": names[_weights(shard)]} if "weights" in shard else shard for shard in shards],
+    )
+
+
+def _weights(facts: Mapping[str, Any]) -> Weights:
+    return Weights(str(facts["model"]), str(facts.get("weights", "")), str(facts.get("weights_digest", "")))
 
 
 def flatten(records: Iterable[Record], rows: Callable[[Record], Iterator[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -60,6 +60,7 @@ def torchvision_model(
         preprocessing=prepare,
         layers=_roles(layers),
         classes=entry.meta["categories"] if count == zoo.IMAGENET_CLASSES else (),
+        checkpoint=_place(checkpoint),
     )
 
 
@@ -103,6 +104,7 @@ def embedded_model(
         preprocessing=preprocessing or Preprocessing(),
         layers=_roles(layers),
         classes=classes,
+        checkpoint=_place(checkpoint),
     )
 
 
@@ -144,6 +146,7 @@ def custom_model(
         preprocessing=preprocessing or Preprocessing(),
         layers=_roles(layers),
         classes=classes,
+        checkpoint=_place(checkpoint),
     )
 
 
@@ -184,6 +187,10 @@ def _load(module: nn.Module, state: Mapping[str, Tensor], name: str, source: str
         hint = f"It may be of {' or '.join(guess)}" if guess else "It may be of another architecture"
         raise ValueError(f"{source} does not fit {name}: {fault}. {hint}.")
     load_state(module, fitting)
+
+
+def _place(checkpoint: str | None) -> str:
+    return "" if checkpoint is None else str(Path(checkpoint).expanduser().resolve())
 
 
 def _ready(module: nn.Module, tokens: Mapping[str, Any] | None = None) -> nn.Module:

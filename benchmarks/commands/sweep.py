@@ -70,6 +70,8 @@ def _facts(plan: Plan) -> dict[str, Any]:
     return {
         "model": plan.shard.classifier.name,
         "weights": plan.shard.classifier.weights,
+        "weights_digest": plan.shard.classifier.digest()[:12],
+        "checkpoint": plan.shard.classifier.checkpoint,
         "dataset": plan.shard.dataset,
         "images": len(labels),
         "labelled": int((labels >= 0).sum()),

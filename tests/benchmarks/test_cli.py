@@ -13,7 +13,9 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from benchmarks.building import build
 from benchmarks.cli import EXAMPLES, dispatch
+from benchmarks.config import compose_command
 
 Heatmark = Callable[..., tuple[int, str, str]]
 
@@ -28,6 +30,20 @@ class NaNModel(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.full((len(images), 10), float("nan"))
+
+
+class Sigmoids(nn.Sequential):
+    """A network of three classes that do not exclude one another."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(3, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Sigmoid())
+
+
+class SingleLogit(nn.Sequential):
+    """A network of one logit."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(3, 1, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 @pytest.fixture
@@ -202,6 +218,47 @@ def test_a_checkpoint_of_another_architecture_is_named(heatmark: Heatmark, tmp_p
     assert code == 1
     assert "other.safetensors" in out + err
     assert "missing" in out + err
+
+
+def test_two_checkpoints_of_one_name_are_two_sets_of_rows(heatmark: Heatmark, tmp_path: Path) -> None:
+    for seed, folder in enumerate("ab"):
+        (tmp_path / folder).mkdir()
+        net = build(
+            compose_command("sweep", ["model=shapes_plain", "model.weights=null", f"seed={seed}"]).model, "model"
+        )
+        torch.save(net.module.state_dict(), tmp_path / folder / "best.pth")
+    options = [option for option in QUICK if not option.startswith("model.weights")]
+    for folder in "ab":
+        code, out, _ = heatmark("sweep", *options, "model=shapes_plain", f"model.checkpoint={folder}/best.pth")
+        assert code == 0, out
+    results = pd.read_parquet("results/runs/t/results.parquet")
+    rows = results.groupby(["weights", "weights_digest"]).size()
+    assert list(rows) == [2 * 3 * 2] * 2  # 2 methods, 3 images, 2 metrics
+    assert [name for name, _ in rows.index] == ["a/best", "b/best"]
+    assert rows.index.get_level_values("weights_digest").nunique() == 2
+    assert results["images_digest"].nunique() == 1
+    assert "shapes_plain (a/best) on shapes, top-1" in out  # the accuracy is found under the new name
+    assert "shapes_plain (b/best) on shapes, top-1" in out
+    for weights, cells in results.groupby("weights"):
+        timing = pd.read_parquet("results/runs/t/timing.parquet")
+        assert set(timing.loc[timing["weights"] == weights, "trial"]) == set(cells["trial"])
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [("SingleLogit", "gives a single logit an image"), ("Sigmoids", "its last operation is a sigmoid")],
+)
+def test_every_command_that_predicts_refuses_what_is_no_logits(heatmark: Heatmark, end: str, words: str) -> None:
+    Image.new("RGB", (32, 32), (200, 30, 10)).save("p.png")
+    net = ["model=custom", f"model.module._target_={Sigmoids.__module__}.{end}"]
+    for command in (
+        ["sweep", *(o for o in QUICK if o != "model.weights=null"), *net, "layer=0"],
+        ["explain", "image=p.png", "method=[grad_cam]", *net, "layer=0"],
+        ["check", *net, "layer=0", "dataset=shapes", "method=[grad_cam]", "peers=false"],
+    ):
+        code, out, err = heatmark(*command)
+        assert code == 1, command[0]
+        assert words in " ".join((out + err).split()), command[0]
 
 
 def test_a_model_that_gives_nan_is_an_error_row(heatmark: Heatmark, tmp_path: Path) -> None:

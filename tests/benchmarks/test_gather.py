@@ -1,5 +1,6 @@
 """From records to tidy tables, cell by cell."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,25 @@ def test_groups_are_a_column_of_results_and_digests_of_every_table(run: Path) ->
     for name in ("results", "timing", "curves"):
         rows = pd.read_parquet(run / f"{name}.parquet").query("trial == 'k5'")
         assert set(map(tuple, rows[DIGESTS].to_numpy())) == {("0123456789ab", "ba9876543210")}
+
+
+def test_weights_of_one_name_are_told_apart_in_every_table(run: Path) -> None:
+    for digest in ("a" * 12, "b" * 12):
+        own = {"weights": "best", "weights_digest": digest, "layer": "last", "method": "grad_cam"}
+        made = record(f"k{digest}", "grad_cam", [0.5] * 3, [0.5] * 3)
+        Store(run).write(replace(made, columns={**COLUMNS, **own}))
+        shard = {"model": "net", "dataset": "shapes", "status": "done", "weights": "best", "weights_digest": digest}
+        Store(run).write_shard(digest, {**shard, "checkpoint": f"/runs/{digest[0]}/best.pth"})
+    gather(run)
+    for name in ("results", "timing", "curves"):
+        rows = pd.read_parquet(run / f"{name}.parquet")
+        named = rows[rows["weights_digest"] != ""].groupby("weights_digest")["weights"].unique()
+        assert [list(names) for names in named] == [["a/best"], ["b/best"]]
+    shards = json.loads((run / "provenance.json").read_text())["shards"]
+    assert sorted(s["weights"] for s in shards if "weights" in s) == ["a/best", "b/best"]
+    assert all(
+        r.columns["weights"] == "best" for r in Store(run).read() if r.columns.get("weights_digest")
+    )  # as it was
 
 
 def test_skips_and_failed_shards_are_rows_with_their_reason(run: Path) -> None:

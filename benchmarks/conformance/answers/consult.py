@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
+from benchmarks.conformance.answers import models
 from benchmarks.conformance.answers.answer import MODEL
 from benchmarks.conformance.findings import Finding
 from benchmarks.errors import one_paragraph
 
-ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = ()
+ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (models.ask_models,)
 """One function a part of the suite."""
 
 

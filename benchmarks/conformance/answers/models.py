@@ -1,0 +1,183 @@
+"""Known answers of models and data: what is refused, told apart, named, resized and chosen."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from benchmarks.classifier import Classifier
+from benchmarks.conformance.answers.answer import answer, holds
+from benchmarks.conformance.findings import Finding
+from benchmarks.data.base import Dataset, Sample
+from benchmarks.data.folder import Folder
+from benchmarks.data.pictures import read_picture
+from benchmarks.naming import Weights, weights_names
+from benchmarks.preprocessing import Preprocessing
+from benchmarks.shard import Batch, load_batch, predict
+from benchmarks.targets import choose_targets
+
+CLASSES = ("red fox", "cat", "dog")
+WHOLE = Preprocessing(resize=None, crop=None)
+
+
+def ask_models() -> Iterator[Finding]:
+    """Yield the answers of all parts."""
+    for ask in (_outputs, _digests, _names, _classes, _preprocessing, _pictures, _labels, _targets):
+        yield from ask()
+
+
+def _refused(check: str, run: Callable[[], object], word: str) -> Finding:
+    """Return whether something is refused with a sentence that has this word in it."""
+    try:
+        run()
+    except ValueError as error:
+        return holds("models", check, "" if word in str(error) else f"refused for another reason: {error}")
+    return holds("models", check, f"it was not refused; right is a sentence with {word!r}")
+
+
+def _net(*end: nn.Module, outputs: int = 3) -> nn.Sequential:
+    """Return a small network: the mean colour, by a linear layer of known weights, and what it ends in."""
+    linear = nn.Linear(3, outputs)
+    linear.weight.data = torch.arange(3.0 * outputs).view(outputs, 3) / 10
+    linear.bias.data = torch.arange(float(outputs)) - 1
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear, *end).eval()
+
+
+def _named(module: nn.Module, classes: tuple[str, ...] = (), preprocessing: Preprocessing = WHOLE) -> Classifier:
+    return Classifier("toy", module, "own", preprocessing, classes=classes)
+
+
+def _predicted(module: nn.Module, classes: tuple[str, ...] = ()) -> Tensor:
+    images = torch.linspace(0, 1, 3 * 3 * 4 * 4).view(3, 3, 4, 4)
+    return predict(_named(module, classes), images, 2, torch.device("cpu"))
+
+
+def _outputs() -> Iterator[Finding]:
+    backbone = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    yield _refused("single_logit", lambda: _predicted(_net(outputs=1)), "single logit")
+    yield _refused("flat_logit", lambda: _predicted(_net(nn.Flatten(0), outputs=1)), "single logit")
+    yield _refused("sigmoid", lambda: _predicted(_net(nn.Sigmoid())), "sigmoid")
+    yield _refused("softmax", lambda: _predicted(_net(nn.Softmax(1))), "softmax")
+    yield _refused("log_softmax", lambda: _predicted(_net(nn.LogSoftmax(1))), "log-softmax")
+    yield _refused("headless", lambda: _predicted(backbone), "features")
+    yield _refused("feature_maps", lambda: _predicted(nn.Conv2d(3, 3, 3)), "expected (N, classes)")
+    yield _refused("names_of_others", lambda: _predicted(_net(), CLASSES[:2]), "2 names")
+    # the first picture's channel means are 7.5, 23.5 and 39.5 of 143 steps
+    means = torch.tensor([7.5, 23.5, 39.5]) / 143
+    right = [0.1 * means[1] + 0.2 * means[2] - 1, 0.3 * means[0] + 0.4 * means[1] + 0.5 * means[2]]
+    for position, expected in enumerate(right):
+        yield answer("models", f"logit_{position}", float(_predicted(_net())[0, position]), float(expected), 1e-5)
+
+
+def _digests() -> Iterator[Finding]:
+    changed = _net()
+    next(changed.parameters()).data[0, 0] += 1e-6
+    first, *others = (_named(net).digest()[:12] for net in (_net(), changed, _net(nn.ReLU()), _net(nn.Tanh())))
+    yield holds("models", "digest_equal", "" if first == _named(_net()).digest()[:12] else "of equal nets they differ")
+    distinct = len({first, *others}) == 4
+    yield holds("models", "digest_differs", "" if distinct else "two of four different nets share one")
+
+
+def _names() -> Iterator[Finding]:
+    here, there = (Weights("net", "best", letter * 12) for letter in "ab")
+    names = weights_names({here: "/runs/1/best.pth", there: "/runs/2/best.pth"})
+    yield _equal("colliding_names", [names[here], names[there]], ["1/best", "2/best"])
+    yield _equal("names", list(weights_names({here: "/runs/1/best.pth"}).values()), ["best"])
+
+
+def _equal(check: str, got: object, right: object) -> Finding:
+    return holds("models", check, "" if got == right else f"got {got}, right is {right}")
+
+
+def _classes() -> Iterator[Finding]:
+    classifier = _named(_net(), CLASSES)
+    yield _equal("class_names", [classifier.class_index(c) for c in ("Red_Fox", "dog", "1", 2)], [0, 2, 1, 2])
+    yield _refused("unknown_class", lambda: classifier.class_index("dogg"), "did you mean dog")
+
+
+def _preprocessing() -> Iterator[Finding]:
+    """A picture of two halves, 4 × 8, cut to its middle 2 × 4: by hand, (v/255 − mean)/std."""
+    pixels = np.zeros((4, 8, 3), dtype=np.uint8)
+    pixels[:, 4:] = (255, 102, 51)
+    prepare = Preprocessing(None, (2, 4), mean=(0.5, 0.4, 0.1), std=(0.5, 0.2, 0.25))
+    image = prepare.image(Image.fromarray(pixels))
+    right = {"left": (-1.0, -2.0, -0.4), "right": (1.0, 0.0, 0.4)}
+    for side, column in (("left", 0), ("right", 3)):
+        for channel, expected in enumerate(right[side]):
+            yield answer("preprocessing", f"{side}_{channel}", float(image[channel, 0, column]), expected, 1e-6)
+    halved = Preprocessing(resize=2, crop=(2, 2))
+    mask = halved.mask(pixels[..., 0] > 0)
+    yield _equal("mask", mask.tolist(), [[False, True], [False, True]])
+    image = halved.image(Image.fromarray(pixels))
+    brighter = (image[0, :, 1] > image[0, :, 0]).tolist()
+    yield _equal("mask_with_picture", brighter, [True, True])
+
+
+def _pictures() -> Iterator[Finding]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "scan.png"
+        for mode in ("I;16", "L", "1", "P"):
+            Image.new(mode, (4, 4), 1).save(file)
+            if mode == "I;16":
+                yield _refused("grey_of_16_bits", lambda: read_picture(file), "8 bits")
+            else:
+                yield _equal(f"mode_{mode}", read_picture(file).mode, "RGB")
+        Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(file)
+        yield _equal("transparent", read_picture(file).getpixel((0, 0)), (255, 255, 255))
+
+
+@dataclass(frozen=True)
+class _Two(Dataset):
+    """Two pictures of a class each, by number of the dataset's classes, under names of choice."""
+
+    names: tuple[str, str] = ("a", "b")
+    shift: int = 0
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return ("dog", "wolf")
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> Sample:
+        mask = np.zeros((4, 4), dtype=np.bool_)
+        mask[index] = True
+        picture = Image.new("RGB", (4, 4), (100 * index + self.shift, 0, 0))
+        return Sample(self.names[index], picture, index, mask)
+
+
+def _labels() -> Iterator[Finding]:
+    def batch(dataset: Dataset, preprocessing: Preprocessing = WHOLE) -> Batch:
+        return load_batch(dataset, _named(_net(), CLASSES, preprocessing))
+
+    two = batch(_Two())
+    yield _equal("labels", two.labels.tolist(), [2, -1])
+    rows = [] if two.masks is None else two.masks[:, :, 0].long().argmax(1).tolist()
+    yield _equal("masks", rows, [0, 1])
+    other = batch(_Two(("x", "y")), Preprocessing(None, (2, 2)))
+    yield _equal("same_pictures", other.pictures, two.pictures)
+    different = batch(_Two(shift=1)).pictures != two.pictures
+    yield holds("models", "other_pictures", "" if different else "other pictures have the same digest")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in "ab":
+            Image.new("RGB", (4, 4)).save(Path(folder) / f"{name}.png")
+        (Path(folder) / "labels.csv").write_text("file,group,label\nb.png,p1,dog\na.png,,1\n")
+        listed = batch(Folder(folder))
+        yield _equal("listed", (listed.names, listed.labels.tolist()), (["a.png", "b.png"], [1, 2]))
+        yield _equal("groups", listed.groups, ["", "p1"])
+        (Path(folder) / "labels.csv").write_text("file,label,groups\na.png,1,p1\n")
+        yield _refused("misspelt_column", lambda: Folder(folder), "did you mean group")
+
+
+def _targets() -> Iterator[Finding]:
+    logits, labels = torch.tensor([[1.0, 3.0, 2.0], [5.0, 0.0, 4.0], [1.0, 1.0, 0.0]]), torch.tensor([2, 0, 1])
+    right = {"predicted": [1, 0, 0], "second": [2, 2, 1], "label": [2, 0, 1], "dog": [2, 2, 2], "1": [1, 1, 1]}
+    for rule, expected in right.items():
+        chosen = choose_targets(rule, logits, labels, _named(_net(), CLASSES)).tolist()
+        yield _equal(f"target_{rule}", chosen, expected)

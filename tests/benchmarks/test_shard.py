@@ -1,0 +1,64 @@
+"""Pictures by digest: the same for every model, whatever the files are called; and what a shard knows of groups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from torch import nn
+
+from benchmarks.classifier import Classifier
+from benchmarks.data.base import Dataset, Sample
+from benchmarks.preprocessing import Preprocessing
+from benchmarks.shard import Batch, load_batch
+
+PLAIN = Preprocessing(None, (4, 4))
+
+
+@dataclass(frozen=True)
+class Listed(Dataset):
+    """Samples as they are given."""
+
+    samples: Sequence[Sample]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.samples[index]
+
+
+def picture(seed: int, size: tuple[int, int] = (6, 4)) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(256, size=(*size, 3), dtype=np.uint8))
+
+
+def batch(*samples: Sample, preprocessing: Preprocessing = PLAIN) -> Batch:
+    return load_batch(Listed(samples), Classifier("net", nn.Identity(), "own", preprocessing))
+
+
+def test_the_digest_of_pictures_is_of_pixels_alone() -> None:
+    first = batch(Sample("a", picture(0)), Sample("b", picture(1)))
+    other_model = batch(
+        Sample("a", picture(0)), Sample("b", picture(1)), preprocessing=Preprocessing(9, (3, 3), (0.5,) * 3, (0.5,) * 3)
+    )
+    renamed = batch(Sample("x/1", picture(1), label=3), Sample("x/2", picture(0), group="p"))  # and so in another order
+    assert first.pictures == other_model.pictures == renamed.pictures
+    assert len({first.digest(), other_model.digest(), renamed.digest()}) == 3
+    assert len(first.pictures) == 64
+
+
+def test_the_digest_of_pictures_sees_a_pixel_a_side_and_a_repeat() -> None:
+    pixels = np.asarray(picture(1)).copy()
+    pixels[0, 0, 0] ^= 1
+    turned = Image.fromarray(np.asarray(picture(1)).reshape(4, 6, 3))
+    sets = [
+        [picture(0), picture(1)], [picture(0)], [picture(0), picture(1), picture(1)],
+        [picture(0), Image.fromarray(pixels)], [picture(0), turned],
+    ]  # fmt: skip
+    digests = {batch(*(Sample(str(i), shown) for i, shown in enumerate(shown_all))).pictures for shown_all in sets}
+    assert len(digests) == len(sets)
+
+
+def test_a_shard_without_groups_has_none_and_one_with_some_has_one_an_image() -> None:
+    assert batch(Sample("a", picture(0)), Sample("b", picture(1))).groups == []
+    assert batch(Sample("a", picture(0)), Sample("b", picture(1), group="p2")).groups == ["", "p2"]
