@@ -1,6 +1,7 @@
 """A model made ready to be explained: its weights, its preprocessing, its layers and classes by name."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -56,34 +57,38 @@ class Classifier:
         raise ValueError(f"unknown class {label!r} of {self.name}: {hint}")
 
     def digest(self) -> str:
-        """Return the SHA-256 of the architecture (see :func:`structure`), parameters and buffers.
-
-        Of these: names, types, shapes and values.
-        """
-        sha = hashlib.sha256("\n".join(structure(self.module)).encode())
+        """Return the SHA-256 of the parameters and buffers: names, types, shapes and values."""
+        sha = hashlib.sha256()
         for name, tensor in self.module.state_dict().items():
             sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             sha.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         return sha.hexdigest()
 
+    def network_digest(self) -> str:
+        """Return the SHA-256 of the network as it is run: preprocessing, architecture and weights."""
+        prepared = json.dumps(vars(self.preprocessing), sort_keys=True, default=list)  # lists of any kind are one
+        parts = (prepared, *structure(self.module), self.digest())
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
 
 def structure(module: nn.Module) -> Iterator[str]:
     """Yield a line a submodule: its name, its class, and its options that are numbers, texts or functions.
 
-    Networks of the same tensors may still differ in these: in an activation, a stride, how tokens lie.
+    Networks of the same tensors may still differ in these: in an activation, a stride, how tokens lie. PyTorch's own
+    modules say their options themselves, so that another version of it, which keeps other attributes, changes nothing.
     """
     for name, part in module.named_modules():
-        options = {key: said for key, value in sorted(vars(part).items()) if (said := _said(key, value))}
-        yield f"{name} {type(part).__module__}.{type(part).__qualname__} {options}"
+        theirs = part.extra_repr() if type(part).__module__.startswith("torch.") else ""
+        own = {} if theirs else {key: said for key, value in sorted(vars(part).items()) if (said := _said(key, value))}
+        yield f"{name} {type(part).__qualname__} {theirs or own}"
 
 
 def _said(key: str, value: object) -> str:
     """Return an attribute as text, the same in every process; ``""`` for what is no option of a forward pass."""
     if key.startswith("_") or key in ("training", "forward"):
         return ""
-    if all(
-        isinstance(v, str | int | float | TokenLayout | None) for v in (value if isinstance(value, tuple) else [value])
-    ):
+    values = value if isinstance(value, tuple) else (value,)
+    if all(isinstance(item, str | int | float | TokenLayout | None) for item in values):
         return repr(value)
     return str(getattr(value, "__qualname__", ""))
 

@@ -1,8 +1,9 @@
 """Columns that a run's tables share."""
 
 DIGESTS = ["weights_digest", "images_digest"]
-"""The first 12 hex digits of two SHA-256 (``""`` where unknown): of the network's architecture, parameters and buffers,
-and of the decoded pictures before any preprocessing, whatever their names. Names can collide; these cannot."""
+"""The first 12 hex digits of two SHA-256 (``""`` where unknown): of the network as it is run (preprocessing,
+architecture, parameters and buffers), and of the decoded pictures before that, whatever their names. Names can collide;
+these cannot."""
 
 SETTING = ["dataset", "target_rule", "model", "weights", "device", "precision", *DIGESTS]
 """What tells one setting from another: numbers that differ in any of these are never mixed."""

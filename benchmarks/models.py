@@ -183,10 +183,19 @@ def _with_its_head(
 def _load(module: nn.Module, state: Mapping[str, Tensor], name: str, source: str) -> None:
     fitting = unwrap(state, module.state_dict().keys())
     if fault := mismatch(module, fitting):
-        guess = zoo.lookalikes(fitting)
-        hint = f"It may be of {' or '.join(guess)}" if guess else "It may be of another architecture"
-        raise ValueError(f"{source} does not fit {name}: {fault}. {hint}.")
+        raise ValueError(f"{source} does not fit {name}: {fault}. {_likely(module, fitting)}.")
     load_state(module, fitting)
+
+
+def _likely(module: nn.Module, state: Mapping[str, Tensor]) -> str:
+    """Say what a state that does not fit a network may be of."""
+    expected = module.state_dict()
+    absent = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
+    rest = all(key in expected and tensor.shape == expected[key].shape for key, tensor in state.items())
+    if rest and {key.rpartition(".")[0] for key in absent} <= {next(reversed(expected)).rpartition(".")[0]}:
+        return "All but its last layer is there: it looks like a backbone, saved without its classification head"
+    guess = zoo.lookalikes(state)
+    return f"It may be of {' or '.join(guess)}" if guess else "It may be of another architecture"
 
 
 def _place(checkpoint: str | None) -> str:

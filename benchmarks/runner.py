@@ -76,7 +76,7 @@ def _columns(trial: Trial, shard: Shard, machine: Machine) -> dict[str, str]:
         "target_rule": str(shard.settings["target"]),
         "device": machine.device.type,
         "precision": machine.precision,
-        "weights_digest": str(trial.identity["weights"])[:12],
+        "weights_digest": str(trial.identity.get("weights", ""))[:12],
         "images_digest": shard.batch.pictures[:12],
         "options": json.dumps(options(trial.method), sort_keys=True, separators=(",", ":")),
         "depth": _depth(shard.classifier.module, trial.layer),

@@ -59,7 +59,7 @@ class Shard:
         """Return what all trials of this shard have in common, as plain JSON values."""
         return {
             "model": self.classifier.name,
-            "weights": self.classifier.digest(),
+            "weights": self.classifier.network_digest(),
             "dataset": self.dataset,
             "images": self.batch.digest(),
             "targets": digest_json(self.targets.tolist()),  # a class's name may stand for another number

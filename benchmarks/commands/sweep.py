@@ -70,7 +70,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
     return {
         "model": plan.shard.classifier.name,
         "weights": plan.shard.classifier.weights,
-        "weights_digest": plan.shard.classifier.digest()[:12],
+        "weights_digest": plan.shard.classifier.network_digest()[:12],
         "checkpoint": plan.shard.classifier.checkpoint,
         "dataset": plan.shard.dataset,
         "images": len(labels),

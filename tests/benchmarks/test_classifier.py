@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -54,29 +55,42 @@ def test_the_digest_sees_values_types_shapes_and_buffers() -> None:
         lambda m: m.to(torch.bfloat16),
         lambda m: m.register_buffer("scale", torch.tensor(1.0)),
         lambda m: setattr(m[3], "weight", nn.Parameter(m[3].weight.data.reshape(1, 5))),
-        # and what no tensor knows of
+    ):
+        module = copy.deepcopy(classifier.module)
+        change(module)
+        digests.add(Classifier("toy", module, "own", Preprocessing()).digest())
+    assert len(digests) == 5
+
+
+def test_the_digest_of_a_network_sees_what_no_tensor_knows_of() -> None:
+    classifier = _classifier()
+    again = replace(_classifier(), preprocessing=Preprocessing(crop=[224, 224]))  # as a yaml gives it
+    assert classifier.network_digest() == again.network_digest()
+    digests = {classifier.network_digest(), replace(classifier, preprocessing=Preprocessing(232)).network_digest()}
+    for change in (
+        lambda m: m[3].weight.data.add_(1e-6),
         lambda m: m.append(nn.ReLU()),
         lambda m: m.append(nn.Tanh()),
         lambda m: setattr(m[2], "act", torch.relu),
         lambda m: setattr(m[2], "act", torch.tanh),
         lambda m: setattr(m[2], "scale", 2.0),
-        lambda m: setattr(m, "token_layout", TokenLayout(prefix=1)),
+        lambda m: setattr(m[2], "layout", TokenLayout(prefix=1)),
     ):
         module = copy.deepcopy(classifier.module)
         change(module)
-        digests.add(Classifier("toy", module, "own", Preprocessing()).digest())
-    assert len(digests) == 11
+        digests.add(replace(classifier, module=module).network_digest())
+    assert len(digests) == 9
 
 
 def test_the_digest_is_the_same_in_every_process_and_mode() -> None:
-    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten())
-    module[0].act = torch.relu  # type: ignore[assignment]
-    module[0].hidden, module[0].pair = object(), (object(), 1)  # type: ignore[assignment]  # whose repr is an address
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), _FirstChannel())
+    module[2].act = torch.relu  # type: ignore[assignment]
+    module[2].hidden, module[2].pair = object(), (object(), 1)  # type: ignore[assignment]  # whose repr is an address
     lines = list(structure(module.eval()))
     assert lines == list(structure(module.train()))
     assert not any(" at 0x" in line for line in lines)
-    assert "'act': '_VariableFunctionsClass.relu'" in lines[1]
-    assert "'kernel_size': '(3, 3)'" in lines[1]
+    assert lines[1] == "0 Conv2d 3, 2, kernel_size=(3, 3), stride=(1, 1)"
+    assert lines[3] == "2 _FirstChannel {'act': '_VariableFunctionsClass.relu'}"
 
 
 def test_top_k_by_hand() -> None:

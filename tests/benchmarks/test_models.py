@@ -115,6 +115,23 @@ def test_a_checkpoint_gives_the_number_of_classes(tmp_path: Path) -> None:
         assert classifier.module(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
 
 
+def test_a_checkpoint_without_its_head_is_told(tmp_path: Path) -> None:
+    state = _random_state("resnet18")
+    torch.save({name: v for name, v in state.items() if not name.startswith("fc.")}, tmp_path / "trunk.pth")
+    with pytest.raises(
+        ValueError, match=r"2 missing \(such as fc\.weight\).*backbone, saved without its classification"
+    ):
+        torchvision_model("resnet18", checkpoint=str(tmp_path / "trunk.pth"))
+
+
+def test_a_classifier_says_where_its_weights_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = nn.Conv2d(3, 2, 3)
+    torch.save(module.state_dict(), "best.th")
+    assert custom_model("net", module, checkpoint="best.th").checkpoint == str(tmp_path.resolve() / "best.th")
+    assert custom_model("net", module).checkpoint == ""
+
+
 @pytest.mark.parametrize("name", ["googlenet", "mnasnet0_5"])
 def test_torchvisions_own_files_fit(tmp_path: Path, name: str) -> None:
     auxiliary = {"init_weights": False, "transform_input": True} if name == "googlenet" else {}

@@ -77,8 +77,9 @@ def _outputs() -> Iterator[Finding]:
 def _digests() -> Iterator[Finding]:
     changed = _net()
     next(changed.parameters()).data[0, 0] += 1e-6
-    first, *others = (_named(net).digest()[:12] for net in (_net(), changed, _net(nn.ReLU()), _net(nn.Tanh())))
-    yield holds("models", "digest_equal", "" if first == _named(_net()).digest()[:12] else "of equal nets they differ")
+    nets = (_net(), _net(), changed, _net(nn.ReLU()), _net(nn.Tanh()))
+    first, again, *others = (_named(net).network_digest()[:12] for net in nets)
+    yield holds("models", "digest_equal", "" if first == again else "equal nets have two digests")
     distinct = len({first, *others}) == 4
     yield holds("models", "digest_differs", "" if distinct else "two of four different nets share one")
 
