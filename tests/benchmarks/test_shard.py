@@ -59,6 +59,20 @@ def test_the_digest_of_pictures_sees_a_pixel_a_side_and_a_repeat() -> None:
     assert len(digests) == len(sets)
 
 
+@dataclass(frozen=True)
+class Wild(Listed):
+    """Samples whose numbers stand for names."""
+
+    classes: Sequence[str] = ("dog", "wolf", "red_fox")  # type: ignore[assignment]
+
+
+def test_a_datasets_class_is_the_models_of_that_name_and_not_of_that_number() -> None:
+    samples = [Sample(str(i), picture(i), label) for i, label in enumerate([0, 1, 2, "cat", None])]
+    model = Classifier("net", nn.Identity(), "own", PLAIN, classes=("red fox", "cat", "dog"))
+    assert load_batch(Wild(samples), model).labels.tolist() == [2, -1, 0, 1, -1]
+    assert load_batch(Listed(samples), model).labels.tolist() == [0, 1, 2, 1, -1]
+
+
 def test_a_shard_without_groups_has_none_and_one_with_some_has_one_an_image() -> None:
     assert batch(Sample("a", picture(0)), Sample("b", picture(1))).groups == []
     assert batch(Sample("a", picture(0)), Sample("b", picture(1), group="p2")).groups == ["", "p2"]

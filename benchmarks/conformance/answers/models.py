@@ -57,6 +57,19 @@ def _predicted(module: nn.Module, classes: tuple[str, ...] = ()) -> Tensor:
     return predict(_named(module, classes), images, 2, torch.device("cpu"))
 
 
+class _Fractions(nn.Module):
+    """Outputs as shares of their sum: probabilities that no operation tells."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> Tensor:
+        positive = self.net(images).exp()
+        shares: Tensor = positive / positive.sum(1, keepdim=True)
+        return shares
+
+
 def _outputs() -> Iterator[Finding]:
     backbone = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     yield _refused("single_logit", lambda: _predicted(_net(outputs=1)), "single logit")
@@ -64,9 +77,12 @@ def _outputs() -> Iterator[Finding]:
     yield _refused("sigmoid", lambda: _predicted(_net(nn.Sigmoid())), "sigmoid")
     yield _refused("softmax", lambda: _predicted(_net(nn.Softmax(1))), "softmax")
     yield _refused("log_softmax", lambda: _predicted(_net(nn.LogSoftmax(1))), "log-softmax")
+    yield _refused("fractions", lambda: _predicted(_Fractions(_net())), "sum to 1")
     yield _refused("headless", lambda: _predicted(backbone), "features")
     yield _refused("feature_maps", lambda: _predicted(nn.Conv2d(3, 3, 3)), "expected (N, classes)")
     yield _refused("names_of_others", lambda: _predicted(_net(), CLASSES[:2]), "2 names")
+    pointwise = nn.Sequential(nn.Conv2d(3, 5, 1), *backbone[1:]).eval()  # as SqueezeNet ends
+    yield _equal("all_convolutional", _predicted(pointwise).shape, (3, 5))
     # the first picture's channel means are 7.5, 23.5 and 39.5 of 143 steps
     means = torch.tensor([7.5, 23.5, 39.5]) / 143
     right = [0.1 * means[1] + 0.2 * means[2] - 1, 0.3 * means[0] + 0.4 * means[1] + 0.5 * means[2]]
@@ -80,14 +96,17 @@ def _digests() -> Iterator[Finding]:
     nets = (_net(), _net(), changed, _net(nn.ReLU()), _net(nn.Tanh()))
     first, again, *others = (_named(net).network_digest()[:12] for net in nets)
     yield holds("models", "digest_equal", "" if first == again else "equal nets have two digests")
-    distinct = len({first, *others}) == 4
-    yield holds("models", "digest_differs", "" if distinct else "two of four different nets share one")
+    others.append(_named(_net(), preprocessing=Preprocessing()).network_digest()[:12])
+    distinct = len({first, *others}) == 5
+    yield holds("models", "digest_differs", "" if distinct else "two of five different nets share one")
 
 
 def _names() -> Iterator[Finding]:
     here, there = (Weights("net", "best", letter * 12) for letter in "ab")
     names = weights_names({here: "/runs/1/best.pth", there: "/runs/2/best.pth"})
     yield _equal("colliding_names", [names[here], names[there]], ["1/best", "2/best"])
+    names = weights_names({here: "/runs/1/out/best.pth", there: "/runs/2/out/best.pth"})
+    yield _equal("names_in_equal_folders", [names[here], names[there]], ["1/out/best", "2/out/best"])
     yield _equal("names", list(weights_names({here: "/runs/1/best.pth"}).values()), ["best"])
 
 
@@ -114,6 +133,9 @@ def _preprocessing() -> Iterator[Finding]:
     halved = Preprocessing(resize=2, crop=(2, 2))
     mask = halved.mask(pixels[..., 0] > 0)
     yield _equal("mask", mask.tolist(), [[False, True], [False, True]])
+    cut_off = np.zeros((4, 8), dtype=np.bool_)
+    cut_off[:, 6:] = True
+    yield _equal("mask_cut_off", bool(halved.mask(cut_off).any()), False)
     image = halved.image(Image.fromarray(pixels))
     brighter = (image[0, :, 1] > image[0, :, 0]).tolist()
     yield _equal("mask_with_picture", brighter, [True, True])
@@ -138,6 +160,7 @@ class _Two(Dataset):
 
     names: tuple[str, str] = ("a", "b")
     shift: int = 0
+    turned: bool = False
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -149,7 +172,7 @@ class _Two(Dataset):
     def __getitem__(self, index: int) -> Sample:
         mask = np.zeros((4, 4), dtype=np.bool_)
         mask[index] = True
-        picture = Image.new("RGB", (4, 4), (100 * index + self.shift, 0, 0))
+        picture = Image.new("RGB", (4, 4), (100 * (index ^ self.turned) + self.shift, 0, 0))
         return Sample(self.names[index], picture, index, mask)
 
 
@@ -163,6 +186,7 @@ def _labels() -> Iterator[Finding]:
     yield _equal("masks", rows, [0, 1])
     other = batch(_Two(("x", "y")), Preprocessing(None, (2, 2)))
     yield _equal("same_pictures", other.pictures, two.pictures)
+    yield _equal("turned_pictures", batch(_Two(turned=True)).pictures, two.pictures)
     different = batch(_Two(shift=1)).pictures != two.pictures
     yield holds("models", "other_pictures", "" if different else "other pictures have the same digest")
     with tempfile.TemporaryDirectory() as folder:
@@ -172,6 +196,8 @@ def _labels() -> Iterator[Finding]:
         listed = batch(Folder(folder))
         yield _equal("listed", (listed.names, listed.labels.tolist()), (["a.png", "b.png"], [1, 2]))
         yield _equal("groups", listed.groups, ["", "p1"])
+        (Path(folder) / "labels.csv").write_text("file,label\na.png,dog, wolf\n")
+        yield _refused("comma_in_a_label", lambda: Folder(folder), "line 2")
         (Path(folder) / "labels.csv").write_text("file,label,groups\na.png,1,p1\n")
         yield _refused("misspelt_column", lambda: Folder(folder), "did you mean group")
 
