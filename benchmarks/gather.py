@@ -53,7 +53,7 @@ def named(records: Sequence[Record], shards: Sequence[dict[str, Any]]) -> tuple[
 
 
 def _weights(facts: Mapping[str, Any]) -> Weights:
-    return Weights(str(facts["model"]), str(facts.get("weights", "")), str(facts.get("weights_digest", "")))
+    return Weights(str(facts.get("model", "")), str(facts.get("weights", "")), str(facts.get("weights_digest", "")))
 
 
 def flatten(records: Iterable[Record], rows: Callable[[Record], Iterator[dict[str, Any]]]) -> list[dict[str, Any]]:

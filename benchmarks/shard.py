@@ -37,8 +37,8 @@ class Batch:
     pictures: str = ""
 
     def digest(self) -> str:
-        """Return the SHA-256 of names, pixels, labels and masks."""
-        sha = hashlib.sha256("\n".join(self.names).encode())
+        """Return the SHA-256 of names, groups, pixels, labels and masks."""
+        sha = hashlib.sha256("\n".join([*self.names, *self.groups]).encode())
         for tensor in (self.images, self.labels, self.masks):
             sha.update(b"" if tensor is None else tensor.contiguous().numpy().tobytes())
         return sha.hexdigest()

@@ -1,7 +1,7 @@
 """Pictures by digest: the same for every model, whatever the files are called; and what a shard knows of groups."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -75,4 +75,7 @@ def test_a_datasets_class_is_the_models_of_that_name_and_not_of_that_number() ->
 
 def test_a_shard_without_groups_has_none_and_one_with_some_has_one_an_image() -> None:
     assert batch(Sample("a", picture(0)), Sample("b", picture(1))).groups == []
-    assert batch(Sample("a", picture(0)), Sample("b", picture(1), group="p2")).groups == ["", "p2"]
+    first, second = Sample("a", picture(0)), Sample("b", picture(1))
+    grouped = batch(first, replace(second, group="p2"))
+    assert grouped.groups == ["", "p2"]
+    assert grouped.digest() != batch(first, second).digest()  # or a finished trial would never hear of its groups

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,21 @@ from PIL import Image
 from torch import Tensor, nn
 
 from benchmarks.classifier import Classifier
+from benchmarks.columns import DIGESTS, SETTING
 from benchmarks.conformance.answers.answer import answer, holds
 from benchmarks.conformance.findings import Finding
 from benchmarks.data.base import Dataset, Sample
 from benchmarks.data.folder import Folder
 from benchmarks.data.pictures import read_picture
+from benchmarks.gather import named, result_rows
 from benchmarks.naming import Weights, weights_names
 from benchmarks.preprocessing import Preprocessing
-from benchmarks.shard import Batch, load_batch, predict
+from benchmarks.runner import Machine, run_trial
+from benchmarks.shard import Batch, Shard, load_batch, predict
+from benchmarks.store import Measured
 from benchmarks.targets import choose_targets
+from benchmarks.trials import trials
+from methods.centre_prior import CentrePrior
 
 CLASSES = ("red fox", "cat", "dog")
 WHOLE = Preprocessing(resize=None, crop=None)
@@ -27,7 +33,7 @@ WHOLE = Preprocessing(resize=None, crop=None)
 
 def ask_models() -> Iterator[Finding]:
     """Yield the answers of all parts."""
-    for ask in (_outputs, _digests, _names, _classes, _preprocessing, _pictures, _labels, _targets):
+    for ask in (_outputs, _digests, _names, _classes, _preprocessing, _pictures, _labels, _targets, _tables):
         yield from ask()
 
 
@@ -208,3 +214,20 @@ def _targets() -> Iterator[Finding]:
     for rule, expected in right.items():
         chosen = choose_targets(rule, logits, labels, _named(_net(), CLASSES)).tolist()
         yield _equal(f"target_{rule}", chosen, expected)
+
+
+def _tables() -> Iterator[Finding]:
+    """What is known of weights, pictures and groups arrives in the rows of results."""
+    classifier, device = _named(_net(), CLASSES), torch.device("cpu")
+    batch = replace(load_batch(_Two(), classifier), groups=["p1", ""])
+    shard = Shard(classifier, "two", batch, torch.tensor([0, 1]), {"target": "0"})
+    (trial,) = trials({"centre_prior": CentrePrior()}, [], shard.identity())
+    record = run_trial(trial, shard, {}, Machine(device, "fp32", 2, 1, 0.01))
+    scored = replace(record, metrics={"m": Measured("m", True, np.array([1.0, 2.0]))})
+    yield _equal("groups_in_results", [row["group"] for row in result_rows(scored)], ["p1", ""])
+    digests = [record.columns.get(name) for name in DIGESTS]
+    yield _equal("digests_in_results", digests, [classifier.network_digest()[:12], batch.pictures[:12]])
+    yield _equal("digests_in_settings", [name for name in DIGESTS if name in SETTING], list(DIGESTS))
+    other = replace(record, columns={**record.columns, "weights_digest": "b" * 12})
+    renamed, _ = named([record, other], [])
+    yield _equal("names_in_results", len({row.columns["weights"] for row in renamed}), 2)
