@@ -148,13 +148,16 @@ def _score(
     name: str, metric: Metric, tied: Tensor, cases: Callable[[int], Iterable[Case]], batch_size: int
 ) -> Measured:
     parts = [_score_batch(name, metric, case) for case in cases(batch_size)]
+    values = torch.cat([part.values for part in parts]).double().numpy()
     curves = [part.curves for part in parts if part.curves is not None]
     bounds = [part.bounds for part in parts if part.bounds is not None]
     low, high = torch.cat(bounds).double().numpy().T if bounds else (None, None)
+    if len(values) != len(tied):
+        raise ValueError(f"metric {name} scored {len(values)} images of {len(tied)}")
     return Measured(
         definition(name, metric),
         metric.higher_is_better,
-        torch.cat([part.values for part in parts]).double().numpy(),
+        values,
         curves[0].fractions.cpu().numpy() if curves else None,
         torch.cat([c.scores.float().cpu() for c in curves]).numpy() if curves else None,
         tied.numpy(),
