@@ -25,9 +25,9 @@ class PixelCurve(CurveMetric):
     The preset ``rise-2018`` changes all channels of a pixel at once, one image row's worth of pixels a step (224 at
     224×224), keeps both end points, takes the area under the curve over the true fractions of pixels, and leaves pixels
     of one value in raster order, as the paper's code does. ``heatmark-1``, the default, differs in one value: pixels of
-    one value come in an order that is drawn for each image, because in raster order a map that is constant, as a CAM
-    behind a ReLU is on most of its area, scans the picture from the top. The protocols of others (Quantus, LATEC)
-    order, step or sum up differently.
+    one value come in the order of a random map that is drawn for each image, because in raster order a map that is
+    constant, as a CAM behind a ReLU is on most of its area, scans the picture from the top. The protocols of others
+    (Quantus, LATEC) order, step or sum up differently.
 
     Two metrics of equal values are equal, whichever preset they were built from, and carry the name of the preset that
     they depart from least.
@@ -97,7 +97,8 @@ class PixelCurve(CurveMetric):
         """Return the smallest and the largest value over the orders of ties that were tried, (N, 2); NaN as the value.
 
         The orders are this metric's own, raster, reversed raster, and those drawn with ``tie_orders`` seeds from
-        ``seed`` on. There are (number of ties)! orders, so this is the range of some, not of all: no proven extremes.
+        ``seed`` on. There are many more orders, so this is the range of those that were tried: no proven extremes, and
+        an order of scattered single pixels may well lie beyond it.
         Each order that is not the metric's own costs another curve.
         """
         if not self.tie_orders:

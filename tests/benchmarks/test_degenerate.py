@@ -3,6 +3,7 @@
 import torch
 
 from benchmarks.degenerate import degeneracies, tied_share
+from benchmarks.resize import upsample
 
 
 def test_names_what_is_wrong_with_each_map() -> None:
@@ -36,3 +37,9 @@ def test_the_share_of_ties_counts_pixels_that_share_their_value() -> None:
     assert shares[[0, 1, 2, 3, 5]].tolist() == [0, 4 / 6, 3 / 6, 1, 2 / 6]
     assert shares[4].isnan()
     assert tied_share(torch.ones(1, 1, 1)).tolist() == [0]  # one pixel is ranked
+
+
+def test_a_map_of_cells_that_all_differ_ties_at_its_border_alone() -> None:
+    cells = torch.rand(4, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64).float()
+    shares = tied_share(upsample(cells, (64, 64)))
+    assert (shares - (1 - (7 / 8) ** 2)).abs().max() < 0.02

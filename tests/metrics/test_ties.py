@@ -50,7 +50,7 @@ def test_a_drawn_order_is_the_images_and_the_seeds_alone():
 
 def test_a_drawn_order_stays_the_same_over_time():
     """Two runs a year apart must agree, so the order is written down here."""
-    assert drawn(torch.arange(24.0).view(1, 3, 2, 4), 0).tolist() == [[1, 7, 2, 3, 4, 6, 0, 5]]
+    assert drawn(torch.arange(24.0).view(1, 3, 2, 4), 0).tolist() == [[3, 6, 2, 4, 5, 1, 7, 0]]
 
 
 def test_each_pixel_comes_at_each_place_equally_often():
@@ -59,11 +59,45 @@ def test_each_pixel_comes_at_each_place_equally_often():
     assert (counts - 500).abs().max() < 5 * sqrt(2000 * 0.25 * 0.75)
 
 
+def test_no_place_on_a_large_picture_is_preferred():
+    places = drawn(pictures(300, 24, 32), 0).argsort(dim=1).double() / (24 * 32 - 1)
+    assert (places.mean(0) - 0.5).abs().max() < 5 * sqrt(1 / 12 / 300)
+
+
+def test_neighbours_come_together_as_in_a_random_map():
+    """An order of single pixels, which leaves a third of all pixels between neighbours, breaks any picture first."""
+    places = drawn(pictures(4, 64, 64), 0).argsort(dim=1).view(4, 64, 64).double() / 64**2
+    for dim in (1, 2):
+        assert places.diff(dim=dim).abs().mean() < 0.05
+    halves = places[:, :, :32].mean((1, 2)) - places[:, :, 32:].mean((1, 2))
+    assert halves.abs().max() < 0.3  # and yet the order is no scan from one side to the other
+
+
+def test_a_constant_map_scores_as_random_maps_do(additive, make_case):
+    """On pictures of which each half is seen only where most of it is there, so that connected pixels matter."""
+
+    class Halves(torch.nn.Module):
+        def forward(self, images):
+            there = torch.stack([half.mean((1, 2, 3)) for half in images.tensor_split(2, dim=2)], 1)
+            p = torch.sigmoid(20 * (there - 0.7)).amax(1)
+            return torch.stack([p, 1 - p], 1).log()
+
+    images = 1 - 1e-3 * pictures(200, 32, 32)
+    noise = torch.rand(200, 1, 8, 8, generator=torch.Generator().manual_seed(9))
+    control = torch.nn.functional.interpolate(noise, (32, 32), mode="bilinear")[:, 0]
+    constant, random = (
+        Deletion(steps=32)(make_case(Halves().eval(), images, maps, batch_size=500))
+        for maps in (torch.zeros(200, 32, 32), control)
+    )
+    assert (constant - random).mean().abs() < 4 * (constant - random).std() / sqrt(200)
+
+
 def test_drawn_orders_are_not_what_methods_draw():
     from methods.seeds import image_generator
 
     image = pictures(1)
-    assert not torch.equal(drawn(image, 0)[0], torch.randperm(64, generator=image_generator(image[0], 0)))
+    noise = torch.rand(8, 8, generator=image_generator(image[0], 0), dtype=torch.float64)
+    assert not torch.equal(drawn(image, 0)[0], noise.flatten().argsort())
 
 
 @pytest.mark.gpu

@@ -18,6 +18,7 @@ from metrics.base import Case, definition, request
 from metrics.deletion import Deletion
 from metrics.insertion import Insertion
 from metrics.pixel_curve import PixelCurve
+from metrics.ties import find_tie_order
 
 HEIGHT, WIDTH = 6, 8
 PIXELS = HEIGHT * WIDTH
@@ -75,9 +76,9 @@ def _replaced(image: Array, baseline: str) -> Array:
 
 def _top_heavy(images: Tensor, level: float = 3.0) -> Case:
     """Return a constant map of a network that looks at the top row alone."""
-    weights = torch.zeros(HEIGHT, WIDTH).double()
-    weights[0] = 1 / WIDTH
-    return _case(additive(weights), images, torch.full((len(images), HEIGHT, WIDTH), level))
+    weights = torch.zeros(images.shape[2:]).double()
+    weights[0] = 1 / images.shape[3]
+    return _case(additive(weights), images, torch.full((len(images), *images.shape[2:]), level))
 
 
 def _ties() -> Iterator[Finding]:
@@ -103,21 +104,29 @@ def _ties() -> Iterator[Finding]:
 
 def _drawn() -> Iterator[Finding]:
     """Yield whether the drawn order is even-handed, the image's own, and one for deletion and insertion."""
-    count = 200
-    images = 1 - 1e-3 * torch.rand(count, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(1)).double()
-    case = _top_heavy(images)
-    deleted, inserted = Deletion(PIXELS).curves(case), Insertion(PIXELS, "zero").curves(case)
-    values = Deletion(PIXELS).summary(deleted)
-    # the mean rank of 8 of 48 pixels, drawn without replacement
-    deviation = sqrt((PIXELS**2 - 1) / 12 / WIDTH * (PIXELS - WIDTH) / (PIXELS - 1)) / PIXELS
+    count, side = 200, 8  # as many pixels as the noise has cells, each with a number of its own
+    images = 1 - 1e-3 * torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1)).double()
+    case, metric = _top_heavy(images), Deletion(side**2)
+    deleted, inserted = metric.curves(case), Insertion(side**2, "zero").curves(case)
+    values = metric.summary(deleted)
+    # the mean rank of a row of 8 of 64 pixels, drawn without replacement
+    deviation = sqrt((side**4 - 1) / 12 / side * (side**2 - side) / (side**2 - 1)) / side**2
     yield answer("ties", "drawn_mean", float(values.mean()), 0.5, 4 * deviation / sqrt(count))
     yield answer("ties", "drawn_deviation", float(values.std()), deviation, 0.2 * deviation)
     whole = deleted.scores + inserted.scores - deleted.scores[:, :1]
     yield answer("ties", "one_order_of_deletion_and_insertion", float(whole.abs().max()), 0.0)
-    alone = Deletion(PIXELS)(replace(_top_heavy(images[7:8]), batch_size=3))
+    alone = metric(replace(_top_heavy(images[7:8]), batch_size=3))
     yield answer("ties", "drawn_alone", float(alone), float(values[7]))
-    equal = torch.equal(Deletion(PIXELS, seed=1)(case), values)
+    equal = torch.equal(replace(metric, seed=1)(case), values)
     yield holds("ties", "drawn_seed", "another seed gives the same order" if equal else "")
+    yield from _connected()
+
+
+def _connected() -> Iterator[Finding]:
+    """Yield whether a drawn order keeps neighbours together; one of single pixels has a third of all between them."""
+    places = find_tie_order("drawn")(torch.ones(1, 3, 64, 64), 0).argsort(dim=1).view(64, 64).double() / 64**2
+    apart = float(places.diff(dim=1).abs().mean())
+    yield holds("ties", "drawn_connected", f"{apart:.2f} of all pixels between two neighbours" if apart > 0.1 else "")
 
 
 def _bounds() -> Iterator[Finding]:

@@ -137,7 +137,12 @@ def by_position(images: Tensor, seed: int) -> Tensor:
     return torch.stack([torch.randperm(pixels, generator=torch.Generator().manual_seed(n)) for n in range(len(images))])
 
 
-@pytest.mark.parametrize("order", [in_raster, one_order_for_all, by_position])
+def single_pixels(images: Tensor, seed: int) -> Tensor:
+    generators = [torch.Generator().manual_seed(int(image.sum() * 1e6) + seed) for image in images]
+    return torch.stack([torch.randperm(images[0, 0].numel(), generator=g) for g in generators])
+
+
+@pytest.mark.parametrize("order", [in_raster, one_order_for_all, by_position, single_pixels])
 def test_another_order_of_ties_is_red(monkeypatch: pytest.MonkeyPatch, order: metrics.ties.TieOrder) -> None:
     monkeypatch.setitem(metrics.ties.TIE_ORDERS, "drawn", order)
     assert any_red(of_metrics.metric_answers)
