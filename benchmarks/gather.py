@@ -11,11 +11,12 @@ import pandas as pd
 
 from benchmarks.columns import OF_TRIALS, TRIAL
 from benchmarks.naming import Weights, weights_names
-from benchmarks.store import Measured, Record, Store
+from benchmarks.store import Array, Measured, Record, Store
 
+TIES = ["tied", "tie_low", "tie_high"]
 RESULTS = [
-    *TRIAL, *OF_TRIALS, "image", "group", "target", "metric", "definition", "value", "higher_is_better", "status",
-    "reason",
+    *TRIAL, *OF_TRIALS, "image", "group", "target", "metric", "definition", "value", *TIES, "higher_is_better",
+    "status", "reason",
 ]  # fmt: skip
 TIMED = ["batch_size", "latency_ms", "latency_iqr_ms", "forward_ms", "cost_in_forwards", "peak_memory_mib", "repeats"]
 TIMING = [*TRIAL, *TIMED]
@@ -74,10 +75,15 @@ def result_rows(record: Record) -> Iterator[dict[str, Any]]:
                 "target": str(record.targets[position]),
                 **_metric(metric, measured),
                 "value": float(measured.values[position]),
+                **{column: _at(getattr(measured, column), position) for column in TIES},
                 "higher_is_better": measured.higher_is_better,
                 "status": "degenerate" if flag else "ok",
                 "reason": flag,
             }
+
+
+def _at(numbers: Array | None, position: int) -> float:
+    return float("nan") if numbers is None else float(numbers[position])
 
 
 def timing_rows(record: Record) -> Iterator[dict[str, Any]]:
@@ -111,7 +117,7 @@ def failed_shards(shards: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     """Return rows as a table in an order that depends on its content alone; no cell is None: ``""`` or NaN instead."""
     frame = pd.DataFrame(rows, columns=columns, dtype=object)
-    numbers = [c for c in columns if c in {*TIMED, "depth", "value", "fraction", "score"}]
+    numbers = [c for c in columns if c in {*TIMED, "depth", "value", *TIES, "fraction", "score"}]
     texts = [c for c in columns if c not in {*numbers, "higher_is_better"}]
     frame[numbers] = frame[numbers].replace("", np.nan).astype("float64")
     frame[texts] = frame[texts].fillna("").astype(str)

@@ -18,7 +18,7 @@ from benchmarks.shard import Batch, Shard, load_batch, predict
 from benchmarks.targets import choose_targets
 from benchmarks.trials import Trial, trials
 from benchmarks.tuning import best_batch_size
-from metrics.base import Metric, definition
+from metrics.base import Metric, request
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def plan_shard(config: DictConfig, batch_size: int | None) -> Plan:
             "seed": config.seed,
             "precision": machine.precision,
             "device": machine.device.type,
-            "metrics": sorted(definition(name, metric) for name, metric in metrics.items()),
+            "metrics": sorted(request(name, metric) for name, metric in metrics.items()),
         },
     )
     return Plan(shard, list(trials(methods, layers, shard.identity())), metrics, machine, _accuracy(logits, batch))

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from benchmarks.degenerate import degeneracies
+from benchmarks.degenerate import degeneracies, tied_share
 from benchmarks.memory import halving, with_batch_size
 from benchmarks.resize import upsample
 from benchmarks.shard import Shard
@@ -98,9 +98,10 @@ def _measure(
 ) -> Record:
     raw = halving(partial(_raw_maps, trial, shard, machine), machine.batch_size)
     maps = upsample(raw, (shard.batch.images.shape[-2], shard.batch.images.shape[-1]))
-    cases = partial(_cases, trial, shard, machine, maps)
+    cases, tied = partial(_cases, trial, shard, machine, maps), tied_share(maps)
     measured = {
-        name: halving(partial(_score, name, metric, cases), machine.batch_size) for name, metric in metrics.items()
+        name: halving(partial(_score, name, metric, tied, cases), machine.batch_size)
+        for name, metric in metrics.items()
     }
     timing = halving(partial(_time, trial, shard, machine), machine.batch_size)
     return blank(
@@ -137,22 +138,47 @@ def _explain(
     return upsample(method(model, images, targets, layer).detach(), size)
 
 
-def _score(name: str, metric: Metric, cases: Callable[[int], Iterable[Case]], batch_size: int) -> Measured:
-    values: list[Tensor] = []
-    curves: list[Curves] = []
-    for case in cases(batch_size):
-        if isinstance(metric, CurveMetric):
-            curves.append(metric.curves(case))
-            values.append(metric.summary(curves[-1]).cpu())
-        else:
-            values.append(metric(case).cpu())
+@dataclass(frozen=True)
+class _Scored:
+    """What a metric says of a batch: values (n,), curves and bounds (n, 2) where it has any."""
+
+    values: Tensor
+    curves: Curves | None
+    bounds: Tensor | None
+
+
+def _score(
+    name: str, metric: Metric, tied: Tensor, cases: Callable[[int], Iterable[Case]], batch_size: int
+) -> Measured:
+    parts = [_score_batch(name, metric, case) for case in cases(batch_size)]
+    values = torch.cat([part.values for part in parts]).double().numpy()
+    curves = [part.curves for part in parts if part.curves is not None]
+    bounds = [part.bounds for part in parts if part.bounds is not None]
+    low, high = torch.cat(bounds).double().numpy().T if bounds else (None, None)
+    if len(values) != len(tied):
+        raise ValueError(f"metric {name} scored {len(values)} images of {len(tied)}")
     return Measured(
         definition(name, metric),
         metric.higher_is_better,
-        torch.cat(values).double().numpy(),
+        values,
         curves[0].fractions.cpu().numpy() if curves else None,
         torch.cat([c.scores.float().cpu() for c in curves]).numpy() if curves else None,
+        tied.numpy(),
+        low,
+        high,
     )
+
+
+def _score_batch(name: str, metric: Metric, case: Case) -> _Scored:
+    if isinstance(metric, CurveMetric):
+        curves = metric.curves(case)
+        values = metric.summary(curves)
+    else:
+        curves, values = None, metric(case)
+    if values.shape != (len(case.images),):
+        raise ValueError(f"metric {name} gave {tuple(values.shape)} for {len(case.images)} images, expected (N,)")
+    bounds = metric.tie_bounds(case, values)
+    return _Scored(values.cpu(), curves, None if bounds is None else bounds.cpu())
 
 
 def _cases(trial: Trial, shard: Shard, machine: Machine, maps: Tensor, batch_size: int) -> Iterator[Case]:

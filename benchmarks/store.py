@@ -17,13 +17,25 @@ Array = NDArray[np.generic]
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric's numbers for all images of a trial."""
+    """One metric's numbers for all images of a trial.
+
+    Args:
+        definition: id of what was measured.
+        higher_is_better: of the metric.
+        values: (N,), NaN where undefined.
+        fractions, scores: (K,) and (N, K), the curves; None where the metric has none.
+        tied: (N,), the share of pixels that the scored map does not rank.
+        tie_low, tie_high: (N,), the range of the value over orders of ties; None where it was not asked for.
+    """
 
     definition: str
     higher_is_better: bool
     values: Array
     fractions: Array | None = None
     scores: Array | None = None
+    tied: Array | None = None
+    tie_low: Array | None = None
+    tie_high: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +163,7 @@ def _umask() -> int:
     return now
 
 
-_KINDS = ("values", "fractions", "scores")
+_KINDS = ("values", "fractions", "scores", "tied", "tie_low", "tie_high")
 
 
 def _headers(metrics: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:

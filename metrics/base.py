@@ -1,7 +1,7 @@
 """The one interface of every metric, and all that a metric may read."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import ClassVar
 
@@ -38,10 +38,25 @@ class Metric(ABC):
     """A metric: subclasses are frozen dataclasses whose fields are its definition."""
 
     higher_is_better: ClassVar[bool]
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    """Protocols by name, each the values of its options; the field ``preset``, where there is one, is such a name."""
+    beside: ClassVar[frozenset[str]] = frozenset()
+    """Fields that ask for more numbers beside the value and never change the value."""
 
     @abstractmethod
     def __call__(self, case: Case) -> Tensor:
         """Return one number an image, (N,), NaN where undefined."""
+
+    def tie_bounds(self, case: Case, values: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Return the smallest and the largest value found under other orders of ties, (N, 2).
+
+        None where the metric is not asked for them, or knows no ties.
+
+        Args:
+            case: what was scored.
+            values: (N,), what this metric said of it.
+        """
+        return None
 
 
 @dataclass(frozen=True)
@@ -74,17 +89,35 @@ class CurveMetric(Metric):
 
 
 def definition(name: str, metric: object) -> str:
-    """Return the id of what this metric measures: its name, its preset, and every field that differs from it.
+    """Return the id of what this metric measures: its name, its preset, and every value that differs from the preset's.
 
     ``deletion:rise-2018`` is the preset itself, ``deletion:rise-2018[baseline=mean,steps=28]`` departs from it.
     Rows of different definitions are never averaged together.
     """
+    preset = getattr(metric, "preset", "")
+    changed = [f"{option}={value}" for option, value in _changed(name, metric) if option not in _beside(metric)]
+    return name + (f":{preset}" if preset else "") + (f"[{','.join(changed)}]" if changed else "")
+
+
+def request(name: str, metric: object) -> str:
+    """Return all that is asked of a metric: its definition, and what it is to give beside the value.
+
+    ``deletion:rise-2018 with tie_orders=8`` has the value of ``deletion:rise-2018``, and numbers that the latter lacks.
+    """
+    more = [f"{option}={value}" for option, value in _changed(name, metric) if option in _beside(metric)]
+    return definition(name, metric) + (f" with {','.join(more)}" if more else "")
+
+
+def _beside(metric: object) -> frozenset[str]:
+    return getattr(metric, "beside", frozenset())
+
+
+def _changed(name: str, metric: object) -> list[tuple[str, object]]:
+    """Return every option, sorted by name, that differs from the preset's value, or from the default."""
     if not is_dataclass(metric):
         raise ValueError(f"metric {name!r} is a {type(metric).__name__}, expected a frozen dataclass")
-    changed = [
-        f"{f.name}={getattr(metric, f.name)}"
-        for f in sorted(fields(metric), key=lambda f: f.name)
-        if f.name != "preset" and (f.default is MISSING or getattr(metric, f.name) != f.default)
-    ]
-    preset = getattr(metric, "preset", "")
-    return name + (f":{preset}" if preset else "") + (f"[{','.join(changed)}]" if changed else "")
+    presets: Mapping[str, Mapping[str, object]] = getattr(metric, "presets", {})
+    preset = presets.get(getattr(metric, "preset", ""), {})
+    usual: dict[str, object] = {**{f.name: f.default for f in fields(metric) if f.name != "preset"}, **preset}
+    values = ((option, getattr(metric, option)) for option in sorted(usual))
+    return [(option, value) for option, value in values if usual[option] is MISSING or value != usual[option]]

@@ -1,6 +1,5 @@
 """What a perturbed pixel is replaced with."""
 
-import difflib
 import functools
 from collections.abc import Callable
 
@@ -9,6 +8,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
+
+from metrics.options import look_up
 
 KERNEL_PIXELS = 11
 SIGMA_PIXELS = 5
@@ -53,8 +54,4 @@ def find_baseline(name: str) -> Callable[[Tensor], Tensor]:
     Raises:
         ValueError: where there is none; it names the nearest.
     """
-    if name in BASELINES:
-        return BASELINES[name]
-    nearest = difflib.get_close_matches(str(name), BASELINES, n=1, cutoff=0.4)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"expected one of {', '.join(BASELINES)}."
-    raise ValueError(f"unknown baseline {name!r}: {hint}")
+    return look_up("baseline", name, BASELINES)

@@ -5,6 +5,7 @@ K + 1 forward passes an image and nothing else, in memory that does not grow wit
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +13,19 @@ from torch import Tensor, nn
 from metrics.base import Case, Curves
 
 
-def relevance_ranks(maps: Tensor) -> Tensor:
+def relevance_ranks(maps: Tensor, ties: Tensor) -> Tensor:
     """Return the place of every pixel in the order of falling relevance, (N, H·W) integers, 0 the most relevant.
 
-    Ties keep the raster order. Only the order of the values counts, so a map need be neither positive nor normalised.
-    What a map with NaN gets here means nothing.
+    Only the order of the values counts, so a map need be neither positive nor normalised. What a map with NaN gets
+    here means nothing.
+
+    Args:
+        maps: (N, H, W).
+        ties: (N, H·W), each image's pixels in the order in which they come where their values are equal.
     """
     # +0 makes −0 into 0, which some devices sort apart.
-    order = (maps.flatten(1) + 0).argsort(dim=1, descending=True, stable=True)
+    values = (maps.flatten(1) + 0).gather(1, ties)
+    order = ties.gather(1, values.argsort(dim=1, descending=True, stable=True))
     places = torch.arange(order.shape[1], device=order.device).expand_as(order)
     return torch.empty_like(order).scatter_(1, order, places)
 
@@ -35,7 +41,7 @@ def pixel_counts(pixels: int, steps: int) -> list[int]:
     return [round(pixels * step / steps) for step in range(steps + 1)]
 
 
-def perturbation_curves(case: Case, start: Tensor, end: Tensor, counts: Sequence[int]) -> Curves:
+def perturbation_curves(case: Case, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Curves:
     """Walk from the start images to the end images, most relevant pixels first, and score every point.
 
     At a point with count c: x = end where rank < c, else start (all channels of a pixel at once), scored with
@@ -45,6 +51,7 @@ def perturbation_curves(case: Case, start: Tensor, end: Tensor, counts: Sequence
         case: model, targets, maps and batch size; its images are not looked at.
         start: (N, 3, H, W), the images with no pixel perturbed.
         end: (N, 3, H, W), the images with all pixels perturbed; may be an expanded view.
+        ties: (N, H·W), the order of pixels whose values are equal; see metrics.ties.
         counts: pixels perturbed at each point, rising.
 
     Returns:
@@ -57,22 +64,23 @@ def perturbation_curves(case: Case, start: Tensor, end: Tensor, counts: Sequence
     pixels = start.shape[2] * start.shape[3]
     ordered = ~case.maps.flatten(1).isnan().any(dim=1)
     with torch.no_grad():
-        scored = _scores(case, start[ordered], end[ordered], ordered, counts)
+        part = replace(case, maps=case.maps[ordered], targets=case.targets[ordered])
+        scored = _scores(part, start[ordered], end[ordered], ties[ordered], counts)
     scores = scored.new_full((len(start), len(counts)), torch.nan)
     scores[ordered] = scored
     return Curves(torch.tensor([count / pixels for count in counts], dtype=scores.dtype, device=scores.device), scores)
 
 
-def _scores(case: Case, start: Tensor, end: Tensor, ordered: Tensor, counts: Sequence[int]) -> Tensor:
-    """Return the target's probability, (n, K), in batches over all pairs of image and point."""
+def _scores(case: Case, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Tensor:
+    """Return the target's probability, (N, K), in batches over all pairs of image and point."""
     if not len(start):
         return torch.empty(0, len(counts), dtype=_score_type(start.dtype), device=start.device)
-    ranks, targets = relevance_ranks(case.maps[ordered]).view(len(start), 1, *start.shape[2:]), case.targets[ordered]
+    ranks = relevance_ranks(case.maps, ties).view(len(start), 1, *start.shape[2:])
     thresholds = torch.tensor(counts, device=start.device).repeat(len(start)).view(-1, 1, 1, 1)
     images = torch.arange(len(start), device=start.device).repeat_interleave(len(counts))
     scores = [
         target_probabilities(
-            case.model, torch.where(ranks[image] < threshold, end[image], start[image]), targets[image]
+            case.model, torch.where(ranks[image] < threshold, end[image], start[image]), case.targets[image]
         )
         for image, threshold in zip(
             *(torch.split(pairs, case.batch_size) for pairs in (images, thresholds)), strict=True

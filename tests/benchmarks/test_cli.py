@@ -82,7 +82,7 @@ def test_a_sweep_leaves_its_tables_and_prints_a_ranking(heatmark: Heatmark, tmp_
     run = tmp_path / "results" / "runs" / "t"
     results = pd.read_parquet(run / "results.parquet")
     assert len(results) == (2 + 1) * 3 * 2  # grad_cam at two layers and random once, 3 images, 2 metrics
-    assert set(results["definition"]) == {"deletion:rise-2018[steps=2]", "insertion:rise-2018[steps=2]"}
+    assert set(results["definition"]) == {"deletion:heatmark-1[steps=2]", "insertion:heatmark-1[steps=2]"}
     assert results["value"].between(0, 1).all()
     for name in ("timing.parquet", "curves.parquet", "results.csv", "timing.csv", "curves.csv", "provenance.json"):
         assert (run / name).exists()

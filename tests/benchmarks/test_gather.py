@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.columns import DIGESTS
-from benchmarks.gather import RESULTS, TIMING, gather
+from benchmarks.gather import RESULTS, TIES, TIMING, gather
 from benchmarks.store import Measured, Record, Store
 from benchmarks.summary import mean_and_half_width, ranking
 
@@ -101,7 +101,7 @@ def test_skips_and_failed_shards_are_rows_with_their_reason(run: Path) -> None:
 def test_no_cell_is_none_and_the_files_say_the_same(run: Path) -> None:
     results = gather(run)
     pd.testing.assert_frame_equal(pd.read_parquet(run / "results.parquet"), results)
-    texts = results.drop(columns=["value", "higher_is_better", "depth"])
+    texts = results.drop(columns=["value", *TIES, "higher_is_better", "depth"])
     assert texts.map(lambda cell: isinstance(cell, str)).all(axis=None)
     csv = pd.read_csv(run / "results.csv", keep_default_na=False, na_values={"value": [""]}, dtype={"target": str})
     np.testing.assert_array_equal(csv["value"], results["value"])
@@ -135,6 +135,24 @@ def test_timing_and_curves(run: Path) -> None:
     assert timing[["trial", "cost_in_forwards"]].to_numpy().tolist() == [["k2", 1.5], ["k1", 1.5]]
     one = curves[(curves["trial"] == "k1") & (curves["image"] == "a")]
     assert one[["fraction", "score"]].to_numpy().tolist() == [[0.0, 1.0], [0.5, 0.5], [1.0, 0.25]]
+
+
+def test_ties_and_the_range_over_their_orders_are_of_each_row_and_undefined_where_not_measured(run: Path) -> None:
+    tied, low, high = np.array([0.0, 1.0, np.nan]), np.array([0.2, 0.0, np.nan]), np.array([0.3, 0.5, np.nan])
+    value = np.array([0.25, 0.25, np.nan])
+    base = record("k5", "layer_cam", [], [])
+    metrics = {
+        "deletion": Measured("deletion:x", False, value, tied=tied, tie_low=low, tie_high=high),
+        "insertion": Measured("insertion:x", True, value, tied=tied),
+    }
+    Store(run).write(replace(base, metrics=metrics))
+    gather(run)
+    results = pd.read_parquet(run / "results.parquet").set_index(["trial", "metric", "image"]).sort_index()
+    np.testing.assert_array_equal(results.loc[("k5", "deletion"), TIES], np.stack([tied, low, high], 1))
+    np.testing.assert_array_equal(results.loc[("k5", "insertion"), "tied"], tied)
+    assert results.loc[("k5", "insertion"), ["tie_low", "tie_high"]].isna().all(axis=None)
+    assert results.loc["k1", TIES].isna().all(axis=None)  # of a trial that an older version ran
+    assert (results[TIES].dtypes == np.float64).all()
 
 
 def test_an_empty_folder_is_no_run(tmp_path: Path) -> None:

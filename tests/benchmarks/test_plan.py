@@ -55,6 +55,16 @@ def test_how_tokens_lie_changes_the_key() -> None:
     assert key(*OWN) != key(*OWN, "model.tokens={prefix: 1}")
 
 
+def test_a_trial_without_the_bounds_that_are_asked_for_is_another_trial() -> None:
+    assert key(*OWN) != key(*OWN, "metric.deletion.tie_orders=2")
+    assert key(*OWN, "metric.deletion.tie_orders=2") != key(*OWN, "metric.deletion.tie_orders=3")
+
+
+def test_a_preset_is_its_values() -> None:
+    assert key(*OWN, "metric.deletion.preset=rise-2018") == key(*OWN, "metric.deletion.ties=raster")
+    assert key(*OWN, "metric.deletion.preset=rise-2018") != key(*OWN)
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -1,5 +1,6 @@
 """A shard's trials: what they store, what a failure leaves, what is never computed again."""
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,12 +15,15 @@ from torch import Tensor, nn
 from benchmarks.classifier import Classifier
 from benchmarks.preprocessing import Preprocessing
 from benchmarks.runner import Machine, run, run_trial
-from benchmarks.shard import Batch, Shard
+from benchmarks.shard import Batch, Shard, predict
 from benchmarks.store import Record, Store
+from benchmarks.targets import choose_targets
 from benchmarks.trials import Trial, digest_json, trials
 from methods.base import Method
 from methods.grad_cam import GradCAM
 from metrics.base import Case, CurveMetric, Curves, Metric
+from metrics.deletion import Deletion
+from metrics.insertion import Insertion
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,146 @@ def test_the_batch_changes_nothing(shard: Shard, batch_size: int) -> None:
     assert base.maps is not None
     np.testing.assert_allclose(other.maps, base.maps, atol=1e-7)
     np.testing.assert_allclose(other.metrics["mass"].values, base.metrics["mass"].values, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def seven() -> Shard:
+    """Seven images whose probabilities differ much by image and class; batches of 2 and of 5 end short."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        net = nn.Sequential(
+            nn.Conv2d(3, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 4)
+        ).eval()
+        nn.init.normal_(net[4].weight, std=2)
+        images = torch.randn(7, 3, 12, 10) + torch.randn(7, 3, 1, 1)
+    masks = torch.arange(7).view(7, 1, 1) >= torch.arange(120).view(1, 12, 10) % 8
+    labels = torch.tensor([3, 0, 1, 2, 2, 0, 1])
+    batch = Batch([f"{i}.png" for i in range(7)], images, labels, masks)
+    return Shard(
+        Classifier("net", net, "random-4", Preprocessing()), "toys", batch, labels.flip(0), {"seed": 0, "target": "x"}
+    )
+
+
+def alone(shard: Shard, n: int, target: int, steps: int, insertion: bool) -> float:
+    """The area under one image's curve: float64, one image, one point at a time."""
+    net, image = copy.deepcopy(shard.classifier.module).double(), shard.batch.images[n].double()
+    relevance = shard.batch.images[n, 0] * (1 + target) + shard.batch.images[n, 1]  # what Aimed says
+    order = relevance.flatten().argsort(descending=True).tolist()
+    start, end = (torch.zeros_like(image), image) if insertion else (image, torch.zeros_like(image))
+    scores = []
+    for step in range(steps + 1):
+        picture = start.clone()
+        for pixel in order[: round(120 * step / steps)]:
+            picture[:, pixel // 10, pixel % 10] = end[:, pixel // 10, pixel % 10]
+        with torch.no_grad():
+            scores.append(net(picture[None]).softmax(1)[0, target].item())
+    return (sum(scores) - scores[0] / 2 - scores[-1] / 2) / steps
+
+
+@dataclass(frozen=True)
+class Aimed(Method):
+    """A map that hangs on the image and on the target."""
+
+    explains: ClassVar[Literal["layer", "input"]] = "input"
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        return images[:, 0] * (1 + targets.view(-1, 1, 1)) + images[:, 1]
+
+
+@dataclass(frozen=True)
+class ReadsAll(Metric):
+    """The target's logit, plus ten of the map in the mask, plus a hundred of the explanation made again."""
+
+    higher_is_better: ClassVar[bool] = True
+
+    def __call__(self, case: Case) -> Tensor:
+        assert case.masks is not None
+        assert len(case.images) <= case.batch_size
+        with torch.no_grad():
+            logits = case.model(case.images).gather(1, case.targets[:, None])[:, 0]
+        inside = (case.maps * case.masks).sum((1, 2))
+        return logits + 10 * inside + 100 * case.explain(case.model, case.images, case.targets).abs().sum((1, 2))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
+def test_every_image_is_scored_with_its_own_target_mask_and_map(seven: Shard, batch_size: int) -> None:
+    metrics = {"all": ReadsAll(), "deletion": Deletion(steps=8), "insertion": Insertion(steps=8, baseline="zero")}
+    record = run_trial(one(Aimed(), seven), seven, metrics, machine(batch_size))
+    assert record.status == "ok", record.reason
+    for n, target in enumerate(seven.targets.tolist()):
+        image, mask = seven.batch.images[n].double(), seven.batch.masks[n]
+        with torch.no_grad():
+            logit = copy.deepcopy(seven.classifier.module).double()(image[None])[0, target]
+        relevance = image[0] * (1 + target) + image[1]
+        expected = logit + 10 * relevance[mask].sum() + 100 * relevance.abs().sum()
+        assert record.metrics["all"].values[n] == pytest.approx(expected.item(), rel=1e-5)
+        for name, insertion in (("deletion", False), ("insertion", True)):
+            assert record.metrics[name].values[n] == pytest.approx(alone(seven, n, target, 8, insertion), abs=1e-5)
+        assert (record.images[n], record.targets[n]) == (f"{n}.png", target)
+    assert np.ptp(record.metrics["deletion"].values) > 0.1
+
+
+@pytest.mark.parametrize("rule", ["predicted", "second", "label", "2"])
+@pytest.mark.parametrize("batch_size", [2, 5])
+def test_every_rule_gives_each_image_the_target_that_it_has_alone(seven: Shard, rule: str, batch_size: int) -> None:
+    logits = predict(seven.classifier, seven.batch.images, batch_size, torch.device("cpu"))
+    targets = choose_targets(rule, logits, seven.batch.labels, seven.classifier)
+    record = run_trial(one(Aimed(), seven), replace(seven, targets=targets), {"all": ReadsAll()}, machine(batch_size))
+    for n, image in enumerate(seven.batch.images):
+        with torch.no_grad():
+            ranked = seven.classifier.module(image[None])[0].argsort(descending=True).tolist()
+        alone = {"predicted": ranked[0], "second": ranked[1], "label": [3, 0, 1, 2, 2, 0, 1][n], "2": 2}[rule]
+        assert record.targets[n] == alone
+        np.testing.assert_allclose(record.maps[n], image[0] * (1 + alone) + image[1], rtol=1e-6)
+
+
+@dataclass(frozen=True)
+class Flat(Method):
+    """Constant maps, undefined for class 3."""
+
+    explains: ClassVar[Literal["layer", "input"]] = "input"
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        maps = torch.full((len(images), 3, 3), 0.1)
+        maps[targets == 3, 0, 0] = torch.nan
+        return maps
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
+def test_each_image_has_its_share_of_ties_and_its_range(seven: Shard, batch_size: int) -> None:
+    metrics = {"bounded": Deletion(steps=8, tie_orders=2), "plain": Deletion(steps=8)}
+    tried = {
+        name: Deletion(steps=8, **options)
+        for name, options in {"a": {"ties": "raster"}, "b": {"ties": "reversed"}, "c": {"seed": 1}}.items()
+    }
+    record = run_trial(one(Flat(), seven), seven, {**metrics, **tried}, machine(batch_size))
+    bounded, plain = record.metrics["bounded"], record.metrics["plain"]
+    assert record.status == "ok", record.reason
+    known = seven.targets.numpy() != 3
+    np.testing.assert_array_equal(bounded.tied, np.where(known, 1.0, np.nan))
+    np.testing.assert_array_equal(bounded.values, plain.values)
+    scores = np.stack([plain.values, *(record.metrics[name].values for name in tried)])
+    np.testing.assert_allclose(bounded.tie_low, scores.min(0), atol=1e-6)
+    np.testing.assert_allclose(bounded.tie_high, scores.max(0), atol=1e-6)
+    assert (bounded.tie_high - bounded.tie_low)[known].min() > 1e-3
+    assert np.isnan(bounded.tie_low[~known]).all()
+    assert plain.tie_low is None
+    assert plain.tie_high is None
+
+
+@pytest.mark.parametrize("wrong", [lambda maps: maps.mean(), lambda maps: maps.flatten(1), lambda maps: maps[:1, 0, 0]])
+def test_a_metric_that_gives_no_number_an_image_is_an_error(shard: Shard, wrong: Callable[[Tensor], Tensor]) -> None:
+    @dataclass(frozen=True)
+    class Wrong(Metric):
+        higher_is_better: ClassVar[bool] = True
+
+        def __call__(self, case: Case) -> Tensor:
+            return wrong(case.maps)
+
+    record = run_trial(one(Red(), shard), shard, {"wrong": Wrong()}, machine())
+    assert record.status == "error"
+    assert "metric wrong gave" in record.reason
+    assert "expected (N,)" in record.reason
 
 
 def test_out_of_memory_goes_on_with_the_same_result(shard: Shard) -> None:

@@ -17,6 +17,9 @@ def record(status: str = "ok", value: float = 0.25) -> Record:
         np.array([value, np.nan]),
         np.array([0.0, 1.0]),
         np.array([[1.0, 0.5], [0.75, 0.125]]),
+        np.array([0.5, np.nan]),
+        np.array([0.125, np.nan]),
+        np.array([0.375, np.nan]),
     )
     return Record(
         KEY,
@@ -40,7 +43,7 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     assert (back.targets, back.flags, back.timing) == ([3, 1], ["", "constant"], [{"batch_size": 2, "latency_ms": 1.5}])
     was, now = record().metrics["deletion"], back.metrics["deletion"]
     assert (now.definition, now.higher_is_better) == ("deletion:rise-2018", False)
-    for kind in ("values", "fractions", "scores"):
+    for kind in ("values", "fractions", "scores", "tied", "tie_low", "tie_high"):
         np.testing.assert_array_equal(getattr(now, kind), getattr(was, kind))
     np.testing.assert_array_equal(store.maps(KEY), record().maps)
 

@@ -67,10 +67,14 @@ def test_only_the_order_of_a_map_counts(additive, make_case, values, monotone):
         assert torch.equal(metric(case), metric(transformed))
 
 
-def test_a_constant_map_goes_row_by_row(additive, make_case):
+@pytest.mark.parametrize(("preset", "ties"), [("rise-2018", None), ("heatmark-1", "raster")])
+def test_a_constant_map_goes_row_by_row_in_raster_order(additive, make_case, preset, ties):
     weights = torch.tensor([[0.7, 0.1], [0.15, 0.05]])
     case = make_case(additive(weights), torch.ones(1, 3, 2, 2), torch.full((1, 2, 2), 5.0))
-    assert Deletion(steps=4).curves(case).scores[0].tolist() == pytest.approx([1, 0.3, 0.2, 0.05, 0], abs=1e-6)
+    metric = Deletion(steps=4, preset=preset, ties=ties)
+    assert metric.curves(case).scores[0].tolist() == pytest.approx([1, 0.3, 0.2, 0.05, 0], abs=1e-6)
+    turned = Deletion(steps=4, ties="reversed").curves(case).scores[0].tolist()
+    assert turned == pytest.approx([1, 0.95, 0.8, 0.7, 0], abs=1e-6)
 
 
 def small_network():
@@ -131,7 +135,7 @@ def rise_curve(model, image, saliency, target, mode, rows):
 @pytest.mark.parametrize(("build", "rows"), [(small_network, 1), (squeezenet, 4)])
 def test_equals_a_plain_loop_of_rise_on_a_real_network(make_case, build, rows, mode, cls):
     model, images = build()
-    metric = cls() if rows == 1 else cls(steps=images.shape[2] // rows)
+    metric = cls(preset="rise-2018", steps=None if rows == 1 else images.shape[2] // rows)
     with torch.no_grad():
         targets = model(images).argmax(1)
     coarse = torch.randn(2, 1, 7, 7, generator=torch.Generator().manual_seed(2))
@@ -170,6 +174,8 @@ def test_ends_are_the_plain_forwards_of_image_and_baseline_and_order_of_images_i
     [
         ({"baseline": "zeros"}, "unknown baseline 'zeros': did you mean 'zero'"),
         ({"preset": "rise"}, "unknown preset 'rise': did you mean 'rise-2018'"),
+        ({"ties": "rasta"}, "unknown order of ties 'rasta': did you mean 'raster'"),
+        ({"tie_orders": -1}, "tie_orders=-1, expected a whole number from 0"),
         ({"steps": 0}, "steps=0, expected a whole number from 1"),
         ({"steps": 2.5}, "steps=2.5, expected a whole number"),
     ],

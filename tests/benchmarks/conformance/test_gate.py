@@ -69,7 +69,7 @@ def test_a_row_tells_of_the_map(case) -> None:
     np.testing.assert_allclose(rows["max"], maps.amax(dim=(1, 2)), rtol=1e-6)
     np.testing.assert_allclose(rows["mean"], maps.mean(dim=(1, 2)), rtol=1e-6)
     np.testing.assert_allclose(rows["at 0.25,0.75"], maps[:, 4, 18], rtol=1e-6)
-    assert rows["deletion:rise-2018[steps=4]"].between(0, 1).all()
+    assert rows["deletion:heatmark-1[steps=4]"].between(0, 1).all()
 
 
 def test_the_same_numbers_are_green_after_a_round_trip(case, reference: pd.DataFrame) -> None:

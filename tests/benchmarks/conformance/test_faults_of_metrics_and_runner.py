@@ -1,0 +1,191 @@
+"""Faults planted in the runner and the metrics: the known answers, and so ``heatmark check``, turn red at each."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import metrics.baselines
+import metrics.perturbation
+import metrics.pixel_curve
+import metrics.ties
+from benchmarks import runner
+from benchmarks.conformance.answers import metrics as of_metrics
+from benchmarks.conformance.answers import runner as of_runner
+from benchmarks.conformance.report import is_red
+from benchmarks.store import Record
+from metrics.base import Case, Curves
+
+
+def any_red(ask: Callable[[], Iterator]) -> bool:
+    return any(map(is_red, ask()))
+
+
+def tiled(tensor: Tensor, count: int) -> Tensor:
+    return torch.cat([tensor] * count)[:count]
+
+
+def other_targets(case: Case) -> Case:
+    return replace(case, explain=lambda m, x, t: case.explain(m, x, t.roll(1)))
+
+
+def other_images(case: Case) -> Case:
+    return replace(case, explain=lambda m, x, t: case.explain(m, x.roll(1, 0), t))
+
+
+FAULTS_OF_CASES: dict[str, Callable[[list[Case]], list[Case]]] = {
+    "the first batch's targets for all": lambda cases: [
+        replace(c, targets=tiled(cases[0].targets, len(c.targets))) for c in cases
+    ],
+    "the first batch's masks for all": lambda cases: [
+        replace(c, masks=tiled(cases[0].masks, len(c.masks))) for c in cases
+    ],
+    "the first batch's images for all": lambda cases: [
+        replace(c, images=tiled(cases[0].images, len(c.images))) for c in cases
+    ],
+    "images moved by one": lambda cases: [replace(c, images=c.images.roll(1, 0)) for c in cases],
+    "maps in another order": lambda cases: [replace(c, maps=c.maps.flip(0)) for c in cases],
+    "masks in another order": lambda cases: [replace(c, masks=c.masks.flip(0)) for c in cases],
+    "no masks": lambda cases: [replace(c, masks=None) for c in cases],
+    "explanations of other targets": lambda cases: [other_targets(c) for c in cases],
+    "explanations of other images": lambda cases: [other_images(c) for c in cases],
+    "another batch size": lambda cases: [replace(c, batch_size=1) for c in cases],
+    "the last, short batch dropped": lambda cases: cases[:-1],
+    "the last batch twice": lambda cases: [*cases, cases[-1]],
+    "batches in another order": lambda cases: cases[::-1],
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS_OF_CASES.values(), ids=FAULTS_OF_CASES)
+def test_a_mix_up_of_cases_is_red(monkeypatch: pytest.MonkeyPatch, fault: Callable[[list[Case]], list[Case]]) -> None:
+    right = runner._cases
+    monkeypatch.setattr(runner, "_cases", lambda *args: iter(fault(list(right(*args)))))
+    assert any_red(of_runner.runner_answers)
+
+
+def turned(record: Record, metric: str, field: str, by: int = 0) -> Record:
+    """Return the record with one metric's numbers in reverse, and moved on by some images."""
+    numbers = np.roll(getattr(record.metrics[metric], field)[::-1], by)
+    return replace(record, metrics={**record.metrics, metric: replace(record.metrics[metric], **{field: numbers})})
+
+
+FAULTS_OF_RECORDS: dict[str, Callable[[Record], Record]] = {
+    "names": lambda r: replace(r, images=r.images[::-1]),
+    "targets": lambda r: replace(r, targets=r.targets[1:] + r.targets[:1]),
+    "flags": lambda r: replace(r, flags=[*r.flags[1:], r.flags[0]]),
+    "values": lambda r: turned(r, "insertion", "values"),
+    "tied": lambda r: turned(r, "deletion", "tied", by=1),
+    "tie_low": lambda r: turned(r, "deletion", "tie_low"),
+    "tie_high": lambda r: turned(r, "deletion", "tie_high"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS_OF_RECORDS.values(), ids=FAULTS_OF_RECORDS)
+def test_a_wrong_zip_is_red(monkeypatch: pytest.MonkeyPatch, fault: Callable[[Record], Record]) -> None:
+    right = of_runner.run_trial
+    monkeypatch.setattr(of_runner, "run_trial", lambda *args: fault(right(*args)))
+    assert any_red(of_runner.runner_answers)
+
+
+def test_maps_of_other_targets_are_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = runner._explain_chunk
+    monkeypatch.setattr(
+        runner, "_explain_chunk", lambda m, layer, s, k, images, targets: right(m, layer, s, k, images, targets.roll(1))
+    )
+    assert any_red(of_runner.runner_answers)
+
+
+@pytest.mark.parametrize("field", ["names", "labels", "masks"])
+def test_a_mixed_up_dataset_is_red(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    right = of_runner.load_batch
+
+    def wrong(*args: object) -> object:
+        batch = right(*args)
+        value = getattr(batch, field)
+        return replace(batch, **{field: value[::-1] if isinstance(value, list) else value.flip(0)})
+
+    monkeypatch.setattr(of_runner, "load_batch", wrong)
+    assert any_red(of_runner.runner_answers)
+
+
+def test_predictions_of_other_images_are_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = of_runner.predict
+    monkeypatch.setattr(of_runner, "predict", lambda *args: right(*args).roll(1, 0))
+    assert any_red(of_runner.runner_answers)
+
+
+@pytest.mark.parametrize("rule", ["predicted", "second", "label", "c"])
+def test_another_rule_for_targets_is_red(monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
+    right, other = of_runner.choose_targets, {"predicted": "second", "second": "predicted", "label": "c", "c": "d"}
+    monkeypatch.setattr(of_runner, "choose_targets", lambda r, *args: right(other[r] if r == rule else r, *args))
+    assert any_red(of_runner.runner_answers)
+
+
+def in_raster(images: Tensor, seed: int) -> Tensor:
+    return metrics.ties.raster(images, seed)
+
+
+def one_order_for_all(images: Tensor, seed: int) -> Tensor:
+    return torch.randperm(images[0, 0].numel(), generator=torch.Generator().manual_seed(seed)).repeat(len(images), 1)
+
+
+def by_position(images: Tensor, seed: int) -> Tensor:
+    pixels = images[0, 0].numel()
+    return torch.stack([torch.randperm(pixels, generator=torch.Generator().manual_seed(n)) for n in range(len(images))])
+
+
+def single_pixels(images: Tensor, seed: int) -> Tensor:
+    generators = [torch.Generator().manual_seed(int(image.sum() * 1e6) + seed) for image in images]
+    return torch.stack([torch.randperm(images[0, 0].numel(), generator=g) for g in generators])
+
+
+@pytest.mark.parametrize("order", [in_raster, one_order_for_all, by_position, single_pixels])
+def test_another_order_of_ties_is_red(monkeypatch: pytest.MonkeyPatch, order: metrics.ties.TieOrder) -> None:
+    monkeypatch.setitem(metrics.ties.TIE_ORDERS, "drawn", order)
+    assert any_red(of_metrics.metric_answers)
+
+
+def least_relevant_first(maps: Tensor, ties: Tensor) -> Tensor:
+    return RANKS(-maps, ties)
+
+
+def transposed(maps: Tensor, ties: Tensor) -> Tensor:
+    return RANKS(maps, ties).view(len(maps), *maps.shape[1:]).flip(2).flatten(1)
+
+
+def mean_of_points(curves: Curves) -> Tensor:
+    return curves.scores.mean(1)
+
+
+def first_class(model: torch.nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    return model(images).softmax(1)[:, 0]
+
+
+def last_point_lost(pixels: int, steps: int) -> list[int]:
+    return [pixels * step // steps for step in range(steps)]
+
+
+RANKS = metrics.perturbation.relevance_ranks
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "fault"),
+    [
+        (metrics.perturbation, "relevance_ranks", least_relevant_first),
+        (metrics.perturbation, "relevance_ranks", transposed),
+        (metrics.perturbation, "target_probabilities", first_class),
+        (metrics.pixel_curve, "area", mean_of_points),
+        (metrics.pixel_curve, "pixel_counts", last_point_lost),
+        (metrics.baselines, "SIGMA_PIXELS", 4),
+        (of_metrics, "tied_share", lambda maps: torch.zeros(len(maps))),
+    ],
+)
+def test_a_fault_of_a_metric_is_red(monkeypatch: pytest.MonkeyPatch, module: object, name: str, fault: object) -> None:
+    metrics.baselines._rise_kernel.cache_clear()
+    monkeypatch.setattr(module, name, fault)
+    red = any_red(of_metrics.metric_answers)
+    metrics.baselines._rise_kernel.cache_clear()
+    assert red
