@@ -1,7 +1,8 @@
 """Columns that a run's tables share."""
 
-SETTING = ["dataset", "target_rule", "model", "weights", "device", "precision"]
-"""What tells one setting from another: numbers that differ in any of these are never mixed."""
+SETTING = ["dataset", "images_digest", "target_rule", "model", "weights", "weights_digest", "device", "precision"]
+"""What tells one setting from another: numbers that differ in any of these are never mixed. Labels may collide; the
+digests of the weights and of the image set do not."""
 
 TRIAL = ["trial", "layer", "method", "implementation", *SETTING]
 """What every row of a trial carries."""

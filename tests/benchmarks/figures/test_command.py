@@ -31,7 +31,7 @@ def test_figures_tables_and_statistics_are_written(
     pairs = expected["pairwise"]
     best = pairs[(pairs["model"] == "net_a") & (pairs["method_a"] == "grad_cam") & (pairs["method_b"] == "random")]
     assert (best["difference"] > 0.4).all()
-    assert (best["images"] <= 4).all()
+    assert (best["needed"] <= 4).all()
 
 
 def test_a_figure_that_fails_is_said_and_all_else_is_written(
