@@ -84,9 +84,7 @@ def _ratio(sums: Floats, sizes: Floats, axis: int) -> Floats:
     return ratio
 
 
-def _bootstrap(
-    samples: tuple[Floats, ...], seed: int, statistic: Callable[..., Floats], confidence: float
-) -> Floats:
+def _bootstrap(samples: tuple[Floats, ...], seed: int, statistic: Callable[..., Floats], confidence: float) -> Floats:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         # NaN bounds say it: equal resamples, or a spread over the one value that the jackknife leaves of two
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)

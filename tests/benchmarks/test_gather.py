@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.gather import RESULTS, TIMING, gather
+from benchmarks.ranking import mean_and_half_width, ranking
 from benchmarks.store import Measured, Record, Store
-from benchmarks.summary import mean_and_half_width, ranking
 
 COLUMNS = {
     "model": "net", "weights": "random-0", "implementation": "heatmark", "dataset": "shapes",

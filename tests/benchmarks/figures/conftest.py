@@ -73,7 +73,11 @@ def published(tables: Tables, tmp_path: Path) -> Callable[[], Path]:
         run = tmp_path / "results" / "runs" / "small"
         run.mkdir(parents=True, exist_ok=True)
         for name in ("results", "timing", "curves"):
-            getattr(tables, name).to_parquet(run / f"{name}.parquet")
+            getattr(tables, name).drop(columns="map_of", errors="ignore").to_parquet(run / f"{name}.parquet")
+        (run / "maps").mkdir(exist_ok=True)
+        for trial in trials():
+            seed = [int(trial["map_of"].removeprefix("t")), len(IMAGES)]
+            np.save(run / "maps" / f"{trial['trial']}.npy", np.random.default_rng(seed).random((len(IMAGES), 4, 4)))
         return run
 
     return write

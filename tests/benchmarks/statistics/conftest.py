@@ -41,7 +41,9 @@ def repeating() -> Callable[[pd.DataFrame, dict[str, str]], pd.DataFrame]:
     def mark(frame: pd.DataFrame, same: dict[str, str]) -> pd.DataFrame:
         trial = frame.drop_duplicates("trial")
         place = {(t.model, t.layer, t.method): t.trial for t in trial.itertuples()}
-        found = {t.trial: place.get((t.model, t.layer, same.get(t.method, t.method)), t.trial) for t in trial.itertuples()}
+        found = {
+            t.trial: place.get((t.model, t.layer, same.get(t.method, t.method)), t.trial) for t in trial.itertuples()
+        }
         return frame.assign(map_of=frame["trial"].map(found))
 
     return mark

@@ -9,7 +9,20 @@ from benchmarks.statistics.boards import boards
 VALUES = {"grad_cam": [0.5, 0.7, 0.6], "random": [0.2, 0.1, np.nan]}
 
 
-@pytest.mark.parametrize("fact", ["dataset", "target_rule", "model", "weights", "weights_digest", "images_digest", "device", "precision", "definition"])
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "dataset",
+        "target_rule",
+        "model",
+        "weights",
+        "weights_digest",
+        "images_digest",
+        "device",
+        "precision",
+        "definition",
+    ],
+)
 def test_another_fact_is_another_board(results, fact: str) -> None:
     first, second = results(VALUES), results(VALUES, **{fact: "zzz"})
     second["trial"] = second["trial"] + "z" if fact != "definition" else second["trial"]
@@ -79,7 +92,9 @@ def test_blocks_of_groups_are_means_over_images_that_all_methods_share(results) 
 
 def test_scores_without_flagged_maps(results) -> None:
     table = results({"a": [1.0, 2, 3, 4], "b": [5.0, 6, 7, 8]})
-    flagged = (table["method"] == "a") & (table["image"] == "000") | (table["method"] == "b") & (table["image"] != "000")
+    flagged = (table["method"] == "a") & (table["image"] == "000") | (table["method"] == "b") & (
+        table["image"] != "000"
+    )
     (board,) = boards(table.assign(status=np.where(flagged, "degenerate", "ok")))
     np.testing.assert_array_equal(board.sound["a"], [np.nan, 2, 3, 4])
     assert board.sound["b"].isna().all()  # flagged on most images: it ranks nothing
