@@ -12,7 +12,8 @@ from benchmarks.columns import OF_TRIALS, TRIAL
 from benchmarks.store import Measured, Record, Store
 
 RESULTS = [
-    *TRIAL, *OF_TRIALS, "image", "group", "target", "metric", "definition", "value", "higher_is_better", "status", "reason"
+    *TRIAL, *OF_TRIALS, "image", "group", "target", "metric", "definition", "value", "higher_is_better", "status",
+    "reason",
 ]  # fmt: skip
 TIMED = ["batch_size", "latency_ms", "latency_iqr_ms", "forward_ms", "cost_in_forwards", "peak_memory_mib", "repeats"]
 TIMING = [*TRIAL, *TIMED]

@@ -88,10 +88,10 @@ def paper_tables(
             yield PaperTable(
                 _slug("-".join([*(facts[name] for name in NAMED), *([f"{position + 1}"] * (position > 0))])),
                 cells,
-                f"{facts['model']} ({facts['weights']}) on {facts['dataset']}, target {facts['target_rule']}: means over "
-                f"{images} images{', other ones or other classes than in the table before' * (position > 0)} ± half the "
-                f"width of the 95 % BCa interval{_resampled(part)}, best in bold. {_repeats(part)}{_fewer(cells)}"
-                f"{_flagged(part)}{_units(part)}",
+                f"{facts['model']} ({facts['weights']}) on {facts['dataset']}, target {facts['target_rule']}: means "
+                f"over {images} images{', other ones or other classes than in the table before' * (position > 0)} ± "
+                f"half the width of the 95 % BCa interval{_resampled(part)}, best in bold. {_repeats(part)}"
+                f"{_fewer(cells)}{_flagged(part)}{_units(part)}",
             )
 
 

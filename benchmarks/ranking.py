@@ -36,13 +36,13 @@ def ranking(cells: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
     groups = cells.drop_duplicates("image").set_index("image")["group"]
     rows = [
         dict(zip(CELL, key, strict=True))
-        | _row(values.droplevel(CELL), control, flags[values.index].to_numpy(), groups)
+        | _row(values.reset_index(CELL, drop=True), control, flags[values.index].to_numpy(), groups)
         for key, values in wide.groupby(CELL)
     ]
     frame = pd.DataFrame(rows).merge(_cost(timing), how="left", on="trial")
     frame["stands"] = frame["trial"].map(_stands(cells))
     for scores, ending in ((wide["faithfulness"], ""), (_sound(wide["faithfulness"], flags), " without")):
-        frame = frame.merge(_ranks(scores, frame["stands"].unique(), ending), how="left", on="stands")
+        frame = frame.merge(_ranks(scores, sorted(set(frame["stands"])), ending), how="left", on="stands")
     again = frame["stands"] != frame["trial"]
     return frame.assign(again=again).sort_values(["rank", "stands", "again"], kind="stable", ignore_index=True)
 

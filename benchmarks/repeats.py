@@ -1,4 +1,4 @@
-"""Methods that are one map under two names on a model: found in the raw maps of a run, before any score is looked at."""
+"""Methods that are one map under two names on a model: found in a run's raw maps, before any score is looked at."""
 
 from pathlib import Path
 
@@ -30,8 +30,8 @@ def with_repeats(results: pd.DataFrame, maps: Path) -> pd.DataFrame:
 
     Args:
         results: the results table.
-        maps: the run's folder of raw maps, one ``TRIAL.npy`` (N, h, w) a trial; ``map_of`` is ``""`` for a trial without
-            one, of which nothing is known.
+        maps: the run's folder of raw maps, one ``TRIAL.npy`` (N, h, w) a trial; ``map_of`` is ``""`` for a trial
+            without one, of which nothing is known.
     """
     scored = results[results["metric"] != ""]
     found: dict[str, str] = {}

@@ -42,8 +42,8 @@ def draw(tables: Tables) -> Figure | str:
     figure.colorbar(image, ax=ax, shrink=0.9, aspect=12, ticks=[-1, 0, 1], label="correlation")
     w = kendall_w(scores, ["all"] * len(scores))
     below(figure, f"Order of {scores.shape[1]} methods. Below the diagonal: Kendall's τ; above: Spearman's ρ. "
-                     f"All judges together: Kendall's W\u00a0=\u00a0{w.w:.2f}, which describes them: judges of one model "
-                     "are not independent.")  # fmt: skip
+                     f"All judges together: Kendall's W\u00a0=\u00a0{w.w:.2f}, which only describes: "
+                     "judges of one model are not independent.")  # fmt: skip
     return figure
 
 

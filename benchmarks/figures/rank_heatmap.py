@@ -33,7 +33,7 @@ def draw(tables: Tables) -> Figure | str:
     ax.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
     ax.spines[:].set_visible(False)
     _models(ax, [title for title, _, _ in keys], room, turned)
-    interval = "" if narrow else " with its 95 % bootstrap interval"
+    interval = "" if narrow else ", with its 95 % bootstrap interval"
     flagged = " † flagged (degenerate) on most images." if tables.board["mostly_flagged"].any() else ""
     again = " = has another method's maps." if (tables.board["same_as"] != "").any() else ""
     below(figure, f"Rank by mean over the images that all methods share{interval}.{flagged}{again} {tables.repeats}")

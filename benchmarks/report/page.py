@@ -105,8 +105,9 @@ def breakable(name: str) -> Markup:
 def _views(shards: list[dict[str, Any]], scored: pd.DataFrame) -> dict[tuple[str, ...], Seen]:
     """Return what each (dataset, model, weights) saw; shards that differ in other things saw the same."""
     found: dict[tuple[str, ...], Seen] = {}
-    for values, rows in scored.groupby([*SHARD, *DIGESTS]):
-        facts, wanted = dict(zip([*SHARD, *DIGESTS], values, strict=True)), set(rows["image"])
+    for key, cells in scored.groupby([*SHARD, *DIGESTS]):
+        values, wanted = tuple(map(str, key)), set(cells["image"])
+        facts = dict(zip([*SHARD, *DIGESTS], values, strict=True))
         for shard in (shard for shard in shards if is_of(shard, facts)):
             view = found[values[: len(SHARD)]] = seen(shard["config"], wanted)
             if not view.problem and wanted <= set(view.pictures):

@@ -107,10 +107,11 @@ def boards(results: pd.DataFrame) -> Iterator[Board]:
 
 def _board(cells: pd.DataFrame) -> Board:
     entrants = cells.drop_duplicates("trial").set_index("trial")[["layer", "method", "implementation", "map_of"]]
-    wide = cells.assign(flagged=cells["status"] == "degenerate").pivot(
-        index=["image", "target"], columns="trial", values=["value", "flagged"]
+    cells = cells.assign(flagged=cells["status"] == "degenerate")
+    values, flags = (
+        cells.pivot(index=["image", "target"], columns="trial", values=name)[entrants.index]
+        for name in ("value", "flagged")
     )
-    values, flags = wide["value"][entrants.index].astype(float), wide["flagged"][entrants.index].astype(bool)
     groups = cells.drop_duplicates("image").set_index("image")["group"]
     images = values.index.get_level_values("image").to_series(index=values.index)
     entrants = entrants.assign(

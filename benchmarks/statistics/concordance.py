@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,8 +40,8 @@ def judges(results: pd.DataFrame) -> pd.DataFrame:
     that repeats the same other one before every judge is left out.
 
     Returns:
-        Index: the board's facts, ``layer`` and ``images`` (a digest of the images' names). Columns: methods; NaN where a
-        judge has no such method, or no value.
+        Index: the board's facts, ``layer`` and ``images`` (a digest of the images' names). Columns: methods; NaN where
+        a judge has no such method, or no value.
     """
     rows = [row for board in boards(results) for row in _judges(board)]
     index = [*FACTS, "layer", "images"]
@@ -80,17 +81,17 @@ def concordance(results: pd.DataFrame) -> pd.DataFrame:
     Returns:
         ``across`` (``models``, ``metrics``, ``models and metrics``); the judges' facts, ``""`` where that is what the
         judges differ in; ``w``; the ``hypothesis`` that is tested, its ``p_value``, the standard error of that
-        (``p_error``, 0 where it is exact) and the ``permutations`` it took; ``n_judges``, ``n_independent`` models among
-        them, ``n_methods``; ``left_out`` (names joined by commas). One row for every set of two or more judges.
+        (``p_error``, 0 where it is exact) and the ``permutations`` it took; ``n_judges``, ``n_independent`` models
+        among them, ``n_methods``; ``left_out`` (names joined by commas). One row for every set of two or more judges.
     """
     table = _on_one_set(judges(results))
-    rows: dict[tuple[object, ...], dict[str, object]] = {}  # by the judges: each set of them once
+    rows: dict[tuple[object, ...], dict[Any, Any]] = {}  # by the judges: each set of them once
     for across, varied in VARIED.items():
         fixed = [name for name in table.index.names if name not in varied]
         for key, scores in table.groupby(level=fixed):
             if len(scores) < 2 or tuple(scores.index) in rows:
                 continue
-            facts = dict(zip(fixed, key, strict=True))
+            facts = dict(zip(map(str, fixed), map(str, key), strict=True))
             models = scores.index.to_frame()[MODEL].agg("\0".join, axis="columns")
             found = kendall_w(scores, models.to_list(), _seed(facts))
             words = {"hypothesis": HYPOTHESIS if found.n_independent > 1 else DESCRIPTIVE}

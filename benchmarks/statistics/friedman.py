@@ -108,10 +108,11 @@ def friedman(results: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
     """Return one row a board on which two or more methods have two or more images in common.
 
     Returns:
-        The board's facts; ``n_methods`` that compete; ``n_blocks`` images (or groups of them, as ``unit`` says) on which
-        all are defined, ``dropped`` others; Friedman's ``statistic`` and ``p_value`` (NaN for two methods) of the
+        The board's facts; ``n_methods`` that compete; ``n_blocks`` images (or groups of them, as ``unit`` says) on
+        which all are defined, ``dropped`` others; Friedman's ``statistic`` and ``p_value`` (NaN for two methods) of the
         ``hypothesis``; ``p_holm_family``, Holm's over the ``n_family`` tests of this table; ``critical_difference`` of
-        mean ranks at ``alpha``, for this board by itself; ``left_out``, the methods that are undefined on every image (names joined by commas).
+        mean ranks at ``alpha``, for this board by itself; ``left_out``, the methods that are undefined on every
+        image (names joined by commas).
     """
     rows = []
     for board in boards(results):

@@ -26,8 +26,8 @@ def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
         ``layer, method, implementation, label, trial``; ``mean, ci_low, ci_high`` over its ``n`` defined images of
         ``n_groups`` groups (BCa; ``unit``, images or groups, is what is resampled); ``undefined`` and ``flagged``
         (degenerate maps) images, ``mostly_flagged`` where these are over half.
-        ``rank`` among the board's competitors, 1 the best, by ``mean_ranked``, the mean on the ``n_ranked`` images where
-        all competitors are defined, with ``rank_low, rank_high`` (bootstrap).
+        ``rank`` among the board's competitors, 1 the best, by ``mean_ranked``, the mean on the ``n_ranked`` images
+        where all competitors are defined, with ``rank_low, rank_high`` (bootstrap).
         Without flagged maps: ``mean_unflagged`` over its ``n_unflagged`` images; ``rank_unflagged`` by
         ``mean_ranked_unflagged`` on the ``n_ranked_unflagged`` images where no competitor is flagged or undefined; one
         that is mostly flagged does not compete there.

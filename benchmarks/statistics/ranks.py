@@ -9,11 +9,12 @@ from benchmarks.statistics.intervals import RESAMPLES
 
 
 def rank_intervals(scores: Floats, groups: Groups, seed: int, confidence: float = 0.95) -> Floats:
-    """Return every method's rank by mean score, 1 the best, with its percentile bootstrap interval over groups of images.
+    """Return every method's rank by mean score, 1 the best, with its percentile bootstrap interval over groups.
 
     Methods are compared on the images that all of them have a score of. Ties, and means that only rounding tells apart,
-    share their mean rank. The interval says how the order moves with the images drawn; where true means are equal it is wide but not guaranteed to cover (Xie,
-    Singh and Zhang, "Confidence intervals for population ranks", JASA 104, 2009).
+    share their mean rank. The interval says how the order moves with the images drawn; where true means are
+    equal it is wide but not guaranteed to cover (Xie, Singh and Zhang, "Confidence intervals for population ranks",
+    JASA 104, 2009).
 
     Args:
         scores: (n, m), an image a row, higher is better; a column without any score has no rank and hides no image.
@@ -41,6 +42,6 @@ def rank_intervals(scores: Floats, groups: Groups, seed: int, confidence: float 
 
 def common(scores: Floats) -> tuple[Mask, Mask]:
     """Return which methods (columns) have any score, and the rows on which all of these have one."""
-    scored: Mask = ~np.isnan(scores).all(axis=0)
-    rows: Mask = ~np.isnan(scores[:, scored]).any(axis=1)
+    scored = np.asarray(~np.isnan(scores).all(axis=0))
+    rows = np.asarray(~np.isnan(scores[:, scored]).any(axis=1))
     return scored, rows & scored.any()

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 
 from benchmarks.conformance.answers.answer import MODEL
+from benchmarks.conformance.answers.statistics import statistics_answers
 from benchmarks.conformance.findings import Finding
 from benchmarks.errors import one_paragraph
 
-ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = ()
+ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (statistics_answers,)
 """One function a part of the suite."""
 
 

@@ -43,7 +43,8 @@ def values(trial: dict[str, str], metric: str) -> np.ndarray:
 def results() -> pd.DataFrame:
     rows = [
         {**trial, "image": image, "group": "", "target": "3", "metric": metric,
-         "definition": f"{metric}:rise-2018[steps=4]", "map_of": trial["map_of"], "value": value, "higher_is_better": metric == "insertion", "status": "ok", "reason": ""}
+         "definition": f"{metric}:rise-2018[steps=4]", "value": value,
+         "higher_is_better": metric == "insertion", "status": "ok", "reason": ""}
         for trial in trials() for metric in ("deletion", "insertion")
         for image, value in zip(IMAGES, values(trial, metric), strict=True)
     ]  # fmt: skip

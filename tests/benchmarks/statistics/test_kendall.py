@@ -67,7 +67,7 @@ def test_two_judges_that_agree_on_six_methods() -> None:
 @pytest.mark.parametrize(
     ("rows", "chi2", "p"),
     [
-        # Friedman (1937), table V, as in Siegel, Nonparametric Statistics (1956), table N: k = 3 with N = 3 and 4, k = 4
+        # Friedman (1937), as in Siegel, Nonparametric Statistics (1956), table N: k = 3 with N = 3 and 4, k = 4
         ([[3, 2, 1], [3, 2, 1], [3, 2, 1]], 6.0, 0.028),
         ([[3, 2, 1], [3, 2, 1], [2, 3, 1]], 4.667, 0.194),
         ([[3, 2, 1], [3, 2, 1], [3, 2, 1], [2, 3, 1]], 6.5, 0.042),
