@@ -49,7 +49,8 @@ def statistics_answers() -> Iterator[Finding]:
 
 
 def _cell(frame: pd.DataFrame, row: object, column: str) -> float:
-    return float(dict(frame[column])[row])
+    values: dict[object, float] = frame[column].to_dict()  # type: ignore[assignment]
+    return values[row]
 
 
 def _agreement() -> Iterator[Finding]:
@@ -62,6 +63,8 @@ def _agreement() -> Iterator[Finding]:
     siegel = kendall_w(pd.DataFrame([[3.0, 2, 1], [3, 2, 1], [2, 3, 1]]))
     yield answer("kendall_w", "siegel_w", siegel.w, 7 / 9)
     yield answer("kendall_w", "siegel_p", siegel.p_value, 0.194, 5e-4)
+    # 9! arrangements are drawn, not enumerated; where none is as extreme, p is 1 in 10 000 and never 0
+    yield answer("kendall_w", "drawn", kendall_w(pd.DataFrame([np.arange(9.0)] * 3)).p_value, 1e-4)
     values = {name: [0.1 * i, 0.12 * i] for i, name in enumerate("abcd")}
     down = {name: [1 - x for x in column] for name, column in values.items()}
     both = pd.concat([table(values), table(down, metric="deletion", definition="deletion", higher_is_better=False)])
@@ -83,6 +86,8 @@ def _tests() -> Iterator[Finding]:
     yield answer("pairwise", "holm_in_table", float(pairs["p_holm"].min()), 3 * least)
     yield answer("pairwise", "holm_overall", float(pairs["p_holm_family"].min()), 6 * least)
     yield answer("pairwise", "against_one", len(pairwise(table(values), control="c")), 2)
+    layers = pd.concat([table(values), table(values, layer="early").assign(trial=lambda rows: "e" + rows["trial"])])
+    yield answer("pairwise", "at_its_layer", len(pairwise(layers, control="c")), 4)
 
 
 def _intervals() -> Iterator[Finding]:
@@ -105,8 +110,21 @@ def _groups() -> Iterator[Finding]:
     expected = bca(np.stack([means["a"]], axis=1), seed=3)[:, 0]
     found = bca_of_groups(SAMPLE[:, None], np.repeat(np.arange(5), 2), seed=3)[:, 0]
     yield answer("bca_of_groups", "means_of_groups", float(found[0]), float(expected[0]))
+    uneven = np.array([0.0, 1.0, 1.0, 0.5, 0.2])
+    ends = bca_of_groups(uneven[:, None], np.array([0, 1, 1, 2, 3]), seed=3)[:, 0]
+    inside = ends[0] <= uneven.mean() <= ends[1] <= uneven.max()
+    yield holds("bca_of_groups", "uneven", "" if inside else "the mean over images is not in its interval")
     board = leaderboard(frame).set_index("method")
     yield answer("leaderboard", "n_groups", _cell(board, "a", "n_groups"), 5)
+    alone = leaderboard(frame.assign(group="")).set_index("method")
+    wider = {name: _cell(table, "a", "ci_high") - _cell(table, "a", "ci_low") for name, table in
+             (("groups", board), ("images", alone))}  # fmt: skip
+    yield holds("leaderboard", "interval", "" if wider["groups"] != wider["images"] else "groups change no interval")
+    both = [
+        pairwise(each).query("method_a == 'a' and method_b == 'c'").iloc[0] for each in (frame, frame.assign(group=""))
+    ]
+    same = both[0]["ci_low"] == both[1]["ci_low"]
+    yield holds("pairwise", "interval", "groups change no interval" if same else "")
     row = pairwise(frame).query("method_a == 'a' and method_b == 'c'").iloc[0]
     # an independent count of the sign patterns of five differences
     d = means["a"] - means["c"]
@@ -153,9 +171,9 @@ def _flags() -> Iterator[Finding]:
 
 
 def _repeats() -> Iterator[Finding]:
-    maps = SAMPLE.reshape(1, 2, 5)
+    maps = np.stack([SAMPLE, SAMPLE**2]).reshape(2, 2, 5)
     other = maps.copy()
-    other[0, 0, 0] += 0.02
+    other[1, 0, 0] += 0.02
     yield holds("repeats", "one_map", "" if repeat(maps, 2 * maps + 1) else "a scaled map is another one")
     yield holds("repeats", "two_maps", "two different maps are one" if repeat(maps, other) else "")
     equal = leaderboard(table({"a": [0.5, 0.7], "b": [0.5, 0.7]}))
