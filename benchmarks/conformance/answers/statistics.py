@@ -49,7 +49,7 @@ def statistics_answers() -> Iterator[Finding]:
 
 
 def _cell(frame: pd.DataFrame, row: object, column: str) -> float:
-    values: dict[object, float] = frame[column].to_dict()  # type: ignore[assignment]
+    values: dict[object, float] = frame[column].to_dict()
     return values[row]
 
 
@@ -110,22 +110,20 @@ def _groups() -> Iterator[Finding]:
     expected = bca(np.stack([means["a"]], axis=1), seed=3)[:, 0]
     found = bca_of_groups(SAMPLE[:, None], np.repeat(np.arange(5), 2), seed=3)[:, 0]
     yield answer("bca_of_groups", "means_of_groups", float(found[0]), float(expected[0]))
-    uneven = np.array([0.0, 1.0, 1.0, 0.5, 0.2])
-    ends = bca_of_groups(uneven[:, None], np.array([0, 1, 1, 2, 3]), seed=3)[:, 0]
-    inside = ends[0] <= uneven.mean() <= ends[1] <= uneven.max()
-    yield holds("bca_of_groups", "uneven", "" if inside else "the mean over images is not in its interval")
+    # one group of eight ones, eight of a zero each: drawn twice, the large one makes up 16 of 23 images
+    high = bca_of_groups(np.repeat([[1.0], [0.0]], 8, axis=0), np.array([0] * 8 + list(range(1, 9))), seed=3)[1, 0]
+    yield holds("bca_of_groups", "uneven", "" if high > 0.55 else "a large group counts as a small one")
     board = leaderboard(frame).set_index("method")
     yield answer("leaderboard", "n_groups", _cell(board, "a", "n_groups"), 5)
     alone = leaderboard(frame.assign(group="")).set_index("method")
     wider = {name: _cell(table, "a", "ci_high") - _cell(table, "a", "ci_low") for name, table in
              (("groups", board), ("images", alone))}  # fmt: skip
     yield holds("leaderboard", "interval", "" if wider["groups"] != wider["images"] else "groups change no interval")
-    both = [
+    row, single = (
         pairwise(each).query("method_a == 'a' and method_b == 'c'").iloc[0] for each in (frame, frame.assign(group=""))
-    ]
-    same = both[0]["ci_low"] == both[1]["ci_low"]
+    )
+    same = row["ci_low"] == single["ci_low"]
     yield holds("pairwise", "interval", "groups change no interval" if same else "")
-    row = pairwise(frame).query("method_a == 'a' and method_b == 'c'").iloc[0]
     # an independent count of the sign patterns of five differences
     d = means["a"] - means["c"]
     ranks = stats.rankdata(np.abs(d))
@@ -145,9 +143,11 @@ def _boards() -> Iterator[Finding]:
     yield answer("leaderboard", "two_checkpoints", len(board), 4)
     yield answer("leaderboard", "own_mean", _cell(board, ("x", "a"), "mean"), 0.6)
     yield answer("leaderboard", "own_rank", _cell(board, ("y", "a"), "rank"), 2)
-    for digest, frame, gain in (("x", first, 0.45), ("y", other, -0.35)):
-        row = ranking(frame, pd.DataFrame({"trial": [], "cost_in_forwards": []})).set_index("method").loc["a"]
-        yield answer("summary", f"gain_{digest}", float(row["insertion gain"]), gain)
+    # the second image of the third has no value, and so no gain
+    third = table({"a": [0.5, np.nan], "random": [0.1, 0.2]}, weights_digest="z")
+    for digest, frame, gain in (("x", first, 0.45), ("y", other, -0.35), ("z", third, 0.4)):
+        found = ranking(frame, pd.DataFrame({"trial": [], "cost_in_forwards": []})).set_index("method")
+        yield answer("summary", f"gain_{digest}", _cell(found, "a", "insertion gain"), gain)
     # b has the larger mean, on the images that are easy
     holed = leaderboard(table({"a": [0.9, 0.7, 0.1], "b": [0.8, 0.6, np.nan]})).set_index("method")
     yield answer("leaderboard", "same_images_rank", _cell(holed, "b", "rank"), 2)

@@ -51,9 +51,10 @@ def test_groups_of_equal_size_are_their_means(rng: np.random.Generator) -> None:
 
 
 def test_large_groups_count_by_their_images() -> None:
-    # the mean over images, 1/4, lies inside; that of the two groups' means is 1/2
-    low, high = bca_of_groups(np.array([[0.0]] * 3 + [[1.0]]), np.array([0, 1, 2, 3]), 0)
-    assert low[0] <= 0.25 <= high[0]
+    # one group of eight ones, eight of a zero each: drawn twice, the large one makes up 16 of 23 images
+    low, high = bca_of_groups(np.repeat([[1.0], [0.0]], 8, axis=0), np.array([0] * 8 + list(range(1, 9))), 0)
+    assert low[0] <= 0.5
+    assert high[0] > 0.55
     assert np.isnan(bca_of_groups(np.array([[0.0], [1.0]]), np.array([0, 0]), 0)).all()
     assert bca_of_groups(np.empty((0, 2)), singletons(0), 0).shape == (2, 2)
 
