@@ -37,7 +37,7 @@ def with_repeats(results: pd.DataFrame, maps: Path) -> pd.DataFrame:
     found: dict[str, str] = {}
     for _, rows in scored.groupby(SETTING):
         found |= _stands(rows, maps)
-    return results.assign(map_of=results["trial"].map(found).fillna("").astype(str))
+    return results.assign(map_of=[found.get(str(trial), "") for trial in results["trial"]])
 
 
 def _stands(rows: pd.DataFrame, maps: Path) -> dict[str, str]:

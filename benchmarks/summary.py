@@ -91,13 +91,11 @@ def _without(row: "pd.Series[Any]", images: int) -> str:
 def _caption(cells: pd.DataFrame, frame: pd.DataFrame) -> str:
     images = cells["image"].nunique()
     groups = cells.loc[cells["group"] != "", "group"].nunique()
-    over = f"{images} images" + (f", {groups} groups resampled whole" if groups else "")
+    over = f"{images} images" + (f", of {groups} groups" if groups else "")
     known = CONTROL in set(cells["method"].map(plain))
     control = f"; below, the gain over {CONTROL}, paired by image" if known else ""
     ranked = "" if (n := frame["n_ranked"].min()) == images else f"; in the order on the {n:g} images that all have"
-    flags = (
-        "; !: flagged on most images, such a rank says nothing" if (frame["flagged"] > MOSTLY * images).any() else ""
-    )
+    flags = "; !: flagged on most images, a rank that says nothing" if _mostly(frame, images).any() else ""
     if (frame["flagged"] > 0).any():
         flags += f"; ranks without flagged maps on the {frame['n_ranked without'].min():g} images where none is"
     if (frame["stands"] != frame["trial"]).any():

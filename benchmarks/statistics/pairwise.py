@@ -93,7 +93,7 @@ def _table(
     differences = _rounded(scores[:, a] - scores[:, b], tolerance(scores))
     sides = [competitors.loc[side, SIDE].reset_index(drop=True).add_suffix(end) for side, end in ((a, "_a"), (b, "_b"))]
     undefined = np.isnan(differences).sum(axis=0)
-    of_units = group_means(differences, board.groups)
+    of_units = _rounded(group_means(differences, board.groups), tolerance(scores))  # of a group, they may cancel
     flags = board.flags[board.competitors.index].to_numpy()
     p_values = test(of_units)
     numbers = {

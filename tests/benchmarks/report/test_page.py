@@ -137,7 +137,7 @@ def test_long_names_may_break_and_long_latencies_lose_their_decimals() -> None:
 def test_flagged_maps_have_a_second_line_and_n(html: str) -> None:
     # layer_cam is flagged on the second of six images, whose deletion is 0.313
     assert '<span class="badge">1 of 6</span>' in html
-    assert '<span class="note">unflagged 0.331, n 5</span>' in html  # (0.303 + 0.323 + … + 0.353) / 5
+    assert "</abbr> 0.331, n 5</span>" in html  # (0.303 + 0.323 + … + 0.353) / 5
 
 
 def test_without_maps_a_reader_is_told_that_repeats_were_not_looked_for(run: Path, tmp_path: Path) -> None:
