@@ -5,7 +5,7 @@ DIGESTS = ["weights_digest", "images_digest"]
 architecture, parameters and buffers), and of the decoded pictures before that, whatever their names. Names can collide;
 these cannot."""
 
-SETTING = ["dataset", "target_rule", "model", "weights", "device", "precision", *DIGESTS]
+SETTING = ["dataset", "images_digest", "target_rule", "model", "weights", "weights_digest", "device", "precision"]
 """What tells one setting from another: numbers that differ in any of these are never mixed."""
 
 TRIAL = ["trial", "layer", "method", "implementation", *SETTING]

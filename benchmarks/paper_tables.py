@@ -9,14 +9,17 @@ from pathlib import Path
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from benchmarks.columns import DIGESTS, SETTING
+from benchmarks.columns import SETTING
 from benchmarks.statistics.leaderboard import leaderboard
 from benchmarks.statistics.variants import told_apart
+
+NAMED = [name for name in SETTING if not name.endswith("_digest")]
+"""What names a table; labels that mean two things are told apart already."""
 
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$",
-    "−": "$-$", "–": "--",
+    "−": "$-$", "–": "--", "†": r"$\dagger$",
 }  # fmt: skip
 
 
@@ -28,19 +31,25 @@ class Estimate:
         mean, half: over the defined images.
         n: how many these are, where they are fewer than the table's; None where they are all.
         best: of its column.
+        flagged: images whose map is degenerate.
+        unflagged: the mean without them.
     """
 
     mean: float = math.nan
     half: float = math.nan
     n: int | None = None
     best: bool = False
+    flagged: int = 0
+    unflagged: float = math.nan
 
     def __str__(self) -> str:
-        """Return ``0.123 ± 0.004``, ``0.123 ± 0.004 (n = 2)`` or a dash."""
+        """Return ``0.123 ± 0.004``, ``0.123 ± 0.004 (n = 2)``, ``0.123 ± 0.004 [5: 0.345]`` or a dash."""
         if math.isnan(self.mean):
             return "–"
         width = "" if math.isnan(self.half) else f" ± {self.half:.3f}"
-        return f"{self.mean:.3f}{width}" + ("" if self.n is None else f" (n = {self.n})")
+        without = "–" if math.isnan(self.unflagged) else f"{self.unflagged:.3f}"
+        flagged = f" [{self.flagged}: {without}]" if self.flagged else ""
+        return f"{self.mean:.3f}{width}{flagged}" + ("" if self.n is None else f" (n = {self.n})")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,21 +81,17 @@ def paper_tables(
     scored = told_apart(results[results["metric"] != ""])
     board = leaderboard(scored)
     cost = timing.groupby("trial")["cost_in_forwards"].median() if len(timing) else pd.Series(dtype=float)
-    for key, same in board.groupby([name for name in SETTING if name not in DIGESTS]):
-        dataset, rule, model, weights, device, precision = map(str, key)
-        parts = (part for _, rows in same.groupby(DIGESTS) for part in _alike(rows, scored))
-        for position, (part, images) in enumerate(parts):
+    for key, rows in board.groupby(SETTING):
+        facts = dict(zip(SETTING, map(str, key), strict=True))
+        for position, (part, images) in enumerate(_alike(rows, scored)):
             cells = _cells(part, cost, label, images)
             yield PaperTable(
-                _slug(
-                    "-".join(
-                        [dataset, rule, model, weights, device, precision, *([f"{position + 1}"] * (position > 0))]
-                    )
-                ),
+                _slug("-".join([*(facts[name] for name in NAMED), *([f"{position + 1}"] * (position > 0))])),
                 cells,
-                f"{model} ({weights}) on {dataset}, target {rule}: means over {images} images"
-                f"{', other ones or other classes than in the table before' * (position > 0)} ± half the width of the "
-                f"95 % BCa interval, best in bold; = marks the scores of another method. {_fewer(cells)}{_units(part)}",
+                f"{facts['model']} ({facts['weights']}) on {facts['dataset']}, target {facts['target_rule']}: means "
+                f"over {images} images{', other ones or other classes than in the table before' * (position > 0)} ± "
+                f"half the width of the 95 % BCa interval{_resampled(part)}, best in bold. {_repeats(part)}"
+                f"{_fewer(cells)}{_flagged(part)}{_units(part)}",
             )
 
 
@@ -96,6 +101,25 @@ def _alike(rows: pd.DataFrame, scored: pd.DataFrame) -> list[tuple[pd.DataFrame,
     scored_on = (mine["image"] + "\0" + mine["target"]).groupby(mine["trial"]).agg(frozenset)
     parts = [(part, len(pairs)) for pairs, part in rows.groupby(rows["trial"].map(scored_on), sort=False)]
     return sorted(parts, key=lambda found: -found[0]["trial"].nunique())
+
+
+def _resampled(rows: pd.DataFrame) -> str:
+    """Say what intervals resample where it is not images."""
+    groups = rows.loc[rows["unit"] == "groups", "n_groups"]
+    return f" (over {groups.max()} groups of images, whole groups resampled)" if len(groups) else ""
+
+
+def _repeats(rows: pd.DataFrame) -> str:
+    if not rows["maps_compared"].any():
+        return "The run keeps no maps: methods that are one were not looked for. "
+    return "= marks the maps of another method. " if (rows["same_as"] != "").any() else ""
+
+
+def _flagged(rows: pd.DataFrame) -> str:
+    """Say what brackets and daggers are."""
+    if not rows["flagged"].any():
+        return ""
+    return "[Images with a flagged (degenerate) map: mean without them]; † flagged on most images, never in bold. "
 
 
 def _fewer(cells: pd.DataFrame) -> str:
@@ -121,6 +145,7 @@ def _cells(rows: pd.DataFrame, cost: "pd.Series[float]", label: Callable[[str], 
         cells[_heading(rows, part, str(definition))] = column
     repeats = order["same_as"] != ""
     cells["method"] = cells["method"].mask(repeats, "= " + cells["method"])
+    cells["method"] = cells["method"].mask(order["mostly_flagged"], cells["method"] + " †")
     cells["cost (forwards)"] = [_cost(cost.get(trial, math.nan)) for trial in cells.index]
     return cells.reset_index(drop=True)
 
@@ -133,13 +158,13 @@ def _heading(rows: pd.DataFrame, part: pd.DataFrame, definition: str) -> str:
 
 def _estimates(part: pd.DataFrame, images: int) -> dict[str, Estimate]:
     """Return every trial's estimate under one definition; methods that equal the best to the last digit share it."""
-    whole = part.loc[part["n"] == images, "mean"]
-    best = whole.max() if part["higher_is_better"].iloc[0] else whole.min()
+    whole = (part["n"] == images) & ~part["mostly_flagged"]
+    best = part.loc[whole, "mean"].max() if part["higher_is_better"].iloc[0] else part.loc[whole, "mean"].min()
     half = (part["ci_high"] - part["ci_low"]) / 2
-    return {
-        str(trial): Estimate(mean, width, None if n == images else n, n == images and f"{mean:.3f}" == f"{best:.3f}")
-        for trial, mean, width, n in zip(part["trial"], part["mean"], half, part["n"], strict=True)
-    }
+    bold = whole & (part["mean"].map("{:.3f}".format) == f"{best:.3f}")
+    fewer = [None if n == images else n for n in part["n"]]
+    columns = (part["trial"], part["mean"], half, fewer, bold, part["flagged"], part["mean_unflagged"])
+    return {str(trial): Estimate(*cell) for trial, *cell in zip(*columns, strict=True)}
 
 
 def _cost(forwards: float) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import hydra
+import pandas as pd
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -10,6 +11,7 @@ from benchmarks.figures.atlas import draw_all
 from benchmarks.figures.tables import Tables, load
 from benchmarks.gather import publish
 from benchmarks.paper_tables import paper_tables, write
+from benchmarks.statistics.pairwise import require
 from benchmarks.statistics.tables import statistics
 
 
@@ -18,6 +20,8 @@ def main(config: DictConfig) -> None:
     """Draw everything, and say where it is and what was left out."""
     run = Path(config.results_dir) / config.name
     tables = load(run, config.names, config.controls, config.images)
+    if len(tables.results):
+        require(tables.results, config.compare)
     console, failed = Console(), []
     for drawn in draw_all(tables, run / "figures", config.only):
         failed += [drawn.name] * drawn.failed
@@ -26,7 +30,7 @@ def main(config: DictConfig) -> None:
         console.print(f"{drawn.name:20} {where}", soft_wrap=True, highlight=False, markup=False)
     if not config.only and not tables.results.empty:
         _tables(tables, run / "tables", console)
-        _statistics(tables, run / "statistics", console)
+        _statistics(statistics(tables.results, config.compare), run / "statistics", console)
     if failed:
         raise ValueError(f"could not draw {', '.join(failed)}, for the reasons above; all else is made")
 
@@ -37,8 +41,8 @@ def _tables(tables: Tables, folder: Path, console: Console) -> None:
         console.print(f"{'table':20} {folder / table.name}.tex, .md", soft_wrap=True, highlight=False, markup=False)
 
 
-def _statistics(tables: Tables, folder: Path, console: Console) -> None:
+def _statistics(found: dict[str, pd.DataFrame], folder: Path, console: Console) -> None:
     folder.mkdir(exist_ok=True)
-    for name, table in statistics(tables.results).items():
+    for name, table in found.items():
         publish(table, folder / name)
         console.print(f"{name:20} {folder / name}.parquet, .csv", soft_wrap=True, highlight=False, markup=False)

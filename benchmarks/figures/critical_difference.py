@@ -34,8 +34,12 @@ def draw(tables: Tables) -> Figure | str:
         reach = (len(found.mean_ranks) - 1) * names / max(TWO_COLUMNS / abreast - 2 * names, 1)
         ax.set(xlim=(1 - reach, len(found.mean_ranks) + reach), ylim=(tallest + 0.6, -2.5))
     counted = span(found.n_blocks for _, found in parts)
-    note = f"Mean rank over {counted} images, 1 the best. Bars join methods not told apart at α = 0.05 (CD: critical "
-    note += "difference, Nemenyi). Methods that repeat another one's scores do not compete."
+    units = " and ".join(sorted({board.unit for board in boards(tables.deepest)}))
+    note = (
+        f"Mean rank over {counted} {units}, 1 the best. Bars join methods not told apart at α = 0.05, in each diagram "
+    )
+    note += "by itself (CD: critical difference, Nemenyi; the hypothesis is that every order of the methods is equally "
+    note += f"likely). {tables.repeats}"
     below(figure, note + _left_out(parts))
     return figure
 
@@ -55,7 +59,7 @@ def diagrams(tables: Tables) -> list[tuple[str, CriticalDifference]]:
             critical_difference(_labelled(board, tables)),
         )
         for board in boards(tables.deepest)
-        if comparable(board.scores)
+        if comparable(board.blocks)
     ]
 
 
@@ -65,7 +69,7 @@ def _heading(board: Board, tables: Tables) -> str:
 
 
 def _labelled(board: Board, tables: Tables) -> pd.DataFrame:
-    return board.scores.rename(columns=tables.label)
+    return board.blocks.rename(columns=tables.label)
 
 
 def plot(ax: Axes, found: CriticalDifference, colours: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from scipy import stats
 
 from benchmarks.figures.style import Look, below, fold, grid, looks, repeats, span
 from benchmarks.figures.tables import Tables, panels
+from benchmarks.statistics.groups import group_codes, mean_and_error
 
 NAME = "curves"
 
@@ -19,6 +20,8 @@ def draw(tables: Tables) -> Figure | str:
     shown = tables.board[tables.board["same_as"] == ""]
     curves = tables.curves[tables.curves["trial"].isin(shown["trial"])]
     curves = curves.merge(shown[["definition", "higher_is_better"]].drop_duplicates(), on="definition")
+    groups = tables.scored.drop_duplicates(["trial", "image"])[["trial", "image", "group"]]
+    curves = curves.merge(groups, on=["trial", "image"], how="left").fillna({"group": ""})
     parts, appearance = panels(curves), looks(tables)
     if not parts:
         return "no method at the deepest layer has a curve of its own"
@@ -32,17 +35,21 @@ def draw(tables: Tables) -> Figure | str:
         if position % 2 == 0:
             ax.set_ylabel("score of the class")
     images = span(rows["image"].nunique() for _, rows in parts)
-    note = f"Means over {images} images with pointwise 95 % intervals (Student's t). "
+    over = " over groups of images" if (curves["group"] != "").any() else ""
+    note = f"Means over {images} images with pointwise 95 % intervals (Student's t{over}). "
     below(figure, note + repeats(tables), curves["method"].unique(), tables)
     return figure
 
 
 def plot(ax: Axes, trial: pd.DataFrame, look: Look) -> None:
     """Draw one trial's mean curve and band."""
-    points = trial.groupby("fraction")["score"].agg(["mean", "sem", "count"])
-    x, mean = points.index.to_numpy(), points["mean"].to_numpy()
+    wide = trial.pivot(index=["image", "group"], columns="fraction", values="score")
+    rows = wide.index.to_frame(index=False)
+    codes = group_codes(rows["group"], rows["image"])
+    points = [mean_and_error(column, codes) for column in wide.to_numpy(dtype=np.float64).T]
+    x, (mean, error, groups) = wide.columns.to_numpy(), np.array(points).T
     with np.errstate(invalid="ignore"):
-        reach = stats.t.ppf(0.975, points["count"].to_numpy() - 1) * points["sem"].to_numpy()
+        reach = stats.t.ppf(0.975, groups - 1) * error
     every = max(1, len(x) // 7)
     ax.fill_between(x, mean - reach, mean + reach, color=look.colour, alpha=0.1, linewidth=0)
     ax.plot(x, mean, markevery=every, **look.line, **look.markers)

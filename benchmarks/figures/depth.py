@@ -4,8 +4,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.figures.style import Look, below, fold, grid, looks
-from benchmarks.figures.tables import NO_LAYER, Tables, alike, by_depth, depths, heading, panels, settings
+from benchmarks.figures.style import Look, below, fold, grid, looks, span
+from benchmarks.figures.tables import (
+    NO_LAYER,
+    Tables,
+    alike,
+    by_depth,
+    depths,
+    heading,
+    on_common_images,
+    panels,
+    settings,
+)
 from benchmarks.statistics.leaderboard import leaderboard
 
 NAME = "depth"
@@ -16,14 +26,15 @@ def draw(tables: Tables) -> Figure | str:
     deep = [alike(rows) for _, rows in settings(tables.scored) if len(by_depth(rows)) > 1]
     if not deep:
         return "every model was explained at one layer only; sweep with layer=[early,middle,last]"
-    board = leaderboard(pd.concat(deep))
+    board = leaderboard(on_common_images(pd.concat(deep)))
     board["depth"] = board["trial"].map(depths(tables.scored))
     parts, appearance = panels(board), looks(tables)
     figure, axes = grid(len(parts), 2, 1.8)
     for ax, (title, rows) in zip(axes, parts, strict=True):
         plot(ax, rows, appearance)
         ax.set(title=fold(title), ylabel=heading(rows, board)[:-2])
-    note = "Means with 95 % BCa intervals, set apart sideways. Horizontal: methods without a layer."
+    note = f"Means over {span(board['n'])} images, the same for all of a panel, with 95 % BCa intervals, set apart "
+    note += "sideways. Horizontal: methods without a layer."
     below(figure, note, board["method"].unique(), tables)
     return figure
 

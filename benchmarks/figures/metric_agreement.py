@@ -10,7 +10,8 @@ from scipy import stats
 from benchmarks.columns import SETTING
 from benchmarks.figures.style import ONE_COLUMN, TWO_COLUMNS, below
 from benchmarks.figures.tables import Tables, named, titles
-from benchmarks.statistics.concordance import judges, kendall_w
+from benchmarks.statistics.concordance import judges
+from benchmarks.statistics.kendall import kendall_w
 
 NAME = "metric_agreement"
 FEWEST = 3
@@ -39,9 +40,10 @@ def draw(tables: Tables) -> Figure | str:
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     figure.colorbar(image, ax=ax, shrink=0.9, aspect=12, ticks=[-1, 0, 1], label="correlation")
-    w = kendall_w(scores)
+    w = kendall_w(scores, ["all"] * len(scores))
     below(figure, f"Order of {scores.shape[1]} methods. Below the diagonal: Kendall's τ; above: Spearman's ρ. "
-                     f"All judges together: Kendall's W\u00a0=\u00a0{w.w:.2f}.")  # fmt: skip
+                     f"All judges together: Kendall's W\u00a0=\u00a0{w.w:.2f}, which only describes: "
+                     "judges of one model are not independent.")  # fmt: skip
     return figure
 
 

@@ -7,14 +7,14 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.columns import TRIAL
 from benchmarks.figures.labels import place
-from benchmarks.figures.style import GREY, TWO_COLUMNS, Look, below, fold, grid, looks
-from benchmarks.figures.tables import Tables, settings
+from benchmarks.figures.style import GREY, TWO_COLUMNS, Look, below, fold, grid, looks, span
+from benchmarks.figures.tables import Tables, on_common_images, settings
 from benchmarks.statistics.leaderboard import leaderboard
 
 NAME = "pareto"
 FEW = 6
 """Methods whose names one column of print has room for."""
-CELL = [*TRIAL, "image", "target", "status"]
+CELL = [*TRIAL, "image", "group", "target", "status", "map_of"]
 
 
 def draw(tables: Tables) -> Figure | str:
@@ -25,7 +25,7 @@ def draw(tables: Tables) -> Figure | str:
     if scores.empty:
         return "faithfulness is insertion − deletion, and this run does not have both"
     cost = tables.timing.groupby("trial", as_index=False)["cost_in_forwards"].median()
-    board = leaderboard(scores).merge(cost, on="trial").dropna(subset=["mean", "cost_in_forwards"])
+    board = leaderboard(on_common_images(scores)).merge(cost, on="trial").dropna(subset=["mean", "cost_in_forwards"])
     if board.empty:
         return "no method has both insertion − deletion and a cost: one of them is undefined for each"
     parts, appearance = _parts(board), looks(tables)
@@ -36,7 +36,8 @@ def draw(tables: Tables) -> Figure | str:
         ax.set(title=fold(title), xscale="log", xlabel="cost in forward passes", ylabel="insertion − deletion")
         plot(ax, rows, appearance)
     rest = repeated(board, tables)
-    below(figure, "Bars: 95 % BCa intervals. Grey line: Pareto front; up and to the left is better. " + rest)
+    note = f"Means over {span(board['n'])} images, the same for all methods of a panel; bars: 95 % BCa intervals. "
+    below(figure, note + "Grey line: Pareto front; up and to the left is better. " + rest)
     for ax, (_, rows) in zip(axes, parts, strict=True):
         names = [tables.label(name) for name in rows.loc[rows["same_as"] == "", "method"]]
         place(figure, ax, _points(rows[rows["same_as"] == ""]), names, _points(rows[rows["same_as"] != ""]))
@@ -59,12 +60,13 @@ def _parts(board: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 def faithfulness(scored: pd.DataFrame) -> pd.DataFrame:
     """Return insertion − deletion of every trial and image, as rows of a results table; NaN where either is."""
+    cell = [name for name in CELL if name in scored]
     insertion, deletion = (
-        scored[scored["metric"] == name].set_index(CELL)[["definition", "value"]].add_suffix(f"_{name}")
+        scored[scored["metric"] == name].set_index(cell)[["definition", "value"]].add_suffix(f"_{name}")
         for name in ("insertion", "deletion")
     )
     joined = insertion.join(deletion, how="inner").reset_index()
-    return joined[CELL].assign(
+    return joined[cell].assign(
         metric="faithfulness",
         definition=joined["definition_insertion"] + " − " + joined["definition_deletion"],
         value=joined["value_insertion"] - joined["value_deletion"],
@@ -110,4 +112,4 @@ def plot(ax: Axes, rows: pd.DataFrame, appearance: dict[str, Look]) -> None:
 def repeated(board: pd.DataFrame, tables: Tables) -> str:
     """Say what the small markers are."""
     names = sorted({tables.label(name) for name in board.loc[board["same_as"] != "", "method"]})
-    return f"Small: another method's scores at a cost of its own ({', '.join(names)})." if names else ""
+    return f"Small: another method's maps at a cost of its own ({', '.join(names)})." if names else ""

@@ -1,6 +1,7 @@
 """Images × methods: what the maps look like."""
 
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from benchmarks.figures.pictures import configs, shard
 from benchmarks.figures.style import SMALL, TWO_COLUMNS, below, fold
 from benchmarks.figures.tables import Tables, settings, titles
 from benchmarks.overlay import tamed
+from benchmarks.recorded import is_of
 from benchmarks.resize import upsample
 
 NAME = "qualitative"
@@ -83,7 +85,7 @@ def _rows(tables: Tables, title: str, cells: pd.DataFrame, methods: list[str]) -
     again = images["target"].duplicated()
     picked = images[["image", "target"]].assign(again=again).sort_values("again", kind="stable")
     picked = picked.head(max(1, tables.images // shown))
-    known = shard(_config(run, title, images.iloc[0]), list(picked["image"]))
+    known = shard(_config(run, title, images.iloc[0].to_dict()), list(picked["image"]))
     maps = {name: np.load(run / "maps" / f"{trials[name]}.npy", mmap_mode="r") for name in methods if name in trials}
     return [
         Row(
@@ -103,9 +105,8 @@ def _lines(name: str, most: int = 2) -> list[str]:
     return textwrap.wrap(name, LETTERS, max_lines=most, placeholder=" …")
 
 
-def _config(run: Path, title: str, facts: "pd.Series[str]") -> dict[str, object]:
-    same = ("model", "weights", "dataset")
-    found = [s["config"] for s in configs(run) if all(s.get(name) == facts[name] for name in same)]
+def _config(run: Path, title: str, facts: Mapping[str, str]) -> dict[str, object]:
+    found = [shard["config"] for shard in configs(run) if is_of(shard, facts)]
     if not found:
         raise ValueError(f"provenance.json does not know {title}")
     config: dict[str, object] = found[0]

@@ -33,8 +33,10 @@ def draw(tables: Tables) -> Figure | str:
     ax.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
     ax.spines[:].set_visible(False)
     _models(ax, [title for title, _, _ in keys], room, turned)
-    interval = "" if narrow else " with its 95 % bootstrap interval"
-    below(figure, f"Rank by mean over images{interval}; = repeats another method's scores.")
+    interval = "" if narrow else ", with its 95 % bootstrap interval"
+    flagged = " † flagged (degenerate) on most images." if tables.board["mostly_flagged"].any() else ""
+    again = " = has another method's maps." if (tables.board["same_as"] != "").any() else ""
+    below(figure, f"Rank by mean over the images that all methods share{interval}.{flagged}{again} {tables.repeats}")
     return figure
 
 
@@ -70,7 +72,8 @@ def _cell(tables: Tables, method: str, key: tuple[str, str, str]) -> str:
         return "–"
     row = found.iloc[0]
     interval = "" if np.isnan(row["rank_low"]) else f"  [{row['rank_low']:g}, {row['rank_high']:g}]"
-    return ("= " if row["same_as"] else "") + f"{row['rank']:g}{interval}"
+    dagger = "†" if row["mostly_flagged"] else ""
+    return ("= " if row["same_as"] else "") + f"{row['rank']:g}{dagger}{interval}"
 
 
 def _models(ax: Axes, titles: list[str], room: float, turned: float) -> None:

@@ -189,7 +189,7 @@ def _columns(figure: Figure, handles: Sequence[Line2D]) -> int:
 
 
 def repeats(tables: Tables) -> str:
-    """Return, setting by setting, which methods repeat another one's numbers and so are not drawn; ``""`` for none."""
+    """Return, setting by setting, which methods have another one's maps and so are not drawn; ``""`` for none."""
     said: dict[str, list[str]] = {}
     for title, rows in settings(tables.board):
         again = rows[rows["same_as"] != ""]
@@ -197,7 +197,7 @@ def repeats(tables: Tables) -> str:
             words = " = ".join([tables.label(str(stands)), *map(tables.label, sorted(methods.unique()))])
             said.setdefault(words, []).append(title)
     told = "; ".join(f"{words} on {' and '.join(models)}" for words, models in said.items())
-    return f"{told}, drawn once." if told else ""
+    return f"{told}, drawn once." if told else "" if tables.board["maps_compared"].any() else tables.repeats
 
 
 def fold(title: str, letters: int = 50) -> str:

@@ -1,7 +1,6 @@
 """What a figure is drawn from: a run's tables, and the few views of them that several figures share."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,11 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.columns import DIGESTS, SETTING
+from benchmarks.columns import SETTING
+from benchmarks.repeats import with_repeats
 from benchmarks.statistics.leaderboard import leaderboard
 from benchmarks.statistics.variants import plain, renamed, told_apart
 
 NO_LAYER = "input"
+TOLD = [name for name in SETTING if name != "model" and not name.endswith("_digest")]
+"""What a title may tell beside the model: labels, in which equal ones of two digests are told apart already."""
 LIBRARIES = {"pgc_": "pgc", "captum_layer_": "Captum layer", "captum_": "Captum"}
 
 
@@ -68,11 +70,20 @@ class Tables:
         """The leaderboard of :attr:`deepest`: every method once a model and definition."""
         return leaderboard(self.deepest)
 
+    @property
+    def repeats(self) -> str:
+        """What a reader must know of methods that are one map."""
+        if len(self.board) and self.board["maps_compared"].any():
+            return "Methods with another one's maps do not compete."
+        return "The run keeps no maps: methods that are one were not looked for."
+
 
 def load(
     run: Path, names: Mapping[str, str] | None = None, controls: Sequence[str] = ("random",), images: int = 6
 ) -> Tables:
     """Return the tables of a run's folder, a method with several sets of options under several names.
+
+    Methods that are one map are looked for in the run's maps (:func:`benchmarks.repeats.with_repeats`).
 
     Raises:
         ValueError: where the folder has neither results nor a conformance table.
@@ -83,7 +94,8 @@ def load(
             f"no table in {run}: expected results.parquet of heatmark sweep or gather, or conformance.parquet of "
             "heatmark check; check name= and results_dir="
         )
-    tables["results"] = told_apart(tables["results"])
+    if len(tables["results"]):
+        tables["results"] = with_repeats(told_apart(tables["results"]), run / "maps")
     tables |= {name: renamed(tables[name], tables["results"]) for name in ("timing", "curves")}
     return Tables(**tables, run=run, names=names or {}, controls=tuple(controls), images=images)
 
@@ -94,6 +106,18 @@ def alike(rows: pd.DataFrame) -> pd.DataFrame:
     counts = scored_on.map(lambda pairs: (scored_on == pairs).sum())
     most: pd.DataFrame = rows[rows["trial"].map(scored_on) == scored_on.loc[str(counts.idxmax())]]
     return most
+
+
+def on_common_images(scored: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of those images on which all trials of a setting and definition have a value.
+
+    A trial without any value hides no image.
+    """
+    defined = scored[scored["value"].notna()]
+    board = [*SETTING, "definition"]
+    trials = defined.groupby(board)["trial"].transform("nunique")
+    has = defined.groupby([*board, "image", "target"])["trial"].transform("nunique")
+    return defined[has == trials]
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -115,18 +139,10 @@ def settings(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the rows of every model on every dataset, titled by the model and whatever else tells it from others."""
     if frame.empty:
         return
-    words = [name for name in SETTING if name not in ("model", *DIGESTS)]
-    varied = [name for name in words if (frame.groupby("model")[name].nunique() > 1).any()]
-    parts = [(", ".join(str(rows.iloc[0][n]) for n in ["model", *varied]), rows) for _, rows in frame.groupby(SETTING)]
-    shared = {title for title, count in Counter(title for title, _ in parts).items() if count > 1}
-    for title, rows in parts:
-        yield f"{title}, {digests(rows)}" if title in shared else title, rows
-
-
-def digests(rows: pd.DataFrame) -> str:
-    """Return what tells settings of one name apart: the first digits of the weights' and of the pictures' digest."""
-    first = rows.iloc[0]
-    return f"weights {str(first['weights_digest'])[:6]}, images {str(first['images_digest'])[:6]}"
+    varied = [name for name in TOLD if (frame.groupby("model")[name].nunique() > 1).any()]
+    for key, rows in frame.groupby(SETTING):
+        facts = dict(zip(SETTING, key, strict=True))
+        yield ", ".join(str(facts[name]) for name in ["model", *varied]), rows
 
 
 def by_depth(rows: pd.DataFrame) -> list[str]:

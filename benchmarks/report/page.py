@@ -8,6 +8,8 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from benchmarks.recorded import DIGESTS, is_of
+from benchmarks.repeats import with_repeats
 from benchmarks.report.figures import figures
 from benchmarks.report.gallery import SHARD, Tables, gallery, places
 from benchmarks.report.pictures import Seen, seen
@@ -30,7 +32,7 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
         pictures: whether to build the dataset again for its pictures.
     """
     gathered, timing, curves = (pd.read_parquet(run / f"{name}.parquet") for name in ("results", "timing", "curves"))
-    results = told_apart(gathered)  # timing and curves are joined by trial
+    results = with_repeats(told_apart(gathered), run / "maps")  # timing and curves are joined by trial
     shards: list[dict[str, Any]] = json.loads((run / "provenance.json").read_text())["shards"]
     tables = Tables(results, curves, run / "maps")
     scored, board = tables.scored(), leaderboard(results)
@@ -103,10 +105,11 @@ def breakable(name: str) -> Markup:
 def _views(shards: list[dict[str, Any]], scored: pd.DataFrame) -> dict[tuple[str, ...], Seen]:
     """Return what each (dataset, model, weights) saw; shards that differ in other things saw the same."""
     found: dict[tuple[str, ...], Seen] = {}
-    for shard in shards:
-        key = tuple(str(shard.get(name, "")) for name in SHARD)
-        wanted = set(scored["image"][(scored[list(SHARD)] == list(key)).all(axis=1)])
-        if not wanted or (key in found and not found[key].problem and wanted <= set(found[key].pictures)):
-            continue
-        found[key] = seen(shard["config"], wanted)
+    for key, cells in scored.groupby([*SHARD, *DIGESTS]):
+        values, wanted = tuple(map(str, key)), set(cells["image"])
+        facts = dict(zip([*SHARD, *DIGESTS], values, strict=True))
+        for shard in (shard for shard in shards if is_of(shard, facts)):
+            view = found[values[: len(SHARD)]] = seen(shard["config"], wanted)
+            if not view.problem and wanted <= set(view.pictures):
+                break
     return found

@@ -18,7 +18,11 @@ class Score:
     rank_low: float
     rank_high: float
     n: int
+    n_groups: int
     undefined: int
+    mean_unflagged: float
+    n_unflagged: int
+    rank_unflagged: float
     left: float
     width: float
     at: float
@@ -26,11 +30,16 @@ class Score:
 
 @dataclass(frozen=True)
 class Row:
-    """One trial: its names, its scores by definition, and its cost (NaN where it was not timed)."""
+    """One trial: its names, its scores by definition, and its cost (NaN where it was not timed).
+
+    Args:
+        flagged, images: images whose map is degenerate, and all of them.
+    """
 
     facts: dict[str, Any]
     scores: dict[str, Score]
     flagged: int
+    images: int
     cost: float
     latency_ms: float
 
@@ -67,7 +76,8 @@ def _row(cells: pd.DataFrame, costs: pd.DataFrame) -> Row:
     fields = list(Score.__dataclass_fields__)
     scores = {str(key): Score(*(part[name].iloc[0] for name in fields)) for key, part in cells.groupby("definition")}
     facts = {str(name): value for name, value in cells.iloc[0].items()}
-    return Row(facts, scores, int(cells["flagged"].max()), float(cost), float(latency))
+    images = int((cells["n"] + cells["undefined"]).max())
+    return Row(facts, scores, int(cells["flagged"].max()), images, float(cost), float(latency))
 
 
 def _placed(board: pd.DataFrame) -> pd.DataFrame:

@@ -1,81 +1,50 @@
 """Do models and metrics agree on the order of methods: Kendall's W."""
 
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from benchmarks.statistics.boards import FACTS, Board, boards
-from benchmarks.statistics.defined import tied
+from benchmarks.statistics.digests import own_label
+from benchmarks.statistics.kendall import kendall_w
+from benchmarks.statistics.ranks import common
 
-COLUMNS = [
-    "across", "dataset", "target_rule", "device", "precision", "model", "weights", "layer", "metric", "definition",
-    "w", "statistic", "p_value", "n_judges", "n_methods", "left_out",
-]  # fmt: skip
+MODEL = ["model", "weights", "weights_digest"]
+"""What tells one model from another."""
 
 VARIED = {
-    "models": ["model", "weights", "layer"],
+    "models": [*MODEL, "images_digest", "layer"],
     "metrics": ["metric", "definition"],
-    "models and metrics": ["model", "weights", "layer", "metric", "definition"],
+    "models and metrics": [*MODEL, "images_digest", "layer", "metric", "definition"],
 }
+"""Two models may see the same images in two sizes: judges of several models differ in ``images_digest``."""
 
+HYPOTHESIS = "the order of the methods on one model says nothing of that on another: all orders are equally likely"
+DESCRIPTIVE = "none: judges of one model share its images and maps, so W only describes them"
 
-@dataclass(frozen=True)
-class KendallW:
-    """Kendall's coefficient of concordance of judges who order methods.
-
-    Args:
-        w: 0 (no agreement) to 1 (one order); NaN with fewer than two judges or methods, or all tied.
-        statistic, p_value: ``χ² = judges (methods − 1) W``, which is Friedman's, and its p-value (asymptotic: take it
-            as a hint for few judges or methods).
-        n_judges, n_methods: that took part.
-        left_out: methods that some judge has no score of.
-    """
-
-    w: float
-    statistic: float
-    p_value: float
-    n_judges: int
-    n_methods: int
-    left_out: tuple[str, ...]
-
-
-def kendall_w(scores: pd.DataFrame) -> KendallW:
-    """Return Kendall's W of (judges × methods), higher is better, corrected for ties.
-
-    ``W = 12 Σ(Rᵢ − R̄)² / (m²(k³ − k) − m ΣTⱼ)``, Rᵢ the rank sums of the k methods over m judges and
-    ``Tⱼ = Σ(t³ − t)`` over judge j's groups of t tied methods. Kendall and Babington Smith, "The problem of m
-    rankings", Annals of Mathematical Statistics 10 (1939).
-    """
-    whole = scores.dropna(axis="columns")
-    left_out = tuple(str(name) for name in scores.columns.difference(whole.columns))
-    m, k = whole.shape
-    # judges differ in unit: each has a rounding of its own
-    values = np.concatenate([tied(row[None]) for row in whole.to_numpy(dtype=np.float64)]) if m else np.empty((m, k))
-    ranks = stats.rankdata(-values, axis=1) if whole.size else values
-    ties = sum(int((t**3 - t).sum()) for t in (np.unique(row, return_counts=True)[1] for row in ranks))
-    most = m**2 * (k**3 - k) - m * ties
-    if m < 2 or k < 2 or most == 0:
-        return KendallW(np.nan, np.nan, np.nan, m, k, left_out)
-    sums = ranks.sum(axis=0)
-    w = float(12 * ((sums - sums.mean()) ** 2).sum() / most)
-    statistic = m * (k - 1) * w
-    return KendallW(w, statistic, float(stats.chi2.sf(statistic, k - 1)), m, k, left_out)
+FIXED = ["dataset", "images_digest", "target_rule", "device", "precision", "metric", "definition"]
+COLUMNS = [
+    "across", *FIXED, *MODEL, "layer", "w", "hypothesis", "p_value", "p_error", "permutations", "n_judges",
+    "n_independent", "n_methods", "left_out",
+]  # fmt: skip
 
 
 def judges(results: pd.DataFrame) -> pd.DataFrame:
     """Return (judges × methods): mean scores, higher is better; a judge is a board at one layer.
 
-    Methods that belong to no layer (``input``) compete at every layer. Where a method repeats another one it has that
-    one's score, and so ties with it; a method that repeats the same other one before every judge is left out.
+    Means are over the images on which all the judge's methods are defined. Methods that belong to no layer (``input``)
+    compete at every layer. Where a method repeats another one it has that one's score, and so ties with it; a method
+    that repeats the same other one before every judge is left out.
 
     Returns:
-        Index: the board's facts and ``layer``. Columns: methods; NaN where a judge has no such method, or no value.
+        Index: the board's facts, ``layer`` and ``images`` (a digest of the images' names). Columns: methods; NaN where
+        a judge has no such method, or no value.
     """
     rows = [row for board in boards(results) for row in _judges(board)]
-    index = [*FACTS, "layer"]
+    index = [*FACTS, "layer", "images"]
     if not rows:
         return pd.DataFrame(index=pd.MultiIndex.from_tuples([], names=index))
     table = pd.concat(rows, ignore_index=True)
@@ -89,35 +58,61 @@ def _judges(board: Board) -> Iterator[pd.DataFrame]:
     """Yield one table a layer: ``method``, the method that ``stands`` for it, and its ``score``."""
     entrants = board.entrants
     stand = entrants["same_as"].where(entrants["same_as"] != "", entrants.index.to_series())
-    scores = board.values.mean() * (1.0 if board.higher_is_better else -1.0)
-    everyone = pd.DataFrame(
-        {
-            "method": entrants["method"],
-            "stands": stand.map(entrants["method"]),
-            "score": stand.map(scores),
-        }
-    )
+    everyone = pd.DataFrame({"method": entrants["method"], "stands": stand.map(entrants["method"]), "trial": stand})
     layers = [name for name in entrants["layer"].unique() if name != "input"] or ["input"]
+    names = "\n".join(sorted(board.values.index.get_level_values("image")))
+    images = hashlib.sha256(names.encode()).hexdigest()
     for layer in layers:
-        yield everyone[entrants["layer"].isin([layer, "input"])].assign(**board.facts, layer=layer)
+        here = everyone[entrants["layer"].isin([layer, "input"])]
+        scores = board.values[here["trial"].unique()] * (1.0 if board.higher_is_better else -1.0)
+        _, shared = common(scores.to_numpy(dtype=np.float64))
+        found = here.assign(score=here["trial"].map(scores[shared].mean()), layer=layer, images=images)
+        yield found.assign(**board.facts)
 
 
 def concordance(results: pd.DataFrame) -> pd.DataFrame:
     """Return Kendall's W across models (and layers), across metrics, and across both.
 
+    A judge is one model at one layer under one definition of one metric, on one set of images. Judges of one model are
+    not independent: deletion and insertion score the same maps on the same images (both flip pixels), and layers share
+    a network. Across metrics W therefore stands without a p-value; across models the permutation test moves all judges
+    of one model together. It is conditional on the images, which the models share.
+
     Returns:
-        ``across`` (``models``, ``metrics``, ``models and metrics``); ``dataset, target_rule, device, precision, model,
-        weights, layer, metric, definition``, ``""`` where that is what the judges differ in; ``w, statistic, p_value,
-        n_judges, n_methods, left_out`` (names joined by commas). One row for every set of two or more judges.
+        ``across`` (``models``, ``metrics``, ``models and metrics``); the judges' facts, ``""`` where that is what the
+        judges differ in; ``w``; the ``hypothesis`` that is tested, its ``p_value``, the standard error of that
+        (``p_error``, 0 where it is exact) and the ``permutations`` it took; ``n_judges``, ``n_independent`` models
+        among them, ``n_methods``; ``left_out`` (names joined by commas). One row for every set of two or more judges.
     """
-    table = judges(results)
-    rows = []
+    table = _on_one_set(judges(results))
+    rows: dict[tuple[object, ...], dict[Any, Any]] = {}  # by the judges: each set of them once
     for across, varied in VARIED.items():
         fixed = [name for name in table.index.names if name not in varied]
         for key, scores in table.groupby(level=fixed):
-            if len(scores) < 2:
+            if len(scores) < 2 or tuple(scores.index) in rows:
                 continue
-            found = kendall_w(scores)
-            facts = dict.fromkeys(map(str, varied), "") | dict(zip(fixed, key, strict=True)) | {"across": across}
-            rows.append(facts | vars(found) | {"left_out": ", ".join(found.left_out)})
-    return pd.DataFrame(rows, columns=COLUMNS)
+            facts = dict(zip(map(str, fixed), map(str, key), strict=True))
+            models = scores.index.to_frame()[MODEL].agg("\0".join, axis="columns")
+            found = kendall_w(scores, models.to_list(), _seed(facts))
+            words = {"hypothesis": HYPOTHESIS if found.n_independent > 1 else DESCRIPTIVE}
+            own = {"across": across, "left_out": ", ".join(found.left_out)}
+            rows[tuple(scores.index)] = dict.fromkeys(varied, "") | facts | vars(found) | words | own
+    return pd.DataFrame(list(rows.values()), columns=COLUMNS)
+
+
+def _on_one_set(table: pd.DataFrame) -> pd.DataFrame:
+    """Return judges with ``images`` told apart by digest where one model has two sets of images of the same names."""
+    if table.empty:
+        return table
+    index = table.index.to_frame(index=False)
+    index["dataset"] = index["dataset"].map(own_label)
+    alike = ["dataset", "images"]
+    several = index.groupby([*alike, *MODEL])["images_digest"].transform("nunique") > 1
+    split = several.groupby([index[name] for name in alike]).transform("any")
+    index["images"] = index["images"].mask(split, index["images"] + index["images_digest"])
+    return table.set_axis(pd.MultiIndex.from_frame(index))
+
+
+def _seed(facts: dict[str, str]) -> int:
+    text = "\n".join(f"{name}={own_label(str(value))}" for name, value in sorted(facts.items()))
+    return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16)

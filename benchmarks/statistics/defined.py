@@ -1,6 +1,6 @@
 """Undefined values: their rows are left out and never filled in.  Values that are equal but for rounding: they tie."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,18 @@ def columnwise(values: Floats, function: Callable[[Floats], Floats], rows: int) 
         (rows, m).
     """
     results = np.full((rows, values.shape[1]), np.nan)
-    if not values.size:
-        return results
-    patterns, which = np.unique(np.isnan(values), axis=1, return_inverse=True)
-    for position, undefined in enumerate(patterns.T):
-        columns = which.ravel() == position
-        results[:, columns] = function(values[~undefined][:, columns])
+    for defined, columns in patterns(values):
+        results[:, columns] = function(values[defined][:, columns])
     return results
+
+
+def patterns(values: Floats) -> Iterator[tuple[Mask, Mask]]:
+    """Yield which rows are defined, and the columns (n, m) of which they are; every column is in one of the sets."""
+    if not values.size:
+        return
+    undefined, which = np.unique(np.isnan(values), axis=1, return_inverse=True)
+    for position, rows in enumerate(undefined.T):
+        yield ~rows, which.ravel() == position
 
 
 def means(values: Floats) -> Floats:

@@ -8,11 +8,18 @@ from scipy import stats
 
 from benchmarks.statistics.boards import FACTS, boards
 from benchmarks.statistics.defined import Floats, Mask, tied
-from benchmarks.statistics.ranks import complete
+from benchmarks.statistics.paired import holm
+from benchmarks.statistics.ranks import common
 
 COLUMNS = [
-    *FACTS, "n_methods", "n_blocks", "dropped", "statistic", "p_value", "alpha", "critical_difference", "left_out"
+    *FACTS, "n_methods", "n_blocks", "unit", "dropped", "statistic", "p_value", "p_holm_family", "n_family",
+    "hypothesis", "alpha", "critical_difference", "left_out",
 ]  # fmt: skip
+HYPOTHESES = {
+    "images": "on an image every order of the methods is equally likely",
+    "groups": "on a group of images every order of the methods' mean scores is equally likely",
+}
+"""What Friedman's test tests, by the unit of a board."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +58,7 @@ def critical_difference(scores: pd.DataFrame, alpha: float = 0.05) -> CriticalDi
     The distribution is SciPy's; scikit-posthocs computes the same from it, and is held to agree in the tests.
 
     Args:
-        scores: (blocks × methods), higher is better, such as :attr:`Board.scores`; methods without any score are
+        scores: (blocks × methods), higher is better, such as :attr:`Board.blocks`; methods without any score are
             left out, then blocks with a NaN are dropped. Scores that only rounding tells apart are ties.
         alpha: level.
 
@@ -93,27 +100,32 @@ def comparable(scores: pd.DataFrame) -> bool:
 def _blocks(scores: pd.DataFrame) -> tuple[Mask, Floats]:
     """Return which methods have any score, and their scores on the blocks where all of them have one."""
     values = scores.to_numpy(dtype=np.float64)
-    ranked: Mask = ~np.isnan(values).all(axis=0)
-    return ranked, tied(complete(values[:, ranked]))
+    ranked, rows = common(values)
+    return ranked, tied(values[rows][:, ranked])
 
 
 def friedman(results: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
     """Return one row a board on which two or more methods have two or more images in common.
 
     Returns:
-        The board's facts; ``n_methods`` that compete; ``n_blocks`` images on which all are defined, ``dropped`` others;
-        Friedman's ``statistic`` and ``p_value`` (NaN for two methods); ``critical_difference`` of mean ranks at
-        ``alpha``; ``left_out``, the methods that are undefined on every image (names joined by commas).
+        The board's facts; ``n_methods`` that compete; ``n_blocks`` images (or groups of them, as ``unit`` says) on
+        which all are defined, ``dropped`` others; Friedman's ``statistic`` and ``p_value`` (NaN for two methods) of the
+        ``hypothesis``; ``p_holm_family``, Holm's over the ``n_family`` tests of this table; ``critical_difference`` of
+        mean ranks at ``alpha``, for this board by itself; ``left_out``, the methods that are undefined on every
+        image (names joined by commas).
     """
     rows = []
     for board in boards(results):
-        if not comparable(board.scores):
+        if not comparable(board.blocks):
             continue
-        found = critical_difference(board.scores, alpha)
+        found = critical_difference(board.blocks, alpha)
         numbers = {name: getattr(found, name) for name in ("n_blocks", "dropped", "statistic", "p_value", "alpha")}
-        own = {"n_methods": len(found.mean_ranks), "critical_difference": found.difference}
-        rows.append({**board.facts, **numbers, **own, "left_out": ", ".join(found.left_out)})
-    return pd.DataFrame(rows, columns=COLUMNS)
+        own = {"n_methods": len(found.mean_ranks), "critical_difference": found.difference, "unit": board.unit}
+        words = {"hypothesis": HYPOTHESES[board.unit], "left_out": ", ".join(found.left_out)}
+        rows.append({**board.facts, **numbers, **own, **words})
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    p_values = table["p_value"].to_numpy(dtype=np.float64)
+    return table.assign(p_holm_family=holm(p_values), n_family=np.count_nonzero(~np.isnan(p_values)))
 
 
 def cliques(ranks: Floats, difference: float) -> list[slice]:

@@ -1,16 +1,20 @@
-"""Every method's mean, its interval and its rank."""
+"""Every method's mean, its interval and its rank, with the flagged maps and without them."""
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.statistics.boards import FACTS, Board, boards
+from benchmarks.statistics.boards import FACTS, MOSTLY, Board, boards
 from benchmarks.statistics.defined import means
-from benchmarks.statistics.intervals import bca
-from benchmarks.statistics.ranks import complete, rank_intervals
+from benchmarks.statistics.groups import group_counts
+from benchmarks.statistics.intervals import bca_of_groups
+from benchmarks.statistics.ranks import common, rank_intervals
 
 COLUMNS = [
     *FACTS, "higher_is_better", "layer", "method", "implementation", "label", "trial", "mean", "ci_low", "ci_high",
-    "n", "undefined", "flagged", "rank", "rank_low", "rank_high", "n_ranked", "same_as",
+    "n", "n_groups", "unit", "undefined", "flagged", "mostly_flagged",
+    "rank", "rank_low", "rank_high", "mean_ranked", "n_ranked",
+    "mean_unflagged", "n_unflagged", "rank_unflagged", "mean_ranked_unflagged", "n_ranked_unflagged",
+    "same_as", "maps_compared",
 ]  # fmt: skip
 
 
@@ -19,10 +23,16 @@ def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
 
     Returns:
         The board's facts (:data:`benchmarks.statistics.boards.FACTS`), ``higher_is_better``;
-        ``layer, method, implementation, label, trial``; ``mean, ci_low, ci_high`` over its ``n`` defined images (BCa);
-        ``undefined`` and ``flagged`` (degenerate maps) images; ``rank`` by mean among the board's competitors, 1 the
-        best, ``rank_low, rank_high`` (bootstrap), on the ``n_ranked`` images where all competitors are defined;
-        ``same_as``, the label of the method that this one repeats, or ``""``: it then has that one's rank.
+        ``layer, method, implementation, label, trial``; ``mean, ci_low, ci_high`` over its ``n`` defined images of
+        ``n_groups`` groups (BCa; ``unit``, images or groups, is what is resampled); ``undefined`` and ``flagged``
+        (degenerate maps) images, ``mostly_flagged`` where these are over half.
+        ``rank`` among the board's competitors, 1 the best, by ``mean_ranked``, the mean on the ``n_ranked`` images
+        where all competitors are defined, with ``rank_low, rank_high`` (bootstrap).
+        Without flagged maps: ``mean_unflagged`` over its ``n_unflagged`` images; ``rank_unflagged`` by
+        ``mean_ranked_unflagged`` on the ``n_ranked_unflagged`` images where no competitor is flagged or undefined; one
+        that is mostly flagged does not compete there.
+        ``same_as``, the label of the method whose maps this one repeats, or ``""``: it then has that one's ranks;
+        ``maps_compared`` says whether repeats were looked for.
     """
     tables = [_table(board, confidence) for board in boards(results)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
@@ -30,8 +40,9 @@ def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
 
 def _table(board: Board, confidence: float) -> pd.DataFrame:
     values, entrants = board.array(), board.entrants
-    low, high = bca(values, board.seed, confidence=confidence)
+    low, high = bca_of_groups(values, board.groups, board.seed, confidence)
     undefined = np.isnan(values).sum(axis=0)
+    unflagged = np.where(board.flags, np.nan, values)
     table = entrants.reset_index().assign(
         **board.facts,
         higher_is_better=board.higher_is_better,
@@ -39,7 +50,12 @@ def _table(board: Board, confidence: float) -> pd.DataFrame:
         ci_low=low,
         ci_high=high,
         n=len(values) - undefined,
+        n_groups=group_counts(values, board.groups),
+        unit=board.unit,
         undefined=undefined,
+        mostly_flagged=board.flags.mean().to_numpy() > MOSTLY,
+        mean_unflagged=means(unflagged),
+        n_unflagged=(~np.isnan(unflagged)).sum(axis=0),
         same_as=entrants["same_as"].map(entrants["label"]).fillna("").to_numpy(),
     )
     ranks = _ranks(board, confidence).loc[entrants["same_as"].where(entrants["same_as"] != "", entrants.index)]
@@ -49,8 +65,13 @@ def _table(board: Board, confidence: float) -> pd.DataFrame:
 
 
 def _ranks(board: Board, confidence: float) -> pd.DataFrame:
-    scores = board.scores.to_numpy(dtype=np.float64)
-    rank, low, high = rank_intervals(scores, board.seed, confidence)
-    n = len(complete(scores[:, ~np.isnan(scores).all(axis=0)]))
-    columns = {"rank": rank, "rank_low": low, "rank_high": high, "n_ranked": n}
-    return pd.DataFrame(columns, index=board.competitors.index)
+    """Return the competitors' ranks by trial, with flagged maps and (``_unflagged``) without them."""
+    tables = []
+    for scores, ending in ((board.scores, ""), (board.sound, "_unflagged")):
+        array = scores.to_numpy(dtype=np.float64)
+        rank, low, high = rank_intervals(array, board.groups, board.seed, confidence)
+        scored, rows = common(array)
+        shared = np.where(rows[:, None] & scored, board.values[board.competitors.index], np.nan)
+        found = {"rank": rank, "rank_low": low, "rank_high": high, "mean_ranked": means(shared), "n_ranked": rows.sum()}
+        tables.append(pd.DataFrame(found, index=board.competitors.index).add_suffix(ending))
+    return pd.concat(tables, axis="columns")

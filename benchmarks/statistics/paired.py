@@ -1,5 +1,7 @@
 """Tests of paired differences, and what many tests at once ask for."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import stats
 
@@ -48,6 +50,13 @@ def paired_t(differences: Floats) -> Floats:
         return float(stats.ttest_1samp(defined, 0.0).pvalue) if varied else np.nan
 
     return np.array([p_value(column) for column in differences.T], dtype=np.float64)
+
+
+HYPOTHESES: dict[Callable[[Floats], Floats], str] = {
+    wilcoxon: "paired differences are distributed symmetrically about 0",
+    paired_t: "the mean of paired differences is 0",
+}
+"""What each test tests."""
 
 
 def holm(p_values: Floats) -> Floats:

@@ -10,13 +10,14 @@ from benchmarks.hints import did_you_mean
 from benchmarks.statistics.boards import FACTS, Board, boards
 from benchmarks.statistics.defined import Floats, columnwise, means, tolerance
 from benchmarks.statistics.effects import cohen_dz, rank_biserial
-from benchmarks.statistics.intervals import bca
-from benchmarks.statistics.paired import holm, wilcoxon
+from benchmarks.statistics.groups import group_counts, group_means
+from benchmarks.statistics.intervals import bca, bca_of_groups
+from benchmarks.statistics.paired import HYPOTHESES, holm, wilcoxon
 
 SIDE = ["trial", "label", "layer", "method"]
 COLUMNS = [
-    *FACTS, *[f"{name}_{side}" for side in "ab" for name in SIDE], "n", "undefined",
-    "difference", "ci_low", "ci_high", "p_value", "p_holm", "n_pairs",
+    *FACTS, *[f"{name}_{side}" for side in "ab" for name in SIDE], "n", "n_groups", "unit", "undefined", "flagged",
+    "difference", "ci_low", "ci_high", "hypothesis", "p_value", "p_holm", "n_pairs", "p_holm_family", "n_family",
     "d_z", "d_z_low", "d_z_high", "rank_biserial", "rank_biserial_low", "rank_biserial_high",
 ]  # fmt: skip
 
@@ -31,37 +32,57 @@ def pairwise(
 
     Args:
         results: the results table.
-        control: name of a method: only pairs with it, it being b; ``""``: all pairs.
+        control: name of a method: only pairs with it at one layer, it being b; ``""``: all pairs.
         test: paired differences (n, m) → p-values (m,).
         confidence: nominal coverage of the intervals.
 
     Returns:
         The board's facts; ``trial, label, layer, method`` of both, with ``_a`` and ``_b``; ``n`` images on which both
-        are defined, ``undefined`` others. Differences that are only rounding count as none. Positive means that a is
-        better, whatever the metric's direction:
-        ``difference`` of the means, in the metric's unit, ``ci_low, ci_high`` (BCa); ``p_value``, ``p_holm`` (Holm's,
-        over the board's ``n_pairs``); ``d_z`` with ``_low, _high`` (BCa); ``rank_biserial`` with ``_low, _high``.
+        are defined, of ``n_groups`` groups, ``undefined`` others; ``flagged``, on which the map of either is
+        degenerate. Differences that are only rounding count as none. Positive means that a is better, whatever the
+        metric's direction: ``difference`` of the means, in the metric's unit, ``ci_low, ci_high`` (BCa);
+        ``hypothesis`` with ``p_value``, ``p_holm`` (Holm's, over the board's ``n_pairs``) and ``p_holm_family``
+        (Holm's, over the ``n_family`` tests of this table: all metrics, models and layers); ``d_z`` with
+        ``_low, _high`` (BCa); ``rank_biserial`` with ``_low, _high``. Where ``unit`` is ``groups``, intervals resample
+        groups, and tests and effect sizes are of the groups' mean differences.
 
     Raises:
         ValueError: where no board has the control.
     """
+    require(results, control)
     everyone = list(boards(results))
-    known = sorted({str(name) for board in everyone for name in board.entrants["method"]})
+    tables = [_table(board, pairs, test, confidence) for board in everyone if (pairs := _pairs(board, control))]
+    if not tables:
+        return pd.DataFrame(columns=COLUMNS)
+    table = pd.concat(tables, ignore_index=True)
+    p_values = table["p_value"].to_numpy(dtype=np.float64)
+    table = table.assign(p_holm_family=holm(p_values), n_family=np.count_nonzero(~np.isnan(p_values)))
+    return table[COLUMNS]
+
+
+def require(results: pd.DataFrame, control: str) -> None:
+    """Make sure that a method to compare with is there; ``""`` asks for none.
+
+    Raises:
+        ValueError: where no scored row has it; it names the nearest ones.
+    """
+    known = sorted(set(results.loc[results["metric"] != "", "method"]))
     if control and control not in known:
         hint = did_you_mean(control, known, f"expected one of {', '.join(known)}")
         raise ValueError(f"no method {control!r} to compare with: {hint}")
-    tables = [_table(board, pairs, test, confidence) for board in everyone if (pairs := _pairs(board, control))]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
 
 def _pairs(board: Board, control: str) -> list[tuple[int, int]]:
     """Return positions among the competitors; another method may stand for the control."""
-    trials = list(board.competitors.index)
+    trials, layers = list(board.competitors.index), list(board.competitors["layer"])
     if not control:
         return list(combinations(range(len(trials)), 2))
     named = board.entrants[board.entrants["method"] == control]
     controls = {trials.index(stand or trial) for trial, stand in named["same_as"].items()}
-    return [(a, b) for b in sorted(controls) for a in range(len(trials)) if a not in controls]
+    others = [position for position in range(len(trials)) if position not in controls]
+    return [
+        (a, b) for b in sorted(controls) for a in others if layers[a] == layers[b] or "input" in (layers[a], layers[b])
+    ]
 
 
 def _table(
@@ -72,25 +93,31 @@ def _table(
     differences = _rounded(scores[:, a] - scores[:, b], tolerance(scores))
     sides = [competitors.loc[side, SIDE].reset_index(drop=True).add_suffix(end) for side, end in ((a, "_a"), (b, "_b"))]
     undefined = np.isnan(differences).sum(axis=0)
-    p_values = test(differences)
+    of_units = _rounded(group_means(differences, board.groups), tolerance(scores))  # of a group, they may cancel
+    flags = board.flags[board.competitors.index].to_numpy()
+    p_values = test(of_units)
     numbers = {
         "n": len(differences) - undefined,
+        "n_groups": group_counts(differences, board.groups),
+        "unit": board.unit,
         "undefined": undefined,
+        "flagged": (flags[:, a] | flags[:, b]).sum(axis=0),
+        "hypothesis": HYPOTHESES.get(test, "") + (" (of groups' means)" if board.unit == "groups" else ""),
         "difference": means(differences),
         "p_value": p_values,
         "p_holm": holm(p_values),
         "n_pairs": len(pairs),
-        "d_z": columnwise(differences, _dz, rows=1)[0],
+        "d_z": columnwise(of_units, _dz, rows=1)[0],
     }
     intervals = {
-        ("ci_low", "ci_high"): bca(differences, board.seed, confidence=confidence),
-        ("d_z_low", "d_z_high"): bca(differences, board.seed, cohen_dz, confidence),
-        ("rank_biserial", "rank_biserial_low", "rank_biserial_high"): rank_biserial(differences, confidence),
+        ("ci_low", "ci_high"): bca_of_groups(differences, board.groups, board.seed, confidence),
+        ("d_z_low", "d_z_high"): bca(of_units, board.seed, cohen_dz, confidence),
+        ("rank_biserial", "rank_biserial_low", "rank_biserial_high"): rank_biserial(of_units, confidence),
     }
     for names, rows in intervals.items():
         numbers |= dict(zip(names, rows, strict=True))
     table: pd.DataFrame = pd.concat([*sides, pd.DataFrame(numbers)], axis="columns").assign(**board.facts)
-    return table[COLUMNS]
+    return table
 
 
 def _rounded(differences: Floats, least: float) -> Floats:

@@ -52,14 +52,15 @@ def images_to_separate(d_z: Floats, power: float = 0.8, alpha: float | Floats = 
 
 
 def images_needed(pairs: pd.DataFrame, power: float = 0.8, alpha: float = 0.05) -> pd.DataFrame:
-    """Return a table of pairs with the images it takes to separate each by a paired t-test at Bonferroni's level.
+    """Return a table of pairs with the images (or groups) it takes to separate each by a paired t-test.
 
-    Every pair is planned at ``alpha`` over the board's ``n_pairs``: on the safe side for Holm's correction, which tests
-    the smallest p-value at that level and the others at larger ones. The plan is the t-test's, as no size of effect
-    alone gives the power of Wilcoxon's test, whose p-values stand beside it. The two are close: relative to the t-test
-    Wilcoxon's has the asymptotic efficiency 3/π = 0.955 where differences are normal (it takes 5 % more images), never
-    less than 0.864 where they are symmetric (16 % more), and above 1 where their tails are heavy (Hodges and Lehmann,
-    "The efficiency of some nonparametric competitors of the t-test", Annals of Mathematical Statistics 27, 1956).
+    Every pair is planned at Bonferroni's level, ``alpha`` over the board's ``n_pairs``: on the safe side for Holm's
+    correction, which tests the smallest p-value at that level and the others at larger ones. The plan is the t-test's,
+    as no size of effect alone gives the power of Wilcoxon's test, whose p-values stand beside it. The two are close:
+    relative to the t-test Wilcoxon's has the asymptotic efficiency 3/π = 0.955 where differences are normal (it takes
+    5 % more images), never less than 0.864 where they are symmetric (16 % more), and above 1 for heavy tails
+    (Hodges and Lehmann, "The efficiency of some nonparametric competitors of the t-test", Annals of Mathematical
+    Statistics 27, 1956).
 
     The observed effect is an estimate, so its interval gives a range: for planning, take the upper end. An effect whose
     interval holds 0 may need any number of images.
@@ -70,21 +71,23 @@ def images_needed(pairs: pd.DataFrame, power: float = 0.8, alpha: float = 0.05) 
         alpha: level of all pairs of one board together.
 
     Returns:
-        The pairs' columns; ``planned_for`` (``paired t-test``), its ``power`` and ``alpha`` (of one pair); ``images``
-        (for the observed d_z), ``images_low``, ``images_high`` (for the ends of its interval that are farthest from and
-        nearest to 0; infinite where it holds 0), ``enough`` (the pair has them).
+        The pairs' columns; ``planned_for`` (``paired t-test``), its ``power`` and ``alpha`` (of one pair); ``needed``,
+        how many of the column ``unit`` (images, or groups of them) it takes for the observed d_z; ``needed_low``,
+        ``needed_high`` for the ends of its interval that are farthest from and nearest to 0 (infinite where it holds
+        0), as ``needed_interval`` says; ``enough`` (the pair has them).
     """
     d_z, low, high = (pairs[name].to_numpy(dtype=np.float64) for name in ("d_z", "d_z_low", "d_z_high"))
     nearest = np.where(low * high <= 0, 0.0, np.minimum(np.abs(low), np.abs(high)))
     nearest = np.where(np.isnan(low), np.nan, nearest)
     each = alpha / pairs["n_pairs"].to_numpy(dtype=np.float64)
-    images = images_to_separate(d_z, power, each)
+    needed = images_to_separate(d_z, power, each)
     return pairs.assign(
         planned_for="paired t-test",
         power=power,
         alpha=each,
-        images=images,
-        images_low=images_to_separate(np.maximum(np.abs(low), np.abs(high)), power, each),
-        images_high=images_to_separate(nearest, power, each),
-        enough=pairs["n"].to_numpy() >= images,
+        needed=needed,
+        needed_low=images_to_separate(np.maximum(np.abs(low), np.abs(high)), power, each),
+        needed_high=images_to_separate(nearest, power, each),
+        needed_interval="from the ends of the BCa interval of d_z",
+        enough=pairs["n_groups"].to_numpy() >= needed,
     )

@@ -3,39 +3,45 @@
 import numpy as np
 from scipy import stats
 
-from benchmarks.statistics.defined import Floats, tied
+from benchmarks.statistics.defined import Floats, Mask, tied
+from benchmarks.statistics.groups import Groups, group_sums
 from benchmarks.statistics.intervals import RESAMPLES
 
 
-def rank_intervals(scores: Floats, seed: int, confidence: float = 0.95) -> Floats:
-    """Return every method's rank by mean score, 1 the best, with its percentile bootstrap interval over images.
+def rank_intervals(scores: Floats, groups: Groups, seed: int, confidence: float = 0.95) -> Floats:
+    """Return every method's rank by mean score, 1 the best, with its percentile bootstrap interval over groups.
 
     Methods are compared on the images that all of them have a score of. Ties, and means that only rounding tells apart,
-    share their mean rank. The interval says
-    how the order moves with the images drawn; where true means are equal it is wide but not guaranteed to cover (Xie,
-    Singh and Zhang, "Confidence intervals for population ranks", JASA 104, 2009).
+    share their mean rank. The interval says how the order moves with the images drawn; where true means are
+    equal it is wide but not guaranteed to cover (Xie, Singh and Zhang, "Confidence intervals for population ranks",
+    JASA 104, 2009).
 
     Args:
         scores: (n, m), an image a row, higher is better; a column without any score has no rank and hides no image.
+        groups: (n,) number of the group of every image; whole groups are resampled.
         seed: of the resamples.
 
     Returns:
-        (3, m): rank, lower and upper bound; NaN without a common image, bounds NaN below two.
+        (3, m): rank, lower and upper bound; NaN without a common image, bounds NaN below two groups.
     """
     result = np.full((3, scores.shape[1]), np.nan)
-    ranked = ~np.isnan(scores).all(axis=0)
-    common = complete(scores[:, ranked])
-    n = len(common)
-    if n:
-        result[0, ranked] = stats.rankdata(-tied(common.mean(axis=0, keepdims=True)))
-    if n > 1:
+    ranked, rows = common(scores)
+    shared = scores[rows][:, ranked]
+    if not len(shared):
+        return result
+    result[0, ranked] = stats.rankdata(-tied(shared.mean(axis=0, keepdims=True)))
+    sums = group_sums(shared, np.unique(groups[rows], return_inverse=True)[1])
+    if (n := len(sums)) > 1:
         counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-        replicates = stats.rankdata(-tied(counts @ common), axis=1)
+        # all methods have the same images: sums order them as means do
+        replicates = stats.rankdata(-tied(counts @ sums), axis=1)
         ends = [(1 - confidence) / 2, (1 + confidence) / 2]
         result[1:, ranked] = np.quantile(replicates, ends, axis=0, method="inverted_cdf")
     return result
 
 
-def complete(scores: Floats) -> Floats:
-    """Return the rows without NaN."""
-    return scores[~np.isnan(scores).any(axis=1)]
+def common(scores: Floats) -> tuple[Mask, Mask]:
+    """Return which methods (columns) have any score, and the rows on which all of these have one."""
+    scored = np.asarray(~np.isnan(scores).all(axis=0))
+    rows = np.asarray(~np.isnan(scores[:, scored]).any(axis=1))
+    return scored, rows & scored.any()

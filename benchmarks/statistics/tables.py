@@ -10,15 +10,19 @@ from benchmarks.statistics.power import images_needed
 from benchmarks.statistics.variants import told_apart
 
 
-def statistics(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def statistics(results: pd.DataFrame, compare: str = "") -> dict[str, pd.DataFrame]:
     """Return the leaderboard, Friedman's tests, every pair with the images that it takes, and Kendall's W, by name.
 
     A method with several sets of options stands in them under several names.
+
+    Args:
+        results: the results table, with the column ``map_of`` where repeats were looked for.
+        compare: name of a method: the pairs are those with it alone; ``""``: all of them.
     """
     results = told_apart(results)
     return {
         "leaderboard": leaderboard(results),
         "friedman": friedman(results),
-        "pairwise": images_needed(pairwise(results)),
+        "pairwise": images_needed(pairwise(results, compare)),
         "concordance": concordance(results),
     }

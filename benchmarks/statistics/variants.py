@@ -1,4 +1,4 @@
-"""One method with several sets of options in one run: a name of its own for each."""
+"""One method with several sets of options in one run, two weights of one label: a name of its own for each."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.columns import SETTING
+from benchmarks.statistics.digests import labels_told_apart
 
 FEWEST_LETTERS = 4
 """Of a trial's key, where nothing else tells two trials apart."""
@@ -17,13 +18,15 @@ def told_apart(results: pd.DataFrame) -> pd.DataFrame:
 
     A method that ran with one set keeps its name. Where two trials on the same images, at one layer of one setting,
     still share a name (the run does not know their options, or something else differs), it ends in the first letters of
-    the trial's key.
+    the trial's key. Labels of weights and datasets that mean two things are told apart as well
+    (:func:`benchmarks.statistics.digests.labels_told_apart`).
 
     Returns:
-        All columns as they are but ``method``.
+        All columns as they are but ``method``, ``weights`` and ``dataset``.
     """
     if results.empty:
         return results
+    results = labels_told_apart(results)
     trials = results[results["trial"] != ""].drop_duplicates("trial").set_index("trial", drop=False)
     trials["images"] = results.groupby("trial")["image"].agg(frozenset).reindex(trials.index)
     named = _by_trial(trials.assign(method=_by_options(trials)))
@@ -31,10 +34,17 @@ def told_apart(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def renamed(frame: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of the same run (timing, curves) with the methods called as results call them."""
+    """Return a table of the same run (timing, curves) with methods, weights and datasets called as in results."""
     if frame.empty or results.empty:
         return frame
-    return _renamed(frame, results.drop_duplicates("trial").set_index("trial")["method"])
+    trials = results.drop_duplicates("trial").set_index("trial")
+    return frame.assign(
+        **{
+            name: frame["trial"].map(trials[name]).fillna(frame[name])
+            for name in ("method", "weights", "dataset")
+            if name in frame
+        }
+    )
 
 
 def plain(method: str) -> str:

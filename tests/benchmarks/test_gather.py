@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.columns import DIGESTS
 from benchmarks.gather import RESULTS, TIES, TIMING, gather
+from benchmarks.ranking import mean_and_half_width, ranking
 from benchmarks.store import Measured, Record, Store
-from benchmarks.summary import mean_and_half_width, ranking
 
 COLUMNS = {
     "model": "net", "weights": "random-0", "implementation": "heatmark", "dataset": "shapes",

@@ -6,10 +6,16 @@ from benchmarks.conformance.answers import models
 from benchmarks.conformance.answers.answer import MODEL
 from benchmarks.conformance.answers.metrics import metric_answers
 from benchmarks.conformance.answers.runner import runner_answers
+from benchmarks.conformance.answers.statistics import statistics_answers
 from benchmarks.conformance.findings import Finding
 from benchmarks.errors import one_paragraph
 
-ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (models.ask_models, metric_answers, runner_answers)
+ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    models.ask_models,
+    metric_answers,
+    runner_answers,
+    statistics_answers,
+)
 """One function a part of the suite."""
 
 

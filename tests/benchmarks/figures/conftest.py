@@ -9,8 +9,10 @@ import pytest
 
 from benchmarks.figures.tables import Tables
 
-SHARED = {"weights": "shapes", "dataset": "shapes", "target_rule": "predicted", "device": "cpu", "precision": "fp32"}
-SHARED |= {"weights_digest": "5ea7ed000000", "images_digest": "1ae9e5000000"}
+SHARED = {
+    "weights": "shapes", "dataset": "shapes", "target_rule": "predicted", "device": "cpu", "precision": "fp32",
+    "weights_digest": "", "images_digest": "",
+}  # fmt: skip
 IMAGES = [f"image-{i}" for i in range(12)]
 QUALITY = {"grad_cam": 0.6, "layer_cam": 0.45, "pgc_grad_cam": 0.6, "random": 0.1}
 COST = {"grad_cam": 2.0, "layer_cam": 4.0, "pgc_grad_cam": 6.0, "random": 0.5}
@@ -24,7 +26,10 @@ def trials() -> list[dict[str, str]]:
             for layer in ["input"] if method == "random" else ["features.8", "features.15"]:
                 library = "pytorch_grad_cam" if method.startswith("pgc_") else "heatmark"
                 found.append({"model": model, "method": method, "layer": layer, "implementation": library})
-    return [{"trial": f"t{i}", **SHARED, **trial} for i, trial in enumerate(found)]
+    found = [{"trial": f"t{i}", **SHARED, **trial} for i, trial in enumerate(found)]
+    place = {(t["model"], t["layer"], t["method"]): t["trial"] for t in found}
+    # pgc_grad_cam's maps are grad_cam's
+    return [t | {"map_of": place[t["model"], t["layer"], t["method"].removeprefix("pgc_")]} for t in found]
 
 
 def values(trial: dict[str, str], metric: str) -> np.ndarray:
@@ -37,8 +42,9 @@ def values(trial: dict[str, str], metric: str) -> np.ndarray:
 
 def results() -> pd.DataFrame:
     rows = [
-        {**trial, "image": image, "target": "3", "metric": metric, "definition": f"{metric}:rise-2018[steps=4]",
-         "value": value, "higher_is_better": metric == "insertion", "status": "ok", "reason": ""}
+        {**trial, "image": image, "group": "", "target": "3", "metric": metric,
+         "definition": f"{metric}:rise-2018[steps=4]", "value": value,
+         "higher_is_better": metric == "insertion", "status": "ok", "reason": ""}
         for trial in trials() for metric in ("deletion", "insertion")
         for image, value in zip(IMAGES, values(trial, metric), strict=True)
     ]  # fmt: skip
@@ -68,7 +74,11 @@ def published(tables: Tables, tmp_path: Path) -> Callable[[], Path]:
         run = tmp_path / "results" / "runs" / "small"
         run.mkdir(parents=True, exist_ok=True)
         for name in ("results", "timing", "curves"):
-            getattr(tables, name).to_parquet(run / f"{name}.parquet")
+            getattr(tables, name).drop(columns="map_of", errors="ignore").to_parquet(run / f"{name}.parquet")
+        (run / "maps").mkdir(exist_ok=True)
+        for trial in trials():
+            seed = [int(trial["map_of"].removeprefix("t")), len(IMAGES)]
+            np.save(run / "maps" / f"{trial['trial']}.npy", np.random.default_rng(seed).random((len(IMAGES), 4, 4)))
         return run
 
     return write

@@ -18,7 +18,7 @@ def test_figures_tables_and_statistics_are_written(
     run = published()
     assert dispatch(["figures", "small", f"results_dir={run.parent}"]) == 0
     said = capsys.readouterr().out
-    assert "skipped: the run keeps no maps" in said
+    assert "skipped: the pictures cannot be made again" in said
     for name in ("curves", "pareto", "critical_difference"):
         assert (run / "figures" / f"{name}.pdf").exists()
         assert f"{name}.pdf, .png" in said
@@ -31,7 +31,7 @@ def test_figures_tables_and_statistics_are_written(
     pairs = expected["pairwise"]
     best = pairs[(pairs["model"] == "net_a") & (pairs["method_a"] == "grad_cam") & (pairs["method_b"] == "random")]
     assert (best["difference"] > 0.4).all()
-    assert (best["images"] <= 4).all()
+    assert (best["needed"] <= 4).all()
 
 
 def test_a_figure_that_fails_is_said_and_all_else_is_written(
@@ -55,3 +55,15 @@ def test_a_figure_that_fails_is_said_and_all_else_is_written(
 def test_a_run_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["figures", "nowhere", f"results_dir={tmp_path}"]) == 1
     assert "no table in" in capsys.readouterr().err
+
+
+def test_one_method_is_compared_with_each_other(
+    published: Callable[[], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = published()
+    assert dispatch(["figures", "small", f"results_dir={run.parent}", "compare=random"]) == 0
+    pairs = pd.read_parquet(run / "statistics" / "pairwise.parquet")
+    assert set(pairs["method_b"]) == {"random"}
+    assert set(pairs["n_pairs"]) == {4}  # two methods at two layers; all pairs would be ten
+    assert dispatch(["figures", "small", f"results_dir={run.parent}", "compare=grad_camm"]) == 1
+    assert "no method 'grad_camm' to compare with: did you mean grad_cam" in capsys.readouterr().err

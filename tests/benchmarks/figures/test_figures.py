@@ -344,7 +344,7 @@ def test_repeats_are_told_setting_by_setting(tables: Tables) -> None:
     assert repeats(tables) == "Grad-CAM = Grad-CAM (pgc) on net_a and net_b, drawn once."
     second = tables.results.assign(trial=tables.results["trial"] + "b", target="5", target_rule="second")
     peer = (second["method"] == "pgc_grad_cam") & (second["model"] == "net_a")
-    second["value"] = second["value"].mask(peer, 0.3 + second["value"] / 2)
+    second["map_of"] = (second["map_of"] + "b").mask(peer, second["trial"])
     both = replace(tables, results=pd.concat([tables.results, second]))
     told = "net_a, predicted and net_b, predicted and net_b, second"
     assert repeats(both) == f"Grad-CAM = Grad-CAM (pgc) on {told}, drawn once."
@@ -396,7 +396,7 @@ def test_an_unknown_figure_is_answered_with_the_nearest(tables: Tables, tmp_path
 
 
 def test_tables_are_read_back_from_the_folder(published: Callable[[], Path], tables: Tables) -> None:
-    pd.testing.assert_frame_equal(load(published()).results, tables.results)
+    pd.testing.assert_frame_equal(load(published()).results, tables.results, check_like=True)
     with pytest.raises(ValueError, match="heatmark sweep"):
         load(Path("nowhere"))
 
@@ -407,3 +407,47 @@ def test_a_family_shares_its_colour_and_peers_are_open(tables: Tables) -> None:
     assert (found["grad_cam"].filled, found["pgc_grad_cam"].filled) == (True, False)
     assert found["grad_cam"].dashes != found["pgc_grad_cam"].dashes
     assert tables.label("pgc_grad_cam") == "Grad-CAM (pgc)"
+
+
+def test_points_of_a_pareto_panel_are_means_over_the_same_images(tables: Tables) -> None:
+    # LayerCAM is undefined on half of the images
+    lost = (tables.results["method"] == "layer_cam") & (tables.results["image"] > "image-4")
+    holed = replace(tables, results=tables.results.assign(value=tables.results["value"].mask(lost)))
+    figure = drawn(pareto.draw, holed)
+    points = {line.get_label(): line.get_ydata()[0] for line in figure.axes[0].lines}
+    rows = tables.deepest.query("model == 'net_a' and method == 'grad_cam' and image <= 'image-4'")
+    mean = rows.groupby("metric")["value"].mean()
+    assert points["grad_cam"] == pytest.approx(mean["insertion"] - mean["deletion"])
+    assert figure.texts[-1].get_text().startswith("Means over 7 images, the same for all methods of a panel")
+
+
+def test_two_checkpoints_of_one_label_are_two_panels(tables: Tables) -> None:
+    mine = tables.results[tables.results["model"] == "net_a"]
+    both = [mine.assign(weights=f"best #{d}", weights_digest=d, trial=mine["trial"] + d, map_of="") for d in "12"]
+    found = [title for title, _ in panels(replace(tables, results=pd.concat(both)).deepest)]
+    assert found == [f"net_a, best #{d}: {metric}" for d in "12" for metric in ("deletion ↓", "insertion ↑")]
+
+
+def test_bands_and_diagrams_are_of_groups(tables: Tables) -> None:
+    number = tables.results["image"].str.removeprefix("image-").astype(int)
+    grouped = replace(tables, results=tables.results.assign(group="p" + (number // 3).astype(str)))
+    assert "Student's t over groups of images" in drawn(curves.draw, grouped).texts[-1].get_text().replace("\n", " ")
+    band = drawn(curves.draw, grouped).axes[0].collections[0].get_paths()[0].vertices[:, 1]
+    plain_band = drawn(curves.draw, tables).axes[0].collections[0].get_paths()[0].vertices[:, 1]
+    assert not np.allclose(band, plain_band)
+    assert {found.n_blocks for _, found in critical_difference.diagrams(grouped)} == {4}
+    assert "over 4 groups" in drawn(critical_difference.draw, grouped).texts[-1].get_text()
+
+
+def test_without_maps_figures_say_that_repeats_were_not_looked_for(tables: Tables) -> None:
+    mapless = replace(tables, results=tables.results.drop(columns="map_of"))
+    assert "not looked for" in drawn(critical_difference.draw, mapless).texts[-1].get_text().replace("\n", " ")
+    assert len(critical_difference.diagrams(mapless)[0][1].mean_ranks) == 4  # pgc_grad_cam competes
+
+
+def test_a_method_flagged_on_most_images_is_marked_in_the_heatmap(tables: Tables) -> None:
+    hit = (tables.results["method"] == "layer_cam") & (tables.results["image"] < "image-7")
+    status = tables.results["status"].mask(hit, "degenerate")
+    figure = drawn(rank_heatmap.draw, replace(tables, results=tables.results.assign(status=status)))
+    assert any(text.get_text().startswith("2†") for text in figure.axes[0].texts)
+    assert "† flagged (degenerate) on most images" in figure.texts[-1].get_text().replace("\n", " ")

@@ -100,6 +100,7 @@ def test_a_metric_that_a_trial_lacks_is_a_dash(tables: Tables) -> None:
 def test_two_sets_of_options_are_two_rows(tables: Tables) -> None:
     other = tables.results[tables.results["method"] == "layer_cam"]
     other = other.assign(trial=other["trial"] + "b", value=other["value"] * 0.9 + 0.01, options='{"relu":false}')
+    other["map_of"] = other["trial"]
     both = pd.concat([tables.results.assign(options='{"relu":true}'), other], ignore_index=True)
     names = next(iter(paper_tables(both, tables.timing, tables.label))).cells["method"]
     assert {"LayerCAM relu=true", "LayerCAM relu=false"} < set(names)
@@ -127,3 +128,44 @@ def test_the_latex_compiles(tables: Tables, tmp_path: Path) -> None:
     run = subprocess.run([engine, *options, "paper.tex"], cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-2000:]
     assert (tmp_path / "paper.pdf").stat().st_size > 1000
+
+
+def test_flagged_maps_are_told_and_a_method_flagged_on_most_images_is_never_bold(tables: Tables) -> None:
+    trials = {trial_of(tables, method, "features.15"): images
+              for method, images in (("grad_cam", 8), ("pgc_grad_cam", 8), ("layer_cam", 3))}  # fmt: skip
+    frame = tables.results.copy()
+    number = frame["image"].str.removeprefix("image-").astype(int)
+    frame["status"] = frame["status"].mask(number < frame["trial"].map(trials).fillna(0), "degenerate")
+    table = next(iter(paper_tables(frame, tables.timing)))
+    cells = table.cells.set_index(["method", "layer"])["deletion ↓"]
+    best = cells["grad_cam †", "features.15"]
+    assert (best.flagged, best.best) == (8, False)
+    assert cells["= pgc_grad_cam †", "features.15"].flagged == 8
+    mine = frame[(frame["trial"] == trial_of(tables, "layer_cam", "features.15")) & (frame["metric"] == "deletion")]
+    unflagged = mine.loc[mine["status"] == "ok", "value"].mean()
+    assert f"[3: {unflagged:.3f}]" in str(cells["layer_cam", "features.15"])
+    assert sum(cell.best for cell in cells) == 2  # of the others: grad_cam at the earlier layer, and its repeat
+    assert "† flagged on most images, never in bold" in table.caption
+    assert r"$\dagger$" in latex(table)
+
+
+def test_two_checkpoints_of_one_label_are_two_tables(tables: Tables) -> None:
+    mine = tables.results[tables.results["model"] == "net_a"]
+    both = [mine.assign(weights="best", weights_digest=digest, trial=mine["trial"] + digest, map_of="")
+            for digest in ("1111aaaa", "2222bbbb")]  # fmt: skip
+    both[1]["value"] += 0.125
+    first, second = paper_tables(pd.concat(both, ignore_index=True), tables.timing)
+    assert "net_a (best #1111)" in first.caption
+    assert "net_a (best #2222)" in second.caption
+    assert first.name != second.name
+    assert "not looked for" in first.caption
+    gap = [b.mean - a.mean for a, b in zip(first.cells["deletion ↓"], second.cells["deletion ↓"], strict=True)]
+    np.testing.assert_allclose(gap, 0.125)
+
+
+def test_groups_are_told_and_resampled(tables: Tables) -> None:
+    number = tables.results["image"].str.removeprefix("image-").astype(int)
+    grouped = tables.results.assign(group="p" + (number // 3).astype(str))
+    table = next(iter(paper_tables(grouped, tables.timing)))
+    assert "over 4 groups of images, whole groups resampled" in table.caption
+    assert "groups" not in next(iter(paper_tables(tables.results, tables.timing))).caption

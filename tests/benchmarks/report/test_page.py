@@ -46,6 +46,7 @@ def test_the_gallery_holds_every_trial_and_each_picture_once(html: str) -> None:
 
 def test_repeats_faults_and_reasons_are_told(html: str) -> None:
     assert "= grad_<wbr>cam" in html
+    assert "has another one's maps there" in html
     assert "1 undefined" in html
     assert "undefined insertion:rise-2018" in html
     assert re.search(r"<td>constant</td>\s*<td class=\"num\">1 of 6</td>", html)
@@ -131,3 +132,33 @@ def test_long_names_may_break_and_long_latencies_lose_their_decimals() -> None:
     assert breakable("a_b.<c>.0") == "a_<wbr>b.<wbr>&lt;c&gt;.<wbr>0"
     found = [latency(value) for value in (3.04, 99.94, 100.4, 4934.8, float("nan"))]
     assert found == ["3.0", "99.9", "100", "4935", "–"]
+
+
+def test_flagged_maps_have_a_second_line_and_n(html: str) -> None:
+    # layer_cam is flagged on the second of six images, whose deletion is 0.313
+    assert '<span class="badge">1 of 6</span>' in html
+    assert "</abbr> 0.331, n 5</span>" in html  # (0.303 + 0.323 + … + 0.353) / 5
+
+
+def test_without_maps_a_reader_is_told_that_repeats_were_not_looked_for(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "mapless")
+    shutil.rmtree(copy / "maps")
+    html = page(copy, None, False)
+    assert "methods that are one were not looked for" in html
+    assert "= grad_<wbr>cam" not in html
+
+
+def test_which_hypothesis_is_tested_is_said(html: str) -> None:
+    assert "hypothesis: paired differences are distributed symmetrically about 0" in html
+
+
+def test_two_checkpoints_of_one_label_have_two_names_and_their_own_pictures(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "best")
+    results = pd.read_parquet(copy / "results.parquet").query("model == 'shapes_plain'")
+    twice = [results.assign(weights_digest=digest, trial=results["trial"] + end)
+             for digest, end in (("1111aaaa", ""), ("2222bbbb", "-b"))]  # fmt: skip
+    pd.concat(twice, ignore_index=True).to_parquet(copy / "results.parquet")
+    html = page(copy, None, True)
+    assert {subject["weights"] for subject in data(html)["subjects"]} == {"shapes #1111", "shapes #2222"}
+    assert all(subject["pictures"] for subject in data(html)["subjects"])
+    assert "<option>shapes #1111</option><option>shapes #2222</option>" in html

@@ -19,7 +19,7 @@ def results() -> Results:
         shared = {
             "model": "net", "weights": "w", "dataset": "shapes", "target_rule": "predicted", "device": "cpu",
             "precision": "fp32", "metric": "insertion", "definition": "insertion:rise-2018",
-            "higher_is_better": True, "status": "ok",
+            "higher_is_better": True, "status": "ok", "weights_digest": "d1", "images_digest": "i1",
         } | facts  # fmt: skip
         rows = []
         for name, column in values.items():
@@ -29,9 +29,24 @@ def results() -> Results:
             for image, value in enumerate(np.asarray(column, dtype=float)):
                 own = {"trial": trial, "layer": layer, "method": method, "implementation": library}
                 rows.append({**shared, **own, "image": f"{image:03d}", "target": "1", "value": value})
-        return table(rows, RESULTS)
+        return table(rows, list(dict.fromkeys([*RESULTS, *shared])))
 
     return make
+
+
+@pytest.fixture
+def repeating() -> Callable[[pd.DataFrame, dict[str, str]], pd.DataFrame]:
+    """Return what says which methods have the maps of which: what is found in a run's raw maps."""
+
+    def mark(frame: pd.DataFrame, same: dict[str, str]) -> pd.DataFrame:
+        trial = frame.drop_duplicates("trial")
+        place = {(t.model, t.layer, t.method): t.trial for t in trial.itertuples()}
+        found = {
+            t.trial: place.get((t.model, t.layer, same.get(t.method, t.method)), t.trial) for t in trial.itertuples()
+        }
+        return frame.assign(map_of=frame["trial"].map(found))
+
+    return mark
 
 
 @pytest.fixture

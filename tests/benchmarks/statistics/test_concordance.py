@@ -1,65 +1,14 @@
-"""Kendall's W by hand and as Friedman's statistic; judges made from results."""
+"""Judges made from results: who is one, and which of them are independent."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
 
-from benchmarks.columns import DIGESTS
-from benchmarks.statistics.concordance import concordance, judges, kendall_w
-
-
-def frame(rows: list[list[float]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list("abcdefgh"[: len(rows[0])]))
-
-
-def test_by_hand() -> None:
-    # ranks 1 2 3, 1 2 3, 2 1 3: sums 4 5 9, mean 6, S = 14; W = 12·14 / (9·24)
-    found = kendall_w(frame([[3, 2, 1], [3, 2, 1], [2, 3, 1]]))
-    assert found.w == pytest.approx(168 / 216)
-    assert found.statistic == pytest.approx(3 * 2 * 168 / 216)
-    assert (found.n_judges, found.n_methods, found.left_out) == (3, 3, ())
-
-
-def test_one_order_is_one_and_opposite_orders_are_zero() -> None:
-    assert kendall_w(frame([[3, 2, 1], [30, 20, 10]])).w == pytest.approx(1)
-    assert kendall_w(frame([[3, 2, 1], [1, 2, 3]])).w == 0
-
-
-def test_a_method_that_a_judge_has_not_seen_is_left_out() -> None:
-    found = kendall_w(frame([[3, 2, 1, np.nan], [3, 2, 1, 5]]))
-    assert (found.w, found.n_methods, found.left_out) == (pytest.approx(1), 3, ("d",))
-
-
-@given(st.lists(st.lists(st.integers(0, 4), min_size=4, max_size=4), min_size=2, max_size=6))
-def test_it_is_friedmans_statistic_with_ties(rows: list[list[int]]) -> None:
-    found = kendall_w(frame(rows))
-    if all(len(set(row)) == 1 for row in rows):
-        assert np.isnan(found.w)
-        return
-    friedman = stats.friedmanchisquare(*np.array(rows).T)
-    assert found.statistic == pytest.approx(friedman.statistic)
-    assert found.p_value == pytest.approx(friedman.pvalue)
-    assert -1e-12 <= found.w <= 1 + 1e-12
-
-
-def test_rounding_is_a_tie_in_each_judges_own_unit() -> None:
-    exact, rounded = frame([[0.3, 0.3, 0.1], [3e-9, 1e-9, 2e-9]]), frame([[0.1 + 0.2, 0.3, 0.1], [3e-9, 1e-9, 2e-9]])
-    assert kendall_w(rounded) == kendall_w(exact)
-    # ranks 1.5 1.5 3 and 1 3 2: sums 2.5 4.5 5, S = 3.5; W = 12·3.5 / (4·24 − 2·6)
-    assert kendall_w(exact).w == pytest.approx(0.5)
-
-
-def test_too_little_to_agree_on() -> None:
-    assert np.isnan(kendall_w(frame([[3, 2, 1]])).w)
-    assert np.isnan(kendall_w(frame([[3], [1]])).w)
-    assert np.isnan(kendall_w(frame([[1, 1], [1, 1]])).w)
+from benchmarks.statistics.concordance import DESCRIPTIVE, HYPOTHESIS, concordance, judges
 
 
 @pytest.fixture
-def two_models(results) -> pd.DataFrame:
+def two_models(results, repeating) -> pd.DataFrame:
     """On one model HiResCAM repeats Grad-CAM, on the other not; an adapter repeats Grad-CAM on both."""
     low = {"metric": "deletion", "definition": "deletion:rise-2018", "higher_is_better": False}
     gap = {"grad_cam": [0.5, 0.7], "hires_cam": [0.5, 0.7], "pgc_grad_cam": [0.5, 0.7], "layer_cam": [0.3, 0.2]}
@@ -67,9 +16,11 @@ def two_models(results) -> pd.DataFrame:
     random = {("input", "random"): [0.1, 0.15]}
     return pd.concat(
         [
-            results(gap | random, model="resnet"),
-            results(mlp | random, model="vgg"),
-            results({("a", "grad_cam"): [0.1, 0.2], ("b", "grad_cam"): [0.3, 0.1]} | random, model="vgg", **low),
+            repeating(results(gap | random, model="resnet"), {"hires_cam": "grad_cam", "pgc_grad_cam": "grad_cam"}),
+            repeating(results(mlp | random, model="vgg"), {"pgc_grad_cam": "grad_cam"}),
+            repeating(
+                results({("a", "grad_cam"): [0.1, 0.2], ("b", "grad_cam"): [0.3, 0.1]} | random, model="vgg", **low), {}
+            ),
         ],
         ignore_index=True,
     )
@@ -77,7 +28,8 @@ def two_models(results) -> pd.DataFrame:
 
 def test_judges_are_boards_at_a_layer(two_models: pd.DataFrame) -> None:
     table = judges(two_models)
-    same = ["dataset", "target_rule", "weights", "device", "precision", "definition", *DIGESTS]
+    same = ["dataset", "images_digest", "target_rule", "weights", "weights_digest", "device", "precision", "definition",
+            "images"]  # fmt: skip
     assert table.index.droplevel(same).tolist() == [
         ("resnet", "insertion", "last"), ("vgg", "deletion", "a"), ("vgg", "deletion", "b"),
         ("vgg", "insertion", "last"),
@@ -103,7 +55,58 @@ def test_concordance_rows(two_models: pd.DataFrame) -> None:
     # ranks 1.5 1.5 3 4 and 2 1 3 4: sums 3.5 2.5 6 8, S = 18.5; W = 12·18.5 / (4·60 − 2·6)
     assert models["w"] == pytest.approx(222 / 228)
     assert (models["model"], models["n_judges"], models["n_methods"]) == ("", 2, 4)
+    # one judge's order given, 24 arrangements of the other's; 222/228 or more: W is the larger the nearer 2 1 3 4
+    assert (models["permutations"], models["n_independent"], models["p_error"]) == (24, 2, 0)
+    assert models["p_value"] == pytest.approx(2 / 24)
+    assert models["hypothesis"] == HYPOTHESIS
     assert table.loc[("models and metrics", ""), "left_out"] == "hires_cam, layer_cam"
+
+
+def test_deletion_and_insertion_are_no_two_judges(results) -> None:
+    values = {name: [0.1 * i, 0.12 * i] for i, name in enumerate("abcdef")}
+    down = {name: [1 - x for x in column] for name, column in values.items()}
+    low = {"metric": "deletion", "definition": "deletion:rise-2018", "higher_is_better": False}
+    one = pd.concat([results(values), results(down, **low)])
+    (row,) = concordance(one).to_dict("records")
+    assert (row["across"], row["w"], row["n_judges"], row["n_independent"]) == ("metrics", pytest.approx(1), 2, 1)
+    assert np.isnan(row["p_value"])
+    assert row["hypothesis"] == DESCRIPTIVE
+    both = concordance(pd.concat([one, results(values, model="n"), results(down, model="n", **low)]))
+    found = both.set_index(["across", "model"])[["n_judges", "n_independent", "p_value"]]
+    assert found.loc[("models and metrics", "")].tolist() == [4, 2, pytest.approx(1 / 720)]
+    assert found.loc[("models", ""), "p_value"].tolist() == [pytest.approx(1 / 720)] * 2
+    assert found.loc["metrics", "p_value"].isna().all()
+
+
+def test_layers_of_one_model_are_no_two_judges(results) -> None:
+    values = {(layer, name): [0.1 * i, 0.12 * i] for i, name in enumerate("abcd") for layer in ("early", "late")}
+    (row,) = concordance(results(values)).to_dict("records")
+    assert (row["across"], row["n_judges"], row["n_independent"]) == ("models", 2, 1)
+    assert np.isnan(row["p_value"])
+
+
+def test_two_checkpoints_of_one_label_are_two_judges(results) -> None:
+    values = {name: [0.1 * i, 0.12 * i] for i, name in enumerate("abcd")}
+    turned = {name: [-x for x in column] for name, column in values.items()}
+    frame = pd.concat([results(values, weights="best"), results(turned, weights="best", weights_digest="d2")])
+    (row,) = concordance(frame).to_dict("records")
+    assert (row["n_judges"], row["n_independent"], row["w"]) == (2, 2, 0)
+
+
+def test_judges_of_other_images_are_not_together(results) -> None:
+    values = {name: [0.1 * i, 0.12 * i] for i, name in enumerate("abcd")}
+    one, other = results(values), results(values, model="n")
+    assert concordance(pd.concat([one, other.assign(image="b" + other["image"])])).empty
+    # one picture in two sizes is one image
+    assert len(concordance(pd.concat([one, other.assign(images_digest="i2")]))) == 1
+    # but one model with two sets of pictures of the same names has two sets of judges
+    again = one.assign(images_digest="i2", trial="x" + one["trial"])
+    assert concordance(pd.concat([one, again])).empty
+
+
+def test_a_judge_has_its_means_over_the_same_images(results) -> None:
+    table = judges(results({"a": [0.9, 0.7, 0.1], "b": [0.8, 0.6, np.nan]}))
+    assert table.iloc[0].to_dict() == {"a": pytest.approx(0.8), "b": pytest.approx(0.7)}
 
 
 def test_nothing_scored(results) -> None:

@@ -125,3 +125,22 @@ def test_a_run_says_which_method_is_undefined_everywhere(results: Callable[..., 
     (row,) = friedman(results(values)).to_dict("records")
     assert (row["n_methods"], row["n_blocks"], row["left_out"]) == (2, 3, "gone, none")
     assert friedman(results({"a": [1.0, 2, 3], "gone": [np.nan] * 3})).empty
+
+
+def test_a_groups_means_are_one_block(results: Callable[..., pd.DataFrame], rng: np.random.Generator) -> None:
+    scores = rng.random((12, 3))
+    frame = results({name: list(scores[:, i]) for i, name in enumerate(("a", "b", "c"))})
+    (row,) = friedman(frame.assign(group=[f"g{i // 2}" for i in range(12)] * 3)).to_dict("records")
+    expected = stats.friedmanchisquare(*scores.reshape(6, 2, 3).mean(axis=1).T)
+    assert (row["n_blocks"], row["unit"]) == (6, "groups")
+    assert row["statistic"] == pytest.approx(expected.statistic)
+    assert row["hypothesis"] == "on a group of images every order of the methods' mean scores is equally likely"
+
+
+def test_holms_family_is_the_table(results: Callable[..., pd.DataFrame], rng: np.random.Generator) -> None:
+    frames = [results({name: rng.random(9) + shift * (name == "a") for name in "abc"}, model=model)
+              for model, shift in (("m", 1.0), ("n", 0.0))]  # fmt: skip
+    table = friedman(pd.concat(frames)).set_index("model")
+    assert set(table["n_family"]) == {2}
+    assert table.loc["m", "p_holm_family"] == pytest.approx(2 * table.loc["m", "p_value"])
+    assert table["hypothesis"].unique().tolist() == ["on an image every order of the methods is equally likely"]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from benchmarks.statistics.paired import paired_t
+from benchmarks.statistics.paired import holm, paired_t
 from benchmarks.statistics.pairwise import COLUMNS, pairwise
 from benchmarks.statistics.power import images_needed
 
@@ -19,8 +19,11 @@ def values(rng: np.random.Generator) -> dict[str, list[float]]:
     return columns
 
 
-def test_every_pair_of_competitors(results, values) -> None:
-    table = pairwise(results(values))
+SAME = {"hires_cam": "grad_cam"}
+
+
+def test_every_pair_of_competitors(results, values, repeating) -> None:
+    table = pairwise(repeating(results(values), SAME))
     assert table.columns.tolist() == COLUMNS
     assert table[["label_a", "label_b"]].to_numpy().tolist() == [
         ["grad_cam", "layer_cam"], ["grad_cam", "random"], ["layer_cam", "random"]
@@ -43,15 +46,16 @@ def test_positive_is_better_whatever_the_direction(results, values) -> None:
     np.testing.assert_allclose(up["p_holm"], down["p_holm"])
 
 
-def test_against_a_control_the_family_is_smaller(results, values) -> None:
-    table = pairwise(results(values), control="random", test=paired_t)
+def test_against_a_control_the_family_is_smaller(results, values, repeating) -> None:
+    table = pairwise(repeating(results(values), SAME), control="random", test=paired_t)
+    assert set(table["hypothesis"]) == {"the mean of paired differences is 0"}
     assert table[["label_a", "label_b"]].to_numpy().tolist() == [["grad_cam", "random"], ["layer_cam", "random"]]
     assert table["p_value"].iloc[0] == pytest.approx(stats.ttest_rel(values["grad_cam"], values["random"]).pvalue)
     assert table["p_holm"].min() == pytest.approx(2 * table["p_value"].min())
 
 
-def test_another_method_may_stand_for_the_control(results, values) -> None:
-    table = pairwise(results(values), control="hires_cam")
+def test_another_method_may_stand_for_the_control(results, values, repeating) -> None:
+    table = pairwise(repeating(results(values), SAME), control="hires_cam")
     assert set(table["label_b"]) == {"grad_cam"}
     with pytest.raises(ValueError, match=r"no method 'randm' .* did you mean random"):
         pairwise(results(values), control="randm")
@@ -93,12 +97,64 @@ def test_a_small_but_real_difference_counts(results, rng: np.random.Generator) -
     assert row["p_value"] == pytest.approx(stats.wilcoxon(base, base + step).pvalue)
 
 
-def test_pairs_do_not_mix_boards_and_tell_the_images_they_need(results, values) -> None:
+def test_pairs_do_not_mix_boards_and_tell_the_images_they_need(results, values, repeating) -> None:
     both = pd.concat([results(values, model="m"), results(values, model="n")])
-    table = images_needed(pairwise(both))
+    table = images_needed(pairwise(repeating(both, SAME)))
     np.testing.assert_allclose(table["alpha"], 0.05 / 3)  # of the board's pairs, not of all
     assert table.groupby("model").size().tolist() == [3, 3]
     assert (table["trial_a"].str[0] == table["trial_b"].str[0]).all()
     assert table["enough"].all()
-    assert (table["images_low"] <= table["images"]).all()
+    assert (table["needed_low"] <= table["needed"]).all()
     assert pairwise(results({"a": [1.0, 2.0]})).columns.tolist() == COLUMNS
+
+
+def test_holms_family_is_all_that_a_reader_sees(results, values, repeating) -> None:
+    both = pd.concat([results(values, model="m"), results(values, model="n", higher_is_better=False)])
+    table = pairwise(repeating(both, SAME))
+    assert set(table["n_pairs"]) == {3}
+    assert set(table["n_family"]) == {6}
+    assert table["p_holm"].min() == pytest.approx(3 * table["p_value"].min())
+    assert table["p_holm_family"].min() == pytest.approx(6 * table["p_value"].min())
+    np.testing.assert_allclose(table["p_holm_family"], holm(table["p_value"].to_numpy()))
+    assert (table["p_holm_family"] >= table["p_holm"]).all()
+
+
+def test_thirteen_methods_against_one_are_twelve_hypotheses(results, rng: np.random.Generator) -> None:
+    frame = results({f"m{i:02}": rng.random(10) for i in range(13)})
+    table = pairwise(frame, control="m03")
+    assert len(table) == 12
+    assert len(pairwise(frame)) == 78
+    assert set(table["method_b"]) == {"m03"}
+    np.testing.assert_allclose(table["p_holm"], holm(table["p_value"].to_numpy()))
+
+
+def test_compared_with_one_at_its_own_layer(results, rng: np.random.Generator) -> None:
+    names = [("early", "a"), ("early", "b"), ("last", "a"), ("last", "b"), ("input", "random")]
+    table = pairwise(results({name: rng.random(6) for name in names}), control="a")
+    assert sorted(map(tuple, table[["label_a", "label_b"]].to_numpy())) == [
+        ("b @ early", "a @ early"), ("b @ last", "a @ last"), ("random", "a @ early"), ("random", "a @ last")
+    ]  # fmt: skip
+
+
+def test_groups_are_what_is_tested(results, rng: np.random.Generator) -> None:
+    groups = np.repeat(np.arange(8), 3)
+    a, b = rng.random((2, 24))
+    frame = results({"a": a, "b": b}).assign(group=[f"g{i}" for i in [*groups, *groups]])
+    row = pairwise(frame).iloc[0]
+    d = (a - b).reshape(8, 3).mean(axis=1)
+    assert (row["n"], row["n_groups"], row["unit"]) == (24, 8, "groups")
+    assert row["p_value"] == pytest.approx(stats.wilcoxon(d).pvalue)
+    assert row["d_z"] == pytest.approx(d.mean() / d.std(ddof=1))
+    assert row["difference"] == pytest.approx((a - b).mean())
+    assert row["hypothesis"] == "paired differences are distributed symmetrically about 0 (of groups' means)"
+    alone = pairwise(frame.assign(group="")).iloc[0]
+    assert alone["p_value"] == pytest.approx(stats.wilcoxon(a - b).pvalue)
+    assert (alone["unit"], alone["hypothesis"]) == (
+        "images", "paired differences are distributed symmetrically about 0",
+    )  # fmt: skip
+
+
+def test_flagged_images_of_either_are_counted(results) -> None:
+    frame = results({"a": [0.1, 0.4, 0.3], "b": [0.3, 0.1, 0.2]})
+    hit = (frame["method"] == "a") & (frame["image"] == "000") | (frame["image"] == "001")
+    assert pairwise(frame.assign(status=np.where(hit, "degenerate", "ok")))["flagged"].tolist() == [2]

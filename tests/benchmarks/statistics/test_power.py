@@ -41,7 +41,7 @@ def test_no_effect_takes_infinitely_many() -> None:
 def test_a_range_from_the_interval_of_the_effect() -> None:
     pairs = pd.DataFrame(
         {
-            "n": [40, 40, 40],
+            "n_groups": [40, 40, 40],
             "n_pairs": [1, 1, 1],
             "d_z": [0.5, 0.2, np.nan],
             "d_z_low": [0.2, -0.5, np.nan],
@@ -49,21 +49,21 @@ def test_a_range_from_the_interval_of_the_effect() -> None:
         }
     )
     table = images_needed(pairs)
-    assert table["images"].tolist() == pytest.approx([34, 199, np.nan], nan_ok=True)
-    assert table["images_low"].tolist() == pytest.approx([15, 15, np.nan], nan_ok=True)
-    assert table["images_high"].tolist() == pytest.approx([199, np.inf, np.nan], nan_ok=True)
+    assert table["needed"].tolist() == pytest.approx([34, 199, np.nan], nan_ok=True)
+    assert table["needed_low"].tolist() == pytest.approx([15, 15, np.nan], nan_ok=True)
+    assert table["needed_high"].tolist() == pytest.approx([199, np.inf, np.nan], nan_ok=True)
     assert table["enough"].tolist() == [True, False, False]
 
 
 def test_every_pair_is_planned_at_its_boards_share_of_alpha() -> None:
-    pairs = pd.DataFrame({"n": 40, "n_pairs": [1, 10], "d_z": 0.5, "d_z_low": 0.2, "d_z_high": 0.8})
+    pairs = pd.DataFrame({"n_groups": 40, "n_pairs": [1, 10], "d_z": 0.5, "d_z_low": 0.2, "d_z_high": 0.8})
     table = images_needed(pairs, power=0.9, alpha=0.02)
     assert table["alpha"].tolist() == [0.02, 0.002]
     expected = [images_to_separate(np.array([0.5]), 0.9, alpha)[0] for alpha in (0.02, 0.002)]
-    assert table["images"].tolist() == expected
+    assert table["needed"].tolist() == expected
     assert expected[0] < expected[1]
     low = [images_to_separate(np.array([0.8]), 0.9, alpha)[0] for alpha in (0.02, 0.002)]
-    assert table["images_low"].tolist() == low
+    assert table["needed_low"].tolist() == low
     assert table["power"].tolist() == [0.9, 0.9]
     assert set(table["planned_for"]) == {"paired t-test"}
 

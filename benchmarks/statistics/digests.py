@@ -1,0 +1,36 @@
+"""Labels of weights and of image sets: where one label means two things, it ends in the letters of a digest."""
+
+import pandas as pd
+
+MARK = " #"
+FEWEST_LETTERS = 4
+LABELS = {
+    "weights": ("weights_digest", ["model", "weights"]),
+    "dataset": ("images_digest", ["model", "weights", "weights_digest", "dataset"]),
+}
+"""Of a label: the column of its digest, and within what the label must have only one. Two models may see one dataset in
+two sizes, and so have two digests of it: that is no collision."""
+
+
+def labels_told_apart(results: pd.DataFrame) -> pd.DataFrame:
+    """Return results in which the labels of weights and dataset mean one thing on a model, such as ``best #1a2b``."""
+    for label, (digest, within) in LABELS.items():
+        known = results[digest].where(results[digest] != "")
+        several = known.groupby([results[name] for name in within]).transform("nunique") > 1
+        if (again := several & known.notna()).any():
+            named = results[label] + MARK + results[digest].map(_letters(known[again])).fillna("")
+            results = results.assign(**{label: results[label].mask(again, named)})
+    return results
+
+
+def own_label(label: str) -> str:
+    """Return a label without what :func:`labels_told_apart` added."""
+    return label.partition(MARK)[0]
+
+
+def _letters(digests: "pd.Series[str]") -> dict[str, str]:
+    """Return of every digest so many first letters as tell all of them apart."""
+    every = pd.Series(digests.unique(), dtype=object)
+    longest = int(every.str.len().max()) if len(every) else 0
+    n = next((n for n in range(FEWEST_LETTERS, longest) if every.str[:n].is_unique), longest)
+    return {digest: digest[:n] for digest in every}
