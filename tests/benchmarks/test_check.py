@@ -99,8 +99,8 @@ def test_green_then_drifted(heatmark: Heatmark, tmp_path: Path, monkeypatch: pyt
     assert (rows[(rows["check"] == "reference")]["verdict"] == "agrees").sum() == 2
     assert "in_place_successor" in set(rows["cause"])
     suites = ElementTree.parse("ci/check.xml").getroot()
-    assert [s.get("name") for s in suites] == ["toy", "mine"]
-    assert [s.get("failures") for s in suites] == ["0", "0"]
+    assert [s.get("name") for s in suites] == ["known answers", "toy", "mine"]
+    assert [s.get("failures") for s in suites] == ["0", "0", "0"]
 
     monkeypatch.setattr(GradCAM, "channel_weights", lambda self, c: 1.01 * c.gradients.mean(dim=(2, 3)))
     code, said = heatmark(*TOY, "junit=ci/check.xml")
