@@ -25,6 +25,7 @@ from benchmarks.shard import Batch, Shard, load_batch, predict
 from benchmarks.store import Measured
 from benchmarks.targets import choose_targets
 from benchmarks.trials import trials
+from benchmarks.weights_io import read_state
 from methods.centre_prior import CentrePrior
 
 CLASSES = ("red fox", "cat", "dog")
@@ -33,7 +34,18 @@ WHOLE = Preprocessing(resize=None, crop=None)
 
 def ask_models() -> Iterator[Finding]:
     """Yield the answers of all parts."""
-    for ask in (_outputs, _digests, _names, _classes, _preprocessing, _pictures, _labels, _targets, _tables):
+    for ask in (
+        _outputs,
+        _digests,
+        _checkpoints,
+        _names,
+        _classes,
+        _preprocessing,
+        _pictures,
+        _labels,
+        _targets,
+        _tables,
+    ):
         yield from ask()
 
 
@@ -105,6 +117,14 @@ def _digests() -> Iterator[Finding]:
     others.append(_named(_net(), preprocessing=Preprocessing()).network_digest()[:12])
     distinct = len({first, *others}) == 5
     yield holds("models", "digest_differs", "" if distinct else "two of five different nets share one")
+
+
+def _checkpoints() -> Iterator[Finding]:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in {"state": _net().state_dict(), "pickled": _net()}.items():
+            torch.save(content, Path(folder) / f"{name}.th")
+        yield _equal("th_checkpoint", list(read_state(f"{folder}/state.th")), list(_net().state_dict()))
+        yield _refused("pickled_network", lambda: read_state(f"{folder}/pickled.th"), "weights_only=True")
 
 
 def _names() -> Iterator[Finding]:
