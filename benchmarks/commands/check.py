@@ -17,6 +17,7 @@ from benchmarks.classifier import Classifier
 from benchmarks.config import compose_command
 from benchmarks.conformance import gate, report
 from benchmarks.conformance.answers.consult import consult_answers
+from benchmarks.conformance.cell import in_float64
 from benchmarks.conformance.findings import Finding
 from benchmarks.conformance.known import KNOWN
 from benchmarks.conformance.suite import (
@@ -29,7 +30,6 @@ from benchmarks.conformance.suite import (
     check_layer,
     check_toys,
     claims,
-    in_float64,
 )
 from benchmarks.errors import one_paragraph
 from benchmarks.gather import publish

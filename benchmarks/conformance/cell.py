@@ -1,12 +1,13 @@
 """What is checked: a method, at one layer of one network, on some images."""
 
+import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance import textbook
+from benchmarks.conformance import recording
 from benchmarks.conformance.compare import Difference
 from benchmarks.conformance.findings import Finding
 from benchmarks.conformance.profiles import shown
@@ -16,7 +17,7 @@ from methods.stages import Stages, stages_of
 
 @dataclass(frozen=True)
 class Cell:
-    """A layer of a network with images to explain, and what the textbook says of them, computed once.
+    """A layer of a network with images to explain, and what was recorded there, once.
 
     Args:
         model: what the tables call the network.
@@ -33,14 +34,19 @@ class Cell:
     targets: Tensor
 
     @cached_property
-    def recorded(self) -> textbook.Recorded:
+    def recorded(self) -> recording.Recorded:
         """Activations, gradients and logits, recorded a second way."""
-        return textbook.record(self.module, self.layer, self.images, self.targets)
+        return recording.record(self.module, self.layer, self.images, self.targets)
 
     @cached_property
-    def slopes(self) -> textbook.Slopes:
+    def slopes(self) -> recording.Slopes:
         """Finite differences of the targets' logits."""
-        return textbook.slopes(self.module, self.layer, self.images, self.targets)
+        return recording.slopes(self.module, self.layer, self.images, self.targets)
+
+
+def in_float64(module: nn.Module) -> nn.Module:
+    """Return a copy of a network on the CPU, in float64 and evaluation mode."""
+    return copy.deepcopy(module).cpu().double().eval()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """All checks of one model at one layer, in the order of the report."""
 
-import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -84,11 +83,6 @@ def cell_of(classifier: Classifier, double: nn.Module, layer: str, images: Tenso
                 continue
         return Cell(classifier.name, double, layer, candidate, alternating(logits))
     raise ValueError(f"{classifier.name} takes no images of {tuple(images.shape[-2:])} pixels")
-
-
-def in_float64(module: nn.Module) -> nn.Module:
-    """Return a copy of a network on the CPU, in float64 and evaluation mode."""
-    return copy.deepcopy(module).cpu().double().eval()
 
 
 def awaken(module: nn.Module, seed: int) -> None:

@@ -11,10 +11,11 @@ from torch.nn import functional as F
 from benchmarks.building import build
 from benchmarks.classifier import Classifier
 from benchmarks.config import compose_command
-from benchmarks.conformance import oracles, textbook
-from benchmarks.conformance.cell import Cell, Subject
+from benchmarks.conformance import oracles, recording, textbook
+from benchmarks.conformance.cell import Cell, Subject, in_float64
 from benchmarks.conformance.leftovers import left_behind
 from benchmarks.conformance.oracles import consult
+from benchmarks.conformance.recording import Recorded
 from benchmarks.conformance.suite import (
     TOY_ONLY,
     Claim,
@@ -23,7 +24,6 @@ from benchmarks.conformance.suite import (
     cell_of,
     check_method,
     check_toys,
-    in_float64,
 )
 from benchmarks.conformance.toy import toy_cell
 from methods.base import Method
@@ -54,7 +54,7 @@ def subject(method: Method, layer: str = "features.5") -> Subject:
     ],
 )
 def test_the_textbook_by_hand(definition: Method, weights: list[float], raw: list[list[float]]) -> None:
-    stages = textbook.stages(definition, textbook.Recorded(A[None], G[None], np.zeros((1, 2))), (2, 2))
+    stages = textbook.stages(definition, Recorded(A[None], G[None], np.zeros((1, 2))), (2, 2))
     np.testing.assert_allclose(stages.weights[0], weights, rtol=1e-12)
     np.testing.assert_allclose(stages.raw[0], raw, rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(stages.relu[0], np.maximum(raw, 0), rtol=1e-12, atol=1e-15)
@@ -65,7 +65,7 @@ def test_the_textbook_by_hand(definition: Method, weights: list[float], raw: lis
     [(HiResCAM(), [[0.5, 1.0], [0.0, 4.5]]), (LayerCAM(), [[0.5, 1.0], [0.0, 4.5]])],
 )
 def test_the_textbook_of_places_by_hand(definition: Method, relu: list[list[float]]) -> None:
-    stages = textbook.stages(definition, textbook.Recorded(A[None], G[None], np.zeros((1, 2))), (2, 2))
+    stages = textbook.stages(definition, Recorded(A[None], G[None], np.zeros((1, 2))), (2, 2))
     assert stages.weights is None
     np.testing.assert_allclose(stages.relu[0], relu, rtol=1e-12)
 
@@ -148,8 +148,8 @@ def test_slopes_see_no_kink_that_lies_within_a_large_step() -> None:
     net = nn.Sequential(nn.Identity(), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2)).double()
     image = torch.tensor([[[[1.0, -1.0], [1e-7, -1e-7]]]], dtype=torch.float64)
     target = torch.tensor([1])
-    found = textbook.slopes(net, "0", image, target)
-    gradients = textbook.record(net, "0", image, target).gradients
+    found = recording.slopes(net, "0", image, target)
+    gradients = recording.record(net, "0", image, target).gradients
     np.testing.assert_allclose(found.rises, (found.directions * gradients).sum(axis=(2, 3, 4)), rtol=1e-6)
 
 
