@@ -14,6 +14,9 @@ from benchmarks.conformance.profiles import shown
 from methods.base import Method
 from methods.stages import Stages, stages_of
 
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -33,6 +36,11 @@ class Cell:
     images: Tensor
     targets: Tensor
 
+    @property
+    def size(self) -> Size:
+        """Height and width of the images."""
+        return self.images.shape[2], self.images.shape[3]
+
     @cached_property
     def recorded(self) -> recording.Recorded:
         """Activations, gradients and logits, recorded a second way."""
@@ -42,6 +50,11 @@ class Cell:
     def slopes(self) -> recording.Slopes:
         """Finite differences of the targets' logits."""
         return recording.slopes(self.module, self.layer, self.images, self.targets)
+
+
+def pixels(size: Size) -> str:
+    """Return a height and width as the tables write them."""
+    return f"{size[0]}×{size[1]}"
 
 
 def in_float64(module: nn.Module) -> nn.Module:
@@ -76,8 +89,8 @@ class Subject:
 
     def explain_in(self, module: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
         """Return the method's stages in another network."""
-        height, width = images.shape[-2:]
-        return shown(stages_of(self.method, module, images, targets, layer), (height, width))
+        size = (images.shape[2], images.shape[3])
+        return shown(stages_of(self.method, module, images, targets, layer), size)
 
     def call(self) -> Tensor:
         """Return the method's own maps (N, h, w), and nothing else."""
@@ -99,6 +112,7 @@ class Subject:
             cause="" if difference.agrees else "implementation",
             fault=not difference.agrees,
             note=note,
+            size=pixels(self.cell.size),
         )
 
     def holds(self, check: str, fault: str) -> Finding:

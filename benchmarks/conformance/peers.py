@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from benchmarks.classifier import Classifier
 from benchmarks.conformance import profiles
 from benchmarks.conformance.causes import Evidence, Explanation, Peer, explain
-from benchmarks.conformance.cell import Cell, Subject, in_float64
+from benchmarks.conformance.cell import Cell, Subject, in_float64, pixels
 from benchmarks.conformance.compare import Difference, difference, tolerances
 from benchmarks.conformance.findings import Finding
 from benchmarks.conformance.known import KNOWN
@@ -164,7 +164,9 @@ def bench_of(classifier: Classifier, images: Tensor, targets: Tensor, layer: str
 
 
 def _finding(bench: Bench, pair: Pair) -> Finding:
-    finding = partial(Finding, bench.classifier.name, bench.layer, pair.name, pair.library.name)
+    finding = partial(
+        Finding, bench.classifier.name, bench.layer, pair.name, pair.library.name, size=pixels(bench.size)
+    )
     if reason := _skipped(bench, pair):
         return finding(stage="", verdict="skipped", note=reason)
     tolerance = tolerances(bench.images.dtype)
@@ -241,7 +243,8 @@ def _order(bench: Bench) -> Finding:
     """Say whether pytorch-grad-cam's Grad-CAM changes after its own GuidedBackprop ran on the model."""
     pair = PAIRS[0]
     model, images, targets, layer = bench.classifier.module, bench.images, bench.targets, bench.layer
-    finding = partial(Finding, bench.classifier.name, layer, "grad_cam after guided_backprop", "pytorch_grad_cam")
+    name, size = "grad_cam after guided_backprop", pixels(bench.size)
+    finding = partial(Finding, bench.classifier.name, layer, name, "pytorch_grad_cam", size=size)
     if isinstance(find_layer(model, layer), nn.ReLU):
         return finding(
             stage="", verdict="skipped", note="GuidedBackprop takes the layer itself, a ReLU, out of the model"

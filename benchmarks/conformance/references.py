@@ -39,7 +39,7 @@ def reference(definition: Method, cell: Cell) -> Stages:
     Raises:
         ValueError: where the layer's output has no place on the image.
     """
-    size = (cell.images.shape[2], cell.images.shape[3])
+    size = cell.size
     if isinstance(definition, FusedLayers):
         return textbook.displayed(cell.recorded, _fused(definition, cell), size)
     if isinstance(definition, ScoreCAM | AblationCAM):

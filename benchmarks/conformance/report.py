@@ -46,9 +46,11 @@ def table(findings: Sequence[Finding]) -> Table:
         result.add_column(heading, overflow="fold", justify="right" if number else "left")
     for (model, layer), group in groupby(findings, key=lambda f: (f.model, f.layer)):
         cell = list(group)
+        several = len({finding.size for finding in cell if finding.size}) > 1
         result.add_row(f"[bold]{escape(model)}[/bold] {escape(layer)}", "", "", "", "", _agreement(cell))
         for finding in (f for f in cell if f.verdict in ("diverges", "error")):
-            result.add_row(*_cells(finding), style="red" if is_red(finding) else "dim" if not finding.method else None)
+            style = "red" if is_red(finding) else "dim" if not finding.method else None
+            result.add_row(*_cells(finding, several), style=style)
     result.caption = (
         "by: max |a − b| / max |b| at the first stage that differs; map moves: max |a − b| of the final maps, each in "
         "[0, 1]; n/a: checks that do not apply"
@@ -62,11 +64,11 @@ def _agreement(cell: Sequence[Finding]) -> str:
     return f"[green]{verdicts['agrees']} agree[/green]{skipped}"
 
 
-def _cells(finding: Finding) -> tuple[str, ...]:
+def _cells(finding: Finding, with_size: bool) -> tuple[str, ...]:
     known = finding.cause == finding.check or finding.cause not in ("", "implementation", "unexplained", "drift")
     words = finding.cause.replace("_", " ") if known and finding.cause != finding.check else finding.note
     return (
-        f"  {finding.method or 'linter'}",
+        f"  {finding.method or 'linter'}" + (f" {finding.size}" if with_size else ""),
         finding.check.replace("_", " "),
         finding.stage,
         "" if math.isnan(finding.relative) else f"{finding.relative:.1e}",
@@ -105,7 +107,7 @@ def junit(findings: Sequence[Finding], path: Path) -> None:
 
 
 def _testcase(suite: ElementTree.Element, finding: Finding) -> None:
-    name = " ".join(filter(None, (finding.method, finding.check)))
+    name = " ".join(filter(None, (finding.method, finding.check, finding.size)))
     case = ElementTree.SubElement(suite, "testcase", classname=f"{finding.model}.{finding.layer}", name=name)
     if finding.verdict == "skipped":
         ElementTree.SubElement(case, "skipped", message=finding.note)
@@ -118,7 +120,8 @@ def sentence(finding: Finding) -> str:
     """Return a red finding in one line."""
     where = " ".join(filter(None, (finding.model, finding.layer, finding.method)))
     stage = f" at stage {finding.stage}" if finding.stage else ""
+    pixels = f" on {finding.size} pixels" if finding.size else ""
     size = "" if math.isnan(finding.relative) else f" by {finding.relative:.2e} (tolerance {finding.tolerance:.0e})"
     verb = "could not be checked" if finding.verdict == "error" else "differs"
     note = f": {finding.note}" if finding.note else ""
-    return f"{where}: {verb} against {finding.check.replace('_', ' ')}{stage}{size}{note}"
+    return f"{where}: {verb} against {finding.check.replace('_', ' ')}{stage}{size}{pixels}{note}"

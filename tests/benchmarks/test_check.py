@@ -14,7 +14,7 @@ from benchmarks.cli import dispatch
 from benchmarks.config import named
 from benchmarks.conformance import report
 from benchmarks.conformance.findings import Finding
-from benchmarks.conformance.suite import TOY_ONLY, check_method
+from benchmarks.conformance.suite import BRIEFLY, check_method
 from benchmarks.conformance.toy import Toy
 from methods.grad_cam import GradCAM
 
@@ -73,10 +73,10 @@ def test_the_shipped_models_are_green_explained_and_as_the_reference_has_them(he
     assert set(held["verdict"]) == {"agrees"}
     causes = {"grad_cam_pp_denominator", "centred_activations", "tokens_as_channels"}
     assert set(rows.loc[rows["verdict"] == "diverges", "cause"]) - {"alpha_written_to_copy"} == causes  # torch-cam's
-    sloped = rows[(rows["check"] == "finite_differences") & ~rows["method"].isin(TOY_ONLY)]
+    sloped = rows[(rows["check"] == "finite_differences") & ~rows["method"].isin(BRIEFLY)]
     assert set(sloped["verdict"]) == {"agrees"}
-    extra = rows[rows["method"].isin(TOY_ONLY) & (rows["check"] == "batch_invariance")]
-    assert list(extra["verdict"]) == ["agrees"] * 2 * len(TOY_ONLY)
+    extra = rows[rows["method"].isin(BRIEFLY) & (rows["check"] == "batch_invariance")]
+    assert list(extra["verdict"]) == ["agrees"] * 2 * len(BRIEFLY)
     assert set(extra["model"]) == {"toy"}
 
 
