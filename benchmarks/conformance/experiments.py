@@ -23,6 +23,7 @@ from methods.grad_cam import GradCAM
 from methods.layers import find_layer
 from methods.pristine import untouched
 from methods.score_cam import ScoreCAM
+from methods.stages import Stages
 from methods.xgrad_cam import XGradCAM
 
 XGRAD_EPSILONS = (1e-7, 1e-8)
@@ -155,15 +156,34 @@ def second_dimension(e: Evidence) -> Iterator[Evidence]:
 
 
 def cancelling_sum(e: Evidence) -> Iterator[Evidence]:
-    """Where the two maps differ by less than what rounding may do to either sum, take theirs."""
-    A, factors = e.ours.activations, e.ours.gradients if e.ours.weights is None else e.ours.weights[:, :, None, None]
+    """Where the two maps differ by less than rounding may do to either sum, of terms that may differ too, take theirs.
+
+    The terms are of stages that were found to agree.
+    """
+    A, factors = e.ours.activations, _factors(e.ours)
     if A is None or factors is None or not _adds_up(e):
         return
     pairs = [(e.ours.raw, e.theirs.raw), (e.ours.relu, e.theirs.relu)]
     both = [(a, b) for a, b in pairs if a is not None and b is not None]
-    bound = 2 * formulas.rounding_of_sum(factors, A)
+    bound = 2 * formulas.rounding_of_sum(factors, A) + _carried(e, factors, A)
     if all(a.shape == b.shape and bool(((a - b).abs() <= bound).all()) for a, b in both):
         yield e.with_ours(raw=e.theirs.raw, relu=e.theirs.relu)
+
+
+def _factors(stages: Stages) -> Tensor | None:
+    """Return what activations are multiplied with, (N, C, 1, 1) or (N, C, h, w)."""
+    return stages.gradients if stages.weights is None else stages.weights[:, :, None, None]
+
+
+def _carried(e: Evidence, factors: Tensor, A: Tensor) -> Tensor:
+    """Return how far the two sums Σ_c f_c A_c lie apart at most because their terms do, (N, h, w)."""
+    theirs = _factors(e.theirs)
+    apart = torch.zeros_like(A[:, 0])
+    if theirs is not None and theirs.shape == factors.shape:
+        apart = apart + ((factors - theirs).abs() * A.abs()).sum(dim=1)
+    if e.theirs.activations is not None and e.theirs.activations.shape == A.shape:
+        apart = apart + (factors.abs() * (A - e.theirs.activations).abs()).sum(dim=1)
+    return apart
 
 
 def resized_by(resize: profiles.Resize, stage: str) -> Callable[[Evidence], Iterator[Evidence]]:

@@ -32,7 +32,7 @@ def against_the_textbook(subject: Subject) -> Finding:
     cell, definition = subject.cell, subject.definition
     if not references.covers(definition):
         return subject.skipped("textbook", f"{type(definition).__name__} does not stand in the textbook")
-    if reason := references.too_dear(definition, cell.recorded.activations.shape[1], cell.size):
+    if reason := references.too_dear(definition, cell.module, cell.recorded.activations.shape[1], cell.size):
         return subject.skipped("textbook", reason)
     expected = references.reference(definition, cell)
     if isinstance(definition, EigenCAM) and expected.relu is not None and bool(expected.relu.isnan().any()):

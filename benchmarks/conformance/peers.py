@@ -199,7 +199,7 @@ def _skipped(bench: Bench, pair: Pair) -> str:
     """Say why a pair is not run, or nothing."""
     if pair.library is TORCHCAM and not installed():
         return "torch-cam is not installed; pip install 'heatmark[torchcam]'"
-    return too_dear(pair.ours, bench.capture.activations.shape[1], bench.size)
+    return too_dear(pair.ours, bench.classifier.module, bench.capture.activations.shape[1], bench.size)
 
 
 def _told(finding: "partial[Finding]", explanation: Explanation, final: Difference) -> Finding:

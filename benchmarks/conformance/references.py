@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from benchmarks.conformance import perturbing, textbook
-from benchmarks.conformance.cell import Cell
+from benchmarks.conformance.cell import Cell, Size
 from methods.ablation_cam import AblationCAM
 from methods.base import Method
 from methods.fusion import FusedLayers
@@ -15,8 +16,8 @@ from methods.stages import Stages
 
 Array = NDArray[np.float64]
 
-MASKED_PIXELS = 128 * 64 * 128
-"""Channels × pixels up to which one forward pass a channel and image is affordable in a check."""
+WORK = 5e11
+"""Channels × pixels × parameters up to which one forward pass a channel and image is affordable in a check."""
 
 
 def covers(definition: Method) -> bool:
@@ -26,11 +27,12 @@ def covers(definition: Method) -> bool:
     return textbook.covers(definition) or type(definition) in (ScoreCAM, AblationCAM)
 
 
-def too_dear(definition: Method, channels: int, size: tuple[int, int]) -> str:
+def too_dear(definition: Method, module: nn.Module, channels: int, size: Size) -> str:
     """Say why a method is not held to a forward pass for each channel of a layer, or nothing where it is."""
-    if not isinstance(definition, ScoreCAM | AblationCAM) or channels * size[0] * size[1] <= MASKED_PIXELS:
+    if not isinstance(definition, ScoreCAM | AblationCAM):
         return ""
-    return f"takes a forward pass for each of {channels} channels; held on smaller models"
+    work = channels * size[0] * size[1] * sum(p.numel() for p in module.parameters())
+    return "" if work <= WORK else f"takes a forward pass for each of {channels} channels; held on smaller models"
 
 
 def reference(definition: Method, cell: Cell) -> Stages:
