@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from methods.axes import stated
 from methods.layers import HOW_TO_SAY, Arrangement, find_layer, readings
-from methods.pristine import observing
+from methods.pristine import observing, ordinary
 from methods.trace import trace
 
 
@@ -21,6 +21,8 @@ class Capture:
         activations: A, (N, C, h, w), as the layer gave them, whatever runs in place after it.
         gradients: G = ∂ logits[n, targets[n]] / ∂ A, (N, C, h, w). Of logits, never of probabilities.
         logits: (N, classes).
+
+    Half-precision numbers are given as float32, others as they are.
     """
 
     activations: Tensor
@@ -122,6 +124,7 @@ def activations_at(model: nn.Module, images: Tensor, layer: str) -> Tensor:
     def copy(module: nn.Module, _inputs: tuple[object, ...], output: object) -> None:
         tap.features.append(as_tensor(output, module, layer).detach().clone())
 
+    images = ordinary(images)
     with hooked(model, layer, copy):
         model(images)
         features = tap.output_for(images)
@@ -164,6 +167,7 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
     Raises:
         ValueError: for an unknown layer, one that gives no map, or one on which the target does not depend.
     """
+    images, targets = ordinary(images), ordinary(targets)
     with tapped(model, layer) as tap:
         logits = model(images)
         leaf = tap.output_for(images)
@@ -172,7 +176,7 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
     if gradients is None:
         raise ValueError(f"the target's logit does not depend on layer {layer!r}")
     activations, gradients = (full_precision(arrangement.maps(f)) for f in (leaf.detach(), gradients))
-    return Capture(activations, gradients, logits.detach())
+    return Capture(activations, gradients, full_precision(logits.detach()))
 
 
 def layer_arrangement(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> Arrangement:
