@@ -1,7 +1,7 @@
 """The layers of a model that give a map, and the one that a name means."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from benchmarks.classifier import Classifier
 from benchmarks.hints import did_you_mean
-from methods.layers import arrange
-from methods.pristine import evaluating
+from methods.axes import stated
+from methods.layers import Arrangement, readings
+from methods.pristine import observing
+from methods.trace import trace
 
 AUTO = "auto"
 """The role of the last convolution, found by itself."""
@@ -82,14 +84,19 @@ def resolve_layer(classifier: Classifier, layer: str, images: Tensor | None = No
 def candidate_layers(classifier: Classifier, images: Tensor | None = None) -> list[Candidate]:
     """Return the layers that give a map larger than 1×1 and run exactly once, in the order of the model's parts.
 
-    One forward pass finds them; nothing is left on the model.
+    One forward pass finds them, and one of four pictures of noise how those features lie on the image of which neither
+    the model's ``token_layout`` nor the layer's kind says it; what that leaves open is left out. Nothing is left on the
+    model.
     """
     images = _probe(classifier, images)
     visits = {visit.name: visit for visit in _visits(classifier, images)}
     order = [name for name, _ in classifier.module.named_modules() if name in visits]
     roles = _roles_of(classifier, list(visits.values()))
-    candidates = (_candidate(visits[name], classifier, images, roles.get(name, ())) for name in order)
-    return [candidate for candidate in candidates if candidate is not None]
+    arrangements = _arrangements(classifier.module, visits, images)
+    candidates = [
+        _candidate(visits[name], arrangements[name], roles.get(name, ())) for name in order if name in arrangements
+    ]
+    return [candidate for candidate in candidates if candidate.grid != (1, 1)]
 
 
 def shortlist(candidates: Sequence[Candidate], rows: int = 24, convolutions: int = 3) -> list[Candidate]:
@@ -130,7 +137,7 @@ def _probe(classifier: Classifier, images: Tensor | None) -> Tensor:
 def _visits(classifier: Classifier, image: Tensor) -> list[_Visit]:
     """Return the runs of the modules that run exactly once and give a tensor, in the order in which they end."""
     model = classifier.module
-    with torch.inference_mode(False), torch.no_grad(), evaluating(model), _recording(model) as visits:
+    with observing(model), _recording(model) as visits:
         model(image)
     runs = Counter(visit.name for visit in visits)
     return [visit for visit in visits if runs[visit.name] == 1 and isinstance(visit.output, Tensor)]
@@ -176,15 +183,24 @@ def _roles_of(classifier: Classifier, visits: Sequence[_Visit]) -> dict[str, tup
     return {layer: tuple(role for role, name in roles.items() if name == layer) for layer in roles.values() if layer}
 
 
-def _candidate(visit: _Visit, classifier: Classifier, image: Tensor, roles: tuple[str, ...]) -> Candidate | None:
-    height, width = image.shape[-2:]
-    layout = getattr(classifier.module, "token_layout", None)
-    try:
-        arrangement = arrange(visit.output, visit.module, (height, width), layout)
-    except ValueError:  # no map: a vector of features, or tokens that do not fit the image
-        return None
-    if arrangement.grid[0] * arrangement.grid[1] == 1:
-        return None
+def _arrangements(model: nn.Module, visits: Mapping[str, _Visit], image: Tensor) -> dict[str, Arrangement]:
+    """Return how each visit's output lies on the image, of those that give a map."""
+    size = (image.shape[-2], image.shape[-1])
+    said: dict[str, Arrangement] = {}
+    possible: dict[str, Sequence[Arrangement]] = {}
+    for name, visit in visits.items():
+        try:
+            arrangement = stated(model, name, visit.output, size)
+            if arrangement is None:
+                possible[name] = readings(visit.output, name, size)
+            else:
+                said[name] = arrangement
+        except ValueError:  # no map: a vector of features, or tokens that do not fit the image
+            continue
+    return said | (trace(model, possible, image) if possible else {})
+
+
+def _candidate(visit: _Visit, arrangement: Arrangement, roles: tuple[str, ...]) -> Candidate:
     return Candidate(
         name=visit.name,
         kind=type(visit.module).__name__,

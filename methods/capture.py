@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from methods.layers import Arrangement, arrange, find_layer
-from methods.pristine import observing
+from methods.axes import stated
+from methods.layers import HOW_TO_SAY, Arrangement, find_layer, readings
+from methods.pristine import observing, ordinary
+from methods.trace import trace
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Capture:
         activations: A, (N, C, h, w), as the layer gave them, whatever runs in place after it.
         gradients: G = ∂ logits[n, targets[n]] / ∂ A, (N, C, h, w). Of logits, never of probabilities.
         logits: (N, classes).
+
+    Half-precision numbers are given as float32, others as they are.
     """
 
     activations: Tensor
@@ -120,6 +124,7 @@ def activations_at(model: nn.Module, images: Tensor, layer: str) -> Tensor:
     def copy(module: nn.Module, _inputs: tuple[object, ...], output: object) -> None:
         tap.features.append(as_tensor(output, module, layer).detach().clone())
 
+    images = ordinary(images)
     with hooked(model, layer, copy):
         model(images)
         features = tap.output_for(images)
@@ -157,11 +162,12 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
         model: a classifier, left as it was found.
         images: (N, 3, H, W).
         targets: (N,) class indices.
-        layer: dotted name of a layer that gives (N, C, h, w), (N, h, w, C) or tokens (N, T, C).
+        layer: dotted name of a layer that gives (N, C, h, w), (N, h, w, C), tokens (N, T, C) or (N, C, T).
 
     Raises:
         ValueError: for an unknown layer, one that gives no map, or one on which the target does not depend.
     """
+    images, targets = ordinary(images), ordinary(targets)
     with tapped(model, layer) as tap:
         logits = model(images)
         leaf = tap.output_for(images)
@@ -170,10 +176,27 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
     if gradients is None:
         raise ValueError(f"the target's logit does not depend on layer {layer!r}")
     activations, gradients = (full_precision(arrangement.maps(f)) for f in (leaf.detach(), gradients))
-    return Capture(activations, gradients, logits.detach())
+    return Capture(activations, gradients, full_precision(logits.detach()))
 
 
 def layer_arrangement(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> Arrangement:
-    """Say how this layer's features lie on these images, by the model's ``token_layout`` if it has one."""
-    height, width = images.shape[-2:]
-    return arrange(features, find_layer(model, layer), (height, width), getattr(model, "token_layout", None))
+    """Return how a layer's features lie on images: by the model's word, by what the layer is, or by a trace.
+
+    Only where neither ``token_layout`` nor the kind of the layer says it, four pictures of noise go through the model
+    down to that layer (:func:`methods.trace.trace`). Nothing is remembered, so that a changed model is read anew.
+
+    Raises:
+        ValueError: where the features are no map, or nothing shows which of its readings is right.
+    """
+    size = (images.shape[-2], images.shape[-1])
+    said = stated(model, layer, features, size)
+    if said is not None:
+        return said
+    possible = readings(features, layer, size)
+    found = trace(model, {layer: possible}, images)
+    if layer not in found:
+        raise ValueError(
+            f"layer {layer!r} gives features of shape {tuple(features.shape)}, and neither its kind nor what moves in "
+            f"them with the picture shows where they lie on the image; {HOW_TO_SAY}"
+        )
+    return found[layer]
