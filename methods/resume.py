@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from methods.capture import Tap, as_tensor, hooked, tapped
-from methods.layers import find_layer
 from methods.pristine import observing, ordinary
 
 Head = Callable[[Tensor, int], Tensor]

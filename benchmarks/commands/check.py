@@ -17,7 +17,9 @@ from benchmarks.conformance import gate, report
 from benchmarks.conformance.answers.consult import consult_answers
 from benchmarks.conformance.examination import Claims, Model, Step, oracles, sizes
 from benchmarks.conformance.findings import Finding
+from benchmarks.conformance.inputs import check_inputs
 from benchmarks.conformance.known import KNOWN
+from benchmarks.conformance.refusals import check_refusals
 from benchmarks.conformance.suite import BRIEFLY, Claim, awaken, check_toys, check_traps, claims
 from benchmarks.errors import one_paragraph
 from benchmarks.gather import publish
@@ -72,6 +74,12 @@ def _shown(config: DictConfig, claims: Claims) -> Iterator[Finding]:
         if config.mine._target_ is None:
             yield from consult_answers()
             yield from check_traps([*claims.fully, *claims.briefly])
+            yield from check_refusals([*claims.fully, *claims.briefly])
+            yield from check_inputs()
+        if config.mine._target_ is None and config.peers:
+            from benchmarks.conformance.toy_peers import compare_on_toys
+
+            yield from compare_on_toys()
         for name in names:
             progress.advance(task)
             for model, layer, (what, run) in _steps(config, name, claims):

@@ -19,7 +19,7 @@ def score_cam(module: nn.Module, image: Tensor, target: int, A: Array) -> Array:
     pixels, size = image[0].numpy(), (image.shape[2], image.shape[3])
 
     def p(masked: Array) -> float:
-        return _probability(_logits(module, torch.from_numpy(masked[None])), target)
+        return probability(module, torch.from_numpy(masked[None]), target)
 
     baseline = p(np.zeros_like(pixels))
     varies = A.max(axis=(1, 2)) != A.min(axis=(1, 2))
@@ -43,12 +43,14 @@ def ablation_cam(module: nn.Module, layer: str, image: Tensor, target: int) -> A
     return np.array([(y - without(c)) / y if y != 0 else np.nan for c in range(count)])
 
 
+def probability(module: nn.Module, image: Tensor, target: int) -> float:
+    """Return the softmax probability of the target on one image (1, 3, H, W)."""
+    logits = _logits(module, image)
+    exponentials = np.exp(logits - logits.max())
+    return float(exponentials[target] / exponentials.sum())
+
+
 def _logits(module: nn.Module, image: Tensor) -> Array:
     with torch.no_grad():
         logits: Array = module(image)[0].numpy()
     return logits
-
-
-def _probability(logits: Array, target: int) -> float:
-    exponentials = np.exp(logits - logits.max())
-    return float(exponentials[target] / exponentials.sum())

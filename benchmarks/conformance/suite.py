@@ -16,11 +16,20 @@ from benchmarks.conformance.traps import FLATTENED, TRAPS
 from methods.ablation_cam import AblationCAM
 from methods.base import Method
 from methods.eigen_cam import EigenCAM
+from methods.fusion import FusedLayers
+from methods.grad_cam import GradCAM
 from methods.pristine import observing
 from methods.score_cam import ScoreCAM
 
 BRIEFLY: Mapping[str, Method] = {"eigen_cam": EigenCAM(), "score_cam": ScoreCAM(), "ablation_cam": AblationCAM()}
 """In-house methods that take many passes or much algebra: held to all laws on toys, to the textbook alone elsewhere."""
+
+
+FUSED: Mapping[str, Method] = {
+    "fused_mean": FusedLayers(GradCAM(), ("features.1",), "mean"),
+    "fused_max": FusedLayers(EigenCAM(), ("features.1", "features.5"), "max"),
+}
+"""Methods of several layers, which are the toy's: the second one's map must be upsampled."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,7 @@ def check_traps(claimed: Iterable[Claim]) -> Iterator[Finding]:
     for trap in TRAPS:
         for cell in trap.cells():
             yield from check_laws(cell, claimed, asked)
+    yield from check_laws(toy_cell("features.5"), claims(FUSED), asked)
     for cell in FLATTENED.cells():
         yield from check_laws(cell, claimed, {"textbook": right_or_refused})
 

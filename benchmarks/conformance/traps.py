@@ -136,11 +136,12 @@ def _unsettle(module: nn.Module) -> None:
 
 
 INSIDE = ("encoder.layers.0.norm1", "encoder.layers.0.linear2", "encoder.layers.1.norm2")
+ENCODER = Trap("encoder", Encoder, (12, 16), INSIDE)
 TRAPS = (
     Trap("convolutions", Convolutions, (15, 20), ("stem", "inner")),
     Trap("said convolutions", SaidConvolutions, (15, 20), ("stem",)),
     Trap("channels last", ChannelsLast, (10, 15), ("block",)),
     Trap("silent channels last", SilentChannelsLast, (10, 15), ("block",)),
-    Trap("encoder", Encoder, (12, 16), INSIDE),
+    ENCODER,
 )
 FLATTENED = Trap("flattened", Flattened, (12, 12), ("flat",))

@@ -21,11 +21,11 @@ from benchmarks.conformance.suite import (
     Claim,
     alternating,
     awaken,
-    cell_of,
     check_method,
     check_toys,
 )
 from benchmarks.conformance.toy import toy_cell
+from benchmarks.conformance.where import cells_of
 from methods.base import Method
 from methods.grad_cam import GradCAM
 from methods.grad_cam_pp import GradCAMPlusPlus
@@ -157,7 +157,7 @@ def test_finite_differences_leave_the_class_token_alone() -> None:
     """What it does to the logit is in no map's gradient."""
     classifier: Classifier = build(compose_command("sweep", ["model=shapes_vit"]).model, "model")
     images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    cell = cell_of(classifier, in_float64(classifier.module), "blocks.2.ln_1", images)
+    (cell,), _ = cells_of(classifier, in_float64(classifier.module), "blocks.2.ln_1", images, [(128, 128)])
     finding = oracles.finite_differences(Subject(cell, "grad_cam", GradCAM(), GradCAM()))
     assert finding.verdict == "agrees"
     assert finding.relative < 1e-6
