@@ -1,7 +1,7 @@
 """The layers of a model that give a map, and the one that a name means."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from benchmarks.classifier import Classifier
 from benchmarks.hints import did_you_mean
-from methods.axes import stated
-from methods.layers import Arrangement, readings
+from methods.capture import layer_arrangements
+from methods.layers import Arrangement
 from methods.pristine import observing
-from methods.trace import trace
 
 AUTO = "auto"
 """The role of the last convolution, found by itself."""
@@ -84,19 +83,16 @@ def resolve_layer(classifier: Classifier, layer: str, images: Tensor | None = No
 def candidate_layers(classifier: Classifier, images: Tensor | None = None) -> list[Candidate]:
     """Return the layers that give a map larger than 1×1 and run exactly once, in the order of the model's parts.
 
-    One forward pass finds them, and one of four pictures of noise how those features lie on the image of which neither
-    the model's ``token_layout`` nor the layer's kind says it; what that leaves open is left out. Nothing is left on the
-    model.
+    One forward pass finds them; where neither the model's ``token_layout`` nor the layer's kind says how features lie
+    on the image, one trace for all such layers does, and what it leaves open is left out. Nothing is left on the model.
     """
     images = _probe(classifier, images)
     visits = {visit.name: visit for visit in _visits(classifier, images)}
     order = [name for name, _ in classifier.module.named_modules() if name in visits]
     roles = _roles_of(classifier, list(visits.values()))
-    arrangements = _arrangements(classifier.module, visits, images)
-    candidates = [
-        _candidate(visits[name], arrangements[name], roles.get(name, ())) for name in order if name in arrangements
-    ]
-    return [candidate for candidate in candidates if candidate.grid != (1, 1)]
+    found = layer_arrangements(classifier.module, {name: visits[name].output for name in order}, images)
+    maps = {name: a for name, a in found.items() if isinstance(a, Arrangement) and a.grid != (1, 1)}
+    return [_candidate(visits[name], maps[name], roles.get(name, ())) for name in order if name in maps]
 
 
 def shortlist(candidates: Sequence[Candidate], rows: int = 24, convolutions: int = 3) -> list[Candidate]:
@@ -181,23 +177,6 @@ def _roles_of(classifier: Classifier, visits: Sequence[_Visit]) -> dict[str, tup
         found = ""
     roles |= dict.fromkeys([*automatic, AUTO], found)
     return {layer: tuple(role for role, name in roles.items() if name == layer) for layer in roles.values() if layer}
-
-
-def _arrangements(model: nn.Module, visits: Mapping[str, _Visit], image: Tensor) -> dict[str, Arrangement]:
-    """Return how each visit's output lies on the image, of those that give a map."""
-    size = (image.shape[-2], image.shape[-1])
-    said: dict[str, Arrangement] = {}
-    possible: dict[str, Sequence[Arrangement]] = {}
-    for name, visit in visits.items():
-        try:
-            arrangement = stated(model, name, visit.output, size)
-            if arrangement is None:
-                possible[name] = readings(visit.output, name, size)
-            else:
-                said[name] = arrangement
-        except ValueError:  # no map: a vector of features, or tokens that do not fit the image
-            continue
-    return said | (trace(model, possible, image) if possible else {})
 
 
 def _candidate(visit: _Visit, arrangement: Arrangement, roles: tuple[str, ...]) -> Candidate:

@@ -67,13 +67,16 @@ def _tokens(
     """Read (N, T, C) by the layout; None where the layer may as well give (N, C, T), as ``nn.Flatten(2)`` does."""
     count, places = features.shape[1:]
     grid = layout.grid or grid_of(count - layout.prefix, image_size)
-    fits = grid is not None and grid[0] * grid[1] + layout.prefix == count
-    works_on_tokens = any(isinstance(m, nn.LayerNorm | nn.Linear | nn.MultiheadAttention) for m in module.modules())
-    if not works_on_tokens and any(grid_of(places - prefix, image_size) for prefix in (0, 1)):
+    if grid is not None and grid[0] * grid[1] + layout.prefix == count and not _flattens(module):
+        return Arrangement(2, layout.prefix, grid)
+    if _flattens(module) and any(grid_of(places - prefix, image_size) for prefix in (0, 1)):
         return None
-    if grid is None or not fits:
-        raise ValueError(f"{count} tokens do not fit {layout} on images of {image_size[0]}x{image_size[1]} pixels")
-    return Arrangement(2, layout.prefix, grid)
+    raise ValueError(f"{count} tokens do not fit {layout} on images of {image_size[0]}x{image_size[1]} pixels")
+
+
+def _flattens(module: nn.Module) -> bool:
+    parts = list(module.children()) if _is_plain_sequential(module) else []
+    return isinstance(module, nn.Flatten) or any(map(_flattens, parts[-1:]))
 
 
 def channel_dim(model: nn.Module, layer: str, features: Tensor) -> int | None:

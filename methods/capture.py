@@ -1,6 +1,6 @@
 """Activations and gradients at a layer, for the price of one forward and a backward down to that layer only."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -47,7 +47,7 @@ class Tap:
         if len(self.features) != 1:
             raise ValueError(
                 f"layer {self.name!r} ran {len(self.features)} times in one forward pass, expected once; "
-                "choose a layer that the model runs exactly once"
+                "choose a layer that the model runs exactly once (none inside a traced or fused block runs by itself)"
             )
         (features,) = self.features
         if features.ndim == 0 or len(features) != len(images):
@@ -67,9 +67,11 @@ def hooked(model: nn.Module, layer: str, hook: Hook) -> Iterator[None]:
     """Hang a hook on a layer of a model in evaluation mode that records no graph; afterwards all is as before.
 
     Raises:
-        ValueError: where the layer is unknown.
+        ValueError: where the layer is unknown, or scripted, so that no hook can be hung on it.
     """
     module = find_layer(model, layer)
+    if isinstance(module, torch.jit.RecursiveScriptModule):  # type: ignore[attr-defined]
+        raise ValueError(f"layer {layer!r} is a part of a scripted module, on which no hook runs; explain the original")
     with observing(model):
         handle = module.register_forward_hook(hook)
         try:
@@ -180,23 +182,45 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
 
 
 def layer_arrangement(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> Arrangement:
-    """Return how a layer's features lie on images: by the model's word, by what the layer is, or by a trace.
-
-    Only where neither ``token_layout`` nor the kind of the layer says it, four pictures of noise go through the model
-    down to that layer (:func:`methods.trace.trace`). Nothing is remembered, so that a changed model is read anew.
+    """Return how a layer's features lie on images; see :func:`layer_arrangements`.
 
     Raises:
         ValueError: where the features are no map, or nothing shows which of its readings is right.
     """
+    found = layer_arrangements(model, {layer: features}, images)[layer]
+    if isinstance(found, ValueError):
+        raise found
+    return found
+
+
+def layer_arrangements(
+    model: nn.Module, features: Mapping[str, Tensor], images: Tensor
+) -> dict[str, Arrangement | ValueError]:
+    """Return how every layer's features lie on images: by the model's word, by what the layer is, or by a trace.
+
+    Only where neither ``token_layout`` nor the kind of the layer says it, four pictures of noise go through the model
+    down to that layer (:func:`methods.trace.trace`). Nothing is remembered, so that a changed model is read anew. Of
+    features that are no map, and where nothing shows which reading is right, what there is to say about it.
+    """
     size = (images.shape[-2], images.shape[-1])
-    said = stated(model, layer, features, size)
-    if said is not None:
-        return said
-    possible = readings(features, layer, size)
-    found = trace(model, {layer: possible}, images)
-    if layer not in found:
-        raise ValueError(
-            f"layer {layer!r} gives features of shape {tuple(features.shape)}, and neither its kind nor what moves in "
-            f"them with the picture shows where they lie on the image; {HOW_TO_SAY}"
-        )
-    return found[layer]
+    known: dict[str, Arrangement | ValueError] = {}
+    possible: dict[str, list[Arrangement]] = {}
+    for layer, output in features.items():
+        try:
+            said = stated(model, layer, output, size)
+            if said is None:
+                possible[layer] = readings(output, layer, size)
+            else:
+                known[layer] = said
+        except ValueError as error:
+            known[layer] = error
+    traced = trace(model, possible, images) if possible else {}
+    unclear = {layer: _unclear(layer, features[layer]) for layer in possible if layer not in traced}
+    return {**known, **traced, **unclear}
+
+
+def _unclear(layer: str, features: Tensor) -> ValueError:
+    return ValueError(
+        f"layer {layer!r} gives features of shape {tuple(features.shape)}, and neither its kind nor what moves in them "
+        f"with the picture shows where they lie on the image; {HOW_TO_SAY}"
+    )

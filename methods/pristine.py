@@ -1,8 +1,9 @@
 """Contexts that hand a model back exactly as it was found."""
 
 import random
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def observing(model: nn.Module) -> Iterator[None]:
     """Run in evaluation mode and record no graph, in tensors that later may take part in one.
 
-    Every submodule runs, also within torch's transformer layers (:func:`every_module_runs`), and weights that were made
-    in inference mode are replaced by copies meanwhile (:func:`outside_inference`).
+    Every submodule runs, also within torch's transformer layers and compiled blocks (:func:`every_module_runs`), and
+    weights made in inference mode are replaced by copies meanwhile (:func:`outside_inference`).
     """
     with torch.inference_mode(False), torch.no_grad(), evaluating(model), every_module_runs(), outside_inference(model):
         yield
@@ -35,14 +36,16 @@ def observing(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def every_module_runs() -> Iterator[None]:
-    """Switch off torch's fast path for transformer layers in evaluation mode, which computes a layer in one kernel.
+    """Switch off what computes a module without calling its submodules, so that hooks on these change nothing.
 
-    It calls no submodule, so that what is put in a submodule's place changes nothing. The switch is the process's.
+    That is torch's fast path for transformer layers in evaluation mode, and what ``torch.compile`` made, which runs as
+    it was written meanwhile and takes no hook down for later. Both switches are the process's.
     """
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        yield
+        with torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext():
+            yield
     finally:
         torch.backends.mha.set_fastpath_enabled(before)
 

@@ -65,9 +65,9 @@ def resumable(model: nn.Module, images: Tensor, layer: str) -> Iterator[Resumpti
     Modules that ended before the layer did are not run again: they hand out what they gave in the first run.
     What the model does between modules (adding a skip, reshaping) is done again, so that this holds for a layer
     inside a residual block too. It is tried on the first image before anything is given out: with its own features it
-    must give its own logits, and with changed ones those of a whole run in which a hook changes them. A model that fails
-    (it writes in place into what came before the layer, or mixes the batch with another dimension) is run as a whole
-    each time, which is always right, and slow. In either, a run that passes the layer by raises.
+    must give its own logits, and with changed ones those of a whole run in which a hook changes them. A model that
+    fails (it writes in place into what came before the layer, or mixes the batch with another dimension) is run as a
+    whole each time, which is always right, and slow. In either, a run that passes the layer by raises.
 
     Inside, the model is in evaluation mode and records no graph; afterwards it is as it was found.
 
@@ -104,6 +104,8 @@ def resumable(model: nn.Module, images: Tensor, layer: str) -> Iterator[Resumpti
 def _watched(model: nn.Module, trunk: Trunk) -> Iterator[None]:
     with ExitStack() as hooks:
         for module in model.modules():
+            if isinstance(module, torch.jit.RecursiveScriptModule):  # type: ignore[attr-defined]
+                continue  # it takes no hooks, and runs again
             hooks.callback(module.register_forward_pre_hook(trunk.enter, prepend=True).remove)
             hooks.callback(module.register_forward_hook(trunk.leave, prepend=True).remove)
         yield
