@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch import Tensor, nn
 
 from benchmarks.building import build, build_all
@@ -123,7 +123,9 @@ def sizes(config: DictConfig) -> list[Size] | None:
     Raises:
         ValueError: for anything but pairs of whole numbers.
     """
-    given: Any = None if config.sizes is None else OmegaConf.to_container(config.sizes)
+    given: Any = config.sizes
+    if isinstance(given, ListConfig):
+        given = OmegaConf.to_container(given)
     if given is None or (isinstance(given, list) and given and all(map(_is_size, given))):
         return None if given is None else [(height, width) for height, width in given]
     raise ValueError(f"sizes={given}, expected heights and widths in pixels, such as [[72, 72], [63, 85]], or null")

@@ -5,7 +5,7 @@ An experiment that puts something in the place of ours counts only where ours, i
 this precision as well is seen here, up to rounding.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -24,12 +24,11 @@ from methods.layers import find_layer
 from methods.pristine import untouched
 from methods.score_cam import ScoreCAM
 from methods.stages import Stages
-from methods.xgrad_cam import XGradCAM
-
-XGRAD_EPSILONS = (1e-7, 1e-8)
 
 Formula = Callable[[Tensor, Tensor], Tensor]
 """Activations and gradients, (N, C, h, w), to weights (N, C)."""
+FormulaOfEps = Callable[[Tensor, Tensor, float], Tensor]
+"""The same with an ε in the denominator."""
 
 
 @contextmanager
@@ -80,38 +79,42 @@ def enough_targets(e: Evidence) -> Iterator[Evidence]:
         yield replace(e, theirs=e.peer(e.model, e.images, e.targets, e.layer))
 
 
-def weights_by(kind: type, paper: Formula, *others: Formula) -> Callable[[Evidence], Iterator[Evidence]]:
+def weights_by(
+    kind: type, paper: Formula, rounding: Formula, *others: Formula
+) -> Callable[[Evidence], Iterator[Evidence]]:
     """Return an experiment for one kind of method: weights by other formulas of the peer's activations and gradients.
 
-    It is no explanation where our own weights are not the paper's, or our map is not made of them.
+    It is no explanation where our own weights are not the paper's up to rounding, or our map is not made of them.
     """
 
     def undone(e: Evidence) -> Iterator[Evidence]:
-        A, G, weights = e.ours.activations, e.ours.gradients, e.ours.weights
-        if not isinstance(e.method, kind) or A is None or G is None or weights is None:
-            return
-        slack = formulas.rounding_of_xgrad_cam(A, G, 0.0) if kind is XGradCAM else torch.zeros_like(weights)
-        if _follows(weights, paper(A.double(), G.double()), slack) and _adds_up(e):
+        if isinstance(e.method, kind) and _is_made_of(e, paper, rounding):
             for formula in others:
                 yield _with_weights(e, formula(*_peers_inputs(e)))
 
     return undone
 
 
-def cancelling_activations(e: Evidence) -> Iterator[Evidence]:
-    """Where XGrad-CAM's weights, with or without an ε, differ by less than what rounding may do, take theirs."""
-    A, G, ours, theirs = e.ours.activations, e.ours.gradients, e.ours.weights, e.theirs.weights
-    if not isinstance(e.method, XGradCAM) or A is None or G is None or ours is None or theirs is None:
-        return
-    paper = formulas.xgrad_cam_weights(A.double(), G.double(), 0.0)
-    if not (_follows(ours, paper, formulas.rounding_of_xgrad_cam(A, G, 0.0)) and _adds_up(e)):
-        return
-    A, G = _peers_inputs(e)
-    for eps in (0.0, *XGRAD_EPSILONS):
-        bound = formulas.rounding_of_xgrad_cam(A, G, eps)
-        weights = formulas.xgrad_cam_weights(A, G, eps)
-        if ((weights - theirs).abs() <= 2 * bound).all():
-            yield _with_weights(e, theirs)
+def weights_within_rounding(
+    kind: type, formula: FormulaOfEps, rounding: FormulaOfEps, epsilons: Sequence[float]
+) -> Callable[[Evidence], Iterator[Evidence]]:
+    """Return an experiment: where weights by the formula, with one of the εs, are theirs up to rounding, take theirs.
+
+    With an ε of 0 the formula is the paper's.
+    """
+
+    def undone(e: Evidence) -> Iterator[Evidence]:
+        theirs = e.theirs.weights
+        if theirs is None or not isinstance(e.method, kind):
+            return
+        if not _is_made_of(e, lambda A, G: formula(A, G, 0.0), lambda A, G: rounding(A, G, 0.0)):
+            return
+        A, G = _peers_inputs(e)
+        for eps in epsilons:
+            if ((formula(A, G, eps) - theirs).abs() <= 2 * rounding(A, G, eps)).all():
+                yield _with_weights(e, theirs)
+
+    return undone
 
 
 def centred(e: Evidence) -> Iterator[Evidence]:
@@ -205,6 +208,14 @@ def _with_weights(e: Evidence, weights: Tensor) -> Evidence:
     weights = weights.cpu()
     raw = weighted_sum(weights, e.ours.activations)
     return e.with_ours(weights=weights, raw=raw, relu=raw.relu())
+
+
+def _is_made_of(e: Evidence, paper: Formula, rounding: Formula) -> bool:
+    """Say whether our weights are the paper's, up to rounding, and our map is made of them."""
+    A, G, weights = e.ours.activations, e.ours.gradients, e.ours.weights
+    if A is None or G is None or weights is None:
+        return False
+    return _follows(weights, paper(A.double(), G.double()), rounding(A, G)) and _adds_up(e)
 
 
 def _peers_inputs(e: Evidence) -> tuple[Tensor, Tensor]:

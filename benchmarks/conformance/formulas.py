@@ -23,6 +23,18 @@ def grad_cam_pp_weights(activations: Tensor, gradients: Tensor, eps: float) -> T
     return (gradients.relu() * shares).sum(dim=(2, 3))
 
 
+def rounding_of_grad_cam_pp(activations: Tensor, gradients: Tensor, eps: float) -> Tensor:
+    """Return how far rounding may move Grad-CAM++'s weights, (N, C): far where 2g² + ΣA g³ + ε is nearly 0."""
+    squares, cubes = gradients**2, gradients.relu() ** 3
+    total = activations.sum(dim=(2, 3), keepdim=True)
+    denominator = 2 * squares + total * cubes + eps
+    moved = cubes * _rounding(activations.flatten(2), 2)[:, :, None, None]
+    moved = moved + 4 * torch.finfo(gradients.dtype).eps * (2 * squares + total.abs() * cubes + eps)
+    least = (denominator.abs() - moved).clamp(min=0)
+    terms = torch.where(cubes > 0, (cubes / denominator).abs() * moved / least, 0.0)
+    return terms.sum(dim=(2, 3))
+
+
 def undivided_weights(gradients: Tensor) -> Tensor:
     """Return Σ_ij relu(g)³, (N, C): Grad-CAM++ of torch-cam, which divides a copy of α and goes on with g² itself."""
     return (gradients**2 * gradients.relu()).sum(dim=(2, 3))

@@ -2,10 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
-from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.conformance.findings import Finding
+
+K = TypeVar("K")
 
 COLUMNS = [field.name for field in fields(Finding)]
 
@@ -44,8 +46,7 @@ def table(findings: Sequence[Finding]) -> Table:
     for heading in ("against", "first differs", "by", "map moves", "cause"):
         number = heading in ("by", "map moves")
         result.add_column(heading, overflow="fold", justify="right" if number else "left")
-    for (model, layer), group in groupby(findings, key=lambda f: (f.model, f.layer)):
-        cell = list(group)
+    for (model, layer), cell in _grouped(findings, lambda f: (f.model, f.layer)).items():
         several = len({finding.size for finding in cell if finding.size}) > 1
         result.add_row(f"[bold]{escape(model)}[/bold] {escape(layer)}", "", "", "", "", _agreement(cell))
         for finding in (f for f in cell if f.verdict in ("diverges", "error")):
@@ -56,6 +57,14 @@ def table(findings: Sequence[Finding]) -> Table:
         "[0, 1]; n/a: checks that do not apply"
     )
     return result
+
+
+def _grouped(findings: Iterable[Finding], key: Callable[[Finding], K]) -> dict[K, list[Finding]]:
+    """Return findings by their key, in the order in which the keys come first."""
+    groups: dict[K, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(key(finding), []).append(finding)
+    return groups
 
 
 def _agreement(cell: Sequence[Finding]) -> str:
@@ -93,8 +102,7 @@ def explanations(findings: Iterable[Finding], known: Mapping[str, str]) -> list[
 def junit(findings: Sequence[Finding], path: Path) -> None:
     """Write JUnit XML, which every CI reads: a suite a model, a test a check; red ones failed, inapplicable skipped."""
     root = ElementTree.Element("testsuites", name="heatmark check")
-    for model, group in groupby(findings, key=lambda f: f.model):
-        cell = list(group)
+    for model, cell in _grouped(findings, lambda f: f.model).items():
         suite = ElementTree.SubElement(root, "testsuite", name=model, tests=str(len(cell)))
         suite.set("failures", str(sum(is_red(f) and f.verdict != "error" for f in cell)))
         suite.set("errors", str(sum(f.verdict == "error" for f in cell)))
