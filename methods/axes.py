@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from methods.layers import Arrangement, TokenLayout, find_layer, grid_of
+from methods.layers import Arrangement, TokenLayout, find_layer, grid_of, readings
 
 CHANNELS_FIRST = (
     nn.Conv2d,
@@ -49,16 +49,10 @@ def stated(model: nn.Module, layer: str, features: Tensor, image_size: tuple[int
         return _tokens(find_layer(model, layer), features, image_size, layout)
     if features.ndim != 4:
         return None
-    dim = _said_dim(model, layer, features, layout)
-    if dim is None:
-        return None
-    return Arrangement(dim, 0, (features.shape[2 if dim == 1 else 1], features.shape[3 if dim == 1 else 2]))
-
-
-def _said_dim(model: nn.Module, layer: str, features: Tensor, layout: TokenLayout | None) -> int | None:
+    first, last = readings(features, layer, image_size)
     if layout is None or layout.channels_last is None or isinstance(find_layer(model, layer), BEYOND_DOUBT):
-        return channel_dim(model, layer, features)
-    return 3 if layout.channels_last else 1
+        return first if gives_channels_first(model, layer, features) else None
+    return last if layout.channels_last else first
 
 
 def _tokens(
@@ -79,19 +73,21 @@ def _flattens(module: nn.Module) -> bool:
     return isinstance(module, nn.Flatten) or any(map(_flattens, parts[-1:]))
 
 
-def channel_dim(model: nn.Module, layer: str, features: Tensor) -> int | None:
-    """Return the axis of the channels in features with four dimensions, 1 or 3, as far as the layer's kind says it.
+def gives_channels_first(model: nn.Module, layer: str, features: Tensor) -> bool:
+    """Say whether the kind of the layer shows that its features with four dimensions are (N, C, h, w).
 
-    A convolution, a batch norm or a pooling gives (N, C, h, w), an ``nn.LayerNorm`` over one dimension (N, h, w, C). A
-    ``Sequential`` gives what its last part does. What works on each number alone gives what stands before it in its
-    ``Sequential`` does. A block of any other code gives (N, C, h, w) if all its parameters are those of convolutions
-    and their norms, one of which has as many channels as dimension 1 and none as many as dimension 3. Else None: an
-    ``nn.Linear`` may mix columns as well as channels, and code may permute.
+    A convolution, a batch norm or a pooling says it. A ``Sequential`` gives what its last part does. What works on each
+    number alone gives what stands before it in its ``Sequential`` does. A block of any other code gives (N, C, h, w) if
+    all its parameters are those of convolutions and their norms, one of which has as many channels as dimension 1 and
+    none as many as dimension 3.
+
+    No kind says (N, h, w, C): an ``nn.LayerNorm`` may stand in (N, windows, places, C) too, an ``nn.Linear`` may mix
+    columns, and code may permute.
     """
     for part in reversed(_up_to(model, layer)):
         if not _is_elementwise(part):
-            return _kind(part, features)
-    return None
+            return _is_channels_first(part, features)
+    return False
 
 
 def _up_to(model: nn.Module, layer: str) -> list[nn.Module]:
@@ -115,15 +111,11 @@ def _is_elementwise(module: nn.Module) -> bool:
     return type(module) in ELEMENTWISE
 
 
-def _kind(module: nn.Module, features: Tensor) -> int | None:
+def _is_channels_first(module: nn.Module, features: Tensor) -> bool:
     if _is_plain_sequential(module):
         part = next(part for part in reversed(list(module.children())) if not _is_elementwise(part))
-        return _kind(part, features)
-    if isinstance(module, CHANNELS_FIRST):
-        return 1
-    if getattr(module.forward, "__func__", None) is nn.LayerNorm.forward:
-        return 3 if len(module.normalized_shape) == 1 else None  # type: ignore[arg-type]
-    return 1 if _is_block_of_convolutions(module, features) else None
+        return _is_channels_first(part, features)
+    return isinstance(module, CHANNELS_FIRST) or _is_block_of_convolutions(module, features)
 
 
 def _is_block_of_convolutions(module: nn.Module, features: Tensor) -> bool:

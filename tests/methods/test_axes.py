@@ -7,7 +7,7 @@ from torchvision import models
 from torchvision.ops import Permute
 
 from methods.ablation_cam import AblationCAM
-from methods.axes import channel_dim, stated
+from methods.axes import gives_channels_first, stated
 from methods.capture import activations_at, capture, layer_arrangement
 from methods.grad_cam import GradCAM
 from methods.layers import Arrangement, TokenLayout
@@ -96,45 +96,50 @@ def test_where_the_image_changes_the_map_does(batch):
 @pytest.mark.parametrize(
     ("layer", "expected"),
     [
-        (nn.Conv2d(3, 7, 1), 1),
-        (nn.BatchNorm2d(7), 1),
-        (nn.GroupNorm(1, 7), 1),
-        (nn.AdaptiveAvgPool2d(7), 1),
-        (nn.LayerNorm(7), 3),
-        (nn.LayerNorm([7, 7]), None),
-        (nn.Linear(7, 7), None),
-        (nn.Identity(), None),
-        (nn.ReLU(), None),
-        (Permute([0, 2, 3, 1]), None),
-        (nn.Sequential(nn.Conv2d(3, 7, 1), nn.LayerNorm(7)), 3),
-        (nn.Sequential(nn.LayerNorm(7), Permute([0, 3, 1, 2]), nn.Conv2d(7, 7, 1), nn.ReLU(), nn.Dropout()), 1),
-        (nn.Sequential(nn.Conv2d(3, 7, 1), Permute([0, 2, 3, 1]), nn.ReLU()), None),
-        (nn.Sequential(nn.Conv2d(3, 7, 1), nn.Sequential(nn.ReLU(), nn.Identity())), 1),
-        (nn.Sequential(), None),
-        (models.convnext.LayerNorm2d(7), None),
+        (nn.Conv2d(3, 7, 1), True),
+        (nn.BatchNorm2d(7), True),
+        (nn.GroupNorm(1, 7), True),
+        (nn.AdaptiveAvgPool2d(7), True),
+        (nn.LayerNorm(7), False),
+        (nn.Linear(7, 7), False),
+        (nn.Identity(), False),
+        (nn.ReLU(), False),
+        (Permute([0, 2, 3, 1]), False),
+        (nn.Sequential(nn.Conv2d(3, 7, 1), nn.LayerNorm(7)), False),
+        (nn.Sequential(nn.LayerNorm(7), Permute([0, 3, 1, 2]), nn.Conv2d(7, 7, 1), nn.ReLU(), nn.Dropout()), True),
+        (nn.Sequential(nn.Conv2d(3, 7, 1), Permute([0, 2, 3, 1]), nn.ReLU()), False),
+        (nn.Sequential(nn.Conv2d(3, 7, 1), nn.Sequential(nn.ReLU(), nn.Identity())), True),
+        (nn.Sequential(), False),
+        (models.convnext.LayerNorm2d(7), False),
     ],
     ids=repr,
 )
-def test_what_a_layer_is_says_its_axes_or_nothing(layer, expected):
-    assert channel_dim(Classifier(layer), "layer", torch.empty(1, 7, 7, 7)) == expected
+def test_what_a_layer_is_says_that_channels_are_first_or_nothing(layer, expected):
+    assert gives_channels_first(Classifier(layer), "layer", torch.empty(1, 7, 7, 7)) == expected
 
 
 def test_what_works_on_each_number_lies_as_what_stands_before_it_in_a_sequential():
     cube = torch.empty(1, 7, 7, 7)
     model = nn.Sequential(nn.Conv2d(3, 7, 1), nn.Sequential(nn.ReLU(), nn.Identity(), nn.LayerNorm(7)), nn.ReLU())
-    assert [channel_dim(model, layer, cube) for layer in ("0", "1.0", "1.1", "1", "2")] == [1, 1, 1, 3, 3]
+    assert [gives_channels_first(model, layer, cube) for layer in ("0", "1.1", "1.2", "1", "2")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
     block = models.resnet.BasicBlock(7, 7)
-    assert channel_dim(block, "relu", cube) is None, "its code may hand it anything"
+    assert not gives_channels_first(block, "relu", cube), "its code may hand it anything"
 
 
 def test_a_block_of_convolutions_says_it_by_its_channels():
     block = models.resnet.BasicBlock(4, 4)
-    assert channel_dim(Classifier(block), "layer", torch.empty(1, 4, 6, 8)) == 1
-    assert channel_dim(Classifier(block), "layer", torch.empty(1, 4, 6, 4)) is None
-    assert channel_dim(Classifier(block), "layer", torch.empty(1, 6, 8, 4)) is None
-    assert channel_dim(Classifier(block), "layer", torch.empty(1, 8, 4, 6).permute(0, 2, 3, 1)) is None, "a view"
+    assert gives_channels_first(Classifier(block), "layer", torch.empty(1, 4, 6, 8))
+    assert not gives_channels_first(Classifier(block), "layer", torch.empty(1, 4, 6, 4))
+    assert not gives_channels_first(Classifier(block), "layer", torch.empty(1, 6, 8, 4))
+    assert not gives_channels_first(Classifier(block), "layer", torch.empty(1, 8, 4, 6).permute(0, 2, 3, 1)), "a view"
     mixed = models.convnext.CNBlock(4, 1.0, 0.0)
-    assert channel_dim(Classifier(mixed), "layer", torch.empty(1, 4, 6, 8)) is None
+    assert not gives_channels_first(Classifier(mixed), "layer", torch.empty(1, 4, 6, 8))
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
@@ -205,6 +210,13 @@ class Windows(nn.Module):
         return x.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 2, 3, 4, 5, 1).flatten(1, 2).flatten(2, 3)
 
 
+class NormalisedWindows(nn.Sequential):
+    """Nine windows of nine places: in (N, 9, 9, C) a LayerNorm's first dimensions would fit the image."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.AdaptiveAvgPool2d(12), Windows(), nn.LayerNorm(3))
+
+
 class Mean(nn.Module):
     """Every place holds the mean of all."""
 
@@ -212,7 +224,9 @@ class Mean(nn.Module):
         return x.mean(dim=(2, 3), keepdim=True).expand(x.shape)
 
 
-@pytest.mark.parametrize("layer", [Transposed(), Windows(), Mean()], ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize(
+    "layer", [Transposed(), Windows(), NormalisedWindows(), Mean()], ids=lambda layer: type(layer).__name__
+)
 def test_what_neither_the_layer_nor_a_trace_says_is_refused(layer):
     with pytest.raises(ValueError, match=r"neither its kind nor what moves .* token_layout"):
         activations_at(Classifier(nn.Sequential(layer, nn.Identity())), noise(16, 16), "layer.1")
