@@ -43,7 +43,8 @@ def main() -> int:
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="check")
 def check(config: DictConfig) -> None:
     """Print one table, and write it as conformance.parquet and conformance.csv."""
-    sizes(config), oracles(config)  # mistakes in the options, before anything runs
+    sizes(config)  # what is wrong in the options is said before anything runs
+    oracles(config)
     if config.mine._target_ is None:
         gate.located(config.reference, config.save)
     found = list(_shown(config, _claims(config)))
@@ -70,22 +71,28 @@ def _shown(config: DictConfig, claims: Claims) -> Iterator[Finding]:
     columns = (TextColumn("check"), BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("toy", total=len(names) + 1)
-        yield from check_toys([*claims.fully, *claims.briefly])
-        if config.mine._target_ is None:
-            yield from consult_answers()
-            yield from check_traps([*claims.fully, *claims.briefly])
-            yield from check_refusals([*claims.fully, *claims.briefly])
-            yield from check_inputs()
-        if config.mine._target_ is None and config.peers:
-            from benchmarks.conformance.toy_peers import compare_on_toys
-
-            yield from compare_on_toys()
+        yield from _without_models(config, [*claims.fully, *claims.briefly])
         for name in names:
             progress.advance(task)
             for model, layer, (what, run) in _steps(config, name, claims):
                 progress.update(task, description=f"{model} {layer} {what}")
                 yield from _run(model, layer, run)
         progress.update(task, advance=1, description="")
+
+
+def _without_models(config: DictConfig, claimed: list[Claim]) -> Iterator[Finding]:
+    """Yield what is checked on toys and by known answers; of a method of the user's only the plain toy."""
+    yield from check_toys(claimed)
+    if config.mine._target_ is not None:
+        return
+    yield from consult_answers()
+    yield from check_traps(claimed)
+    yield from check_refusals(claimed)
+    yield from check_inputs()
+    if config.peers:
+        from benchmarks.conformance.toy_peers import compare_on_toys
+
+        yield from compare_on_toys()
 
 
 def _steps(config: DictConfig, name: str | None, claims: Claims) -> Iterator[tuple[str, str, Step]]:

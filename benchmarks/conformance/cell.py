@@ -12,7 +12,9 @@ from benchmarks.conformance.compare import Difference
 from benchmarks.conformance.findings import Finding
 from benchmarks.conformance.profiles import shown
 from methods.base import Method
-from methods.stages import Stages, stages_of
+from methods.cam import GradientCAM
+from methods.capture import Capture, capture
+from methods.stages import Stages, stages_from, stages_of
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -40,6 +42,17 @@ class Cell:
     def size(self) -> Size:
         """Height and width of the images."""
         return self.images.shape[2], self.images.shape[3]
+
+    @cached_property
+    def captured(self) -> Capture:
+        """What our gradient CAMs read, once for all of them."""
+        return capture(self.module, self.images, self.targets, self.layer)
+
+    @cached_property
+    def alone(self) -> "tuple[Cell, ...]":
+        """Every image in a cell of its own."""
+        pairs = zip(torch.split(self.images, 1), torch.split(self.targets, 1), strict=True)
+        return tuple(replace(self, images=image, targets=target) for image, target in pairs)
 
     @cached_property
     def recorded(self) -> recording.Recorded:
@@ -81,6 +94,8 @@ class Subject:
     @cached_property
     def stages(self) -> Stages:
         """What the method gives for the cell's images, as they are."""
+        if isinstance(self.method, GradientCAM) and type(self.method).__call__ is GradientCAM.__call__:
+            return shown(stages_from(self.method, self.cell.captured), self.cell.size)
         return self.explain(self.cell.images, self.cell.targets)
 
     def explain(self, images: Tensor, targets: Tensor) -> Stages:

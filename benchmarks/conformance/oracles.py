@@ -148,8 +148,7 @@ def translation(subject: Subject) -> Finding:
 
 def batch_invariance(subject: Subject) -> Finding:
     """A map computed alone is the one computed in a batch."""
-    cell = subject.cell
-    alone = [subject.explain(x[None], t[None]) for x, t in zip(cell.images, cell.targets, strict=True)]
+    alone = [replace(subject, cell=cell).stages for cell in subject.cell.alone]
     return subject.finding("batch_invariance", compare(_joined(alone), subject.stages, _tolerance(subject)))
 
 

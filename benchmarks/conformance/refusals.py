@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from benchmarks.conformance.cell import Subject
-from benchmarks.conformance.compare import difference
+from benchmarks.conformance.compare import compare, difference
 from benchmarks.conformance.findings import Finding
 from benchmarks.conformance.oracles import Oracle, consult
+from benchmarks.conformance.references import reference
 from benchmarks.conformance.suite import Claim
 from benchmarks.conformance.toy import toy_cell
 from methods.eigen_cam import EigenCAM
+from methods.stages import Stages
 
 Change = Callable[[Subject], Subject]
 """A subject to one that must be refused."""
@@ -71,6 +73,12 @@ def inference_tensors(subject: Subject) -> Finding:
     return subject.finding("inference_tensors", difference("relu", found, subject.call(), 1e-12))
 
 
+def same_when_called(subject: Subject) -> Finding:
+    """The map that a sweep gets is the one whose stages the textbook is held against."""
+    expected = Stages(relu=reference(subject.definition, subject.cell).relu)
+    return subject.finding("call", compare(Stages(relu=subject.call()), expected, {"relu": 1e-7}))
+
+
 def single_precision(subject: Subject) -> Finding:
     """A network in float32 has the maps of one in float64, to 1e-4 of the largest value."""
     return _in(subject, torch.float32, "single_precision", 1e-4)
@@ -97,6 +105,7 @@ def empty_batch(subject: Subject) -> Finding:
 
 
 TAKEN: dict[str, Oracle] = {
+    "call": same_when_called,
     "inference_tensors": inference_tensors,
     "single_precision": single_precision,
     "half_precision": half_precision,

@@ -14,7 +14,19 @@ from benchmarks.conformance.refusals import check_refusals
 from benchmarks.conformance.report import is_red
 from benchmarks.conformance.suite import BRIEFLY, check_toys, check_traps, claims
 from benchmarks.conformance.toy_peers import compare_on_toys
-from methods import ablation_cam, capture, edge_filter, eigen_cam, fusion, pristine, random_map, rise, score_cam, seeds
+from methods import (
+    ablation_cam,
+    cam,
+    capture,
+    edge_filter,
+    eigen_cam,
+    fusion,
+    pristine,
+    random_map,
+    rise,
+    score_cam,
+    seeds,
+)
 from methods.centre_prior import CentrePrior
 from methods.external import captum_gradients, pgc
 from methods.grad_cam import GradCAM
@@ -245,9 +257,14 @@ def half_precision_is_kept(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(capture, "full_precision", lambda features: features)
 
 
+def called_with_an_offset(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(cam.GradientCAM, "__call__", lambda self, *where: self.relevance(capture.capture(*where)) - 1)
+
+
 @pytest.mark.parametrize(
     ("plant", "checks", "red"),
     [
+        (called_with_an_offset, check_refusals, ("grad_cam", "call")),
         (fused_without_scaling, check_traps, ("fused_mean", "textbook")),
         (any_target_is_taken, check_refusals, ("grad_cam", "target_beyond_the_classes")),
         (half_precision_is_kept, check_refusals, ("grad_cam", "half_precision")),
