@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from benchmarks.classifier import Classifier
 from benchmarks.hints import did_you_mean
-from methods.layers import arrange
-from methods.pristine import evaluating
+from methods.capture import layer_arrangements
+from methods.layers import Arrangement
+from methods.pristine import observing
 
 AUTO = "auto"
 """The role of the last convolution, found by itself."""
@@ -82,14 +83,16 @@ def resolve_layer(classifier: Classifier, layer: str, images: Tensor | None = No
 def candidate_layers(classifier: Classifier, images: Tensor | None = None) -> list[Candidate]:
     """Return the layers that give a map larger than 1×1 and run exactly once, in the order of the model's parts.
 
-    One forward pass finds them; nothing is left on the model.
+    One forward pass finds them; where neither the model's ``token_layout`` nor the layer's kind says how features lie
+    on the image, one trace for all such layers does, and what it leaves open is left out. Nothing is left on the model.
     """
     images = _probe(classifier, images)
     visits = {visit.name: visit for visit in _visits(classifier, images)}
     order = [name for name, _ in classifier.module.named_modules() if name in visits]
     roles = _roles_of(classifier, list(visits.values()))
-    candidates = (_candidate(visits[name], classifier, images, roles.get(name, ())) for name in order)
-    return [candidate for candidate in candidates if candidate is not None]
+    found = layer_arrangements(classifier.module, {name: visits[name].output for name in order}, images)
+    maps = {name: a for name, a in found.items() if isinstance(a, Arrangement) and a.grid != (1, 1)}
+    return [_candidate(visits[name], maps[name], roles.get(name, ())) for name in order if name in maps]
 
 
 def shortlist(candidates: Sequence[Candidate], rows: int = 24, convolutions: int = 3) -> list[Candidate]:
@@ -130,7 +133,7 @@ def _probe(classifier: Classifier, images: Tensor | None) -> Tensor:
 def _visits(classifier: Classifier, image: Tensor) -> list[_Visit]:
     """Return the runs of the modules that run exactly once and give a tensor, in the order in which they end."""
     model = classifier.module
-    with torch.inference_mode(False), torch.no_grad(), evaluating(model), _recording(model) as visits:
+    with observing(model), _recording(model) as visits:
         model(image)
     runs = Counter(visit.name for visit in visits)
     return [visit for visit in visits if runs[visit.name] == 1 and isinstance(visit.output, Tensor)]
@@ -176,15 +179,7 @@ def _roles_of(classifier: Classifier, visits: Sequence[_Visit]) -> dict[str, tup
     return {layer: tuple(role for role, name in roles.items() if name == layer) for layer in roles.values() if layer}
 
 
-def _candidate(visit: _Visit, classifier: Classifier, image: Tensor, roles: tuple[str, ...]) -> Candidate | None:
-    height, width = image.shape[-2:]
-    layout = getattr(classifier.module, "token_layout", None)
-    try:
-        arrangement = arrange(visit.output, visit.module, (height, width), layout)
-    except ValueError:  # no map: a vector of features, or tokens that do not fit the image
-        return None
-    if arrangement.grid[0] * arrangement.grid[1] == 1:
-        return None
+def _candidate(visit: _Visit, arrangement: Arrangement, roles: tuple[str, ...]) -> Candidate:
     return Candidate(
         name=visit.name,
         kind=type(visit.module).__name__,

@@ -40,20 +40,23 @@ class AblationCAM(Method):
         """Return relu'd maps (N, h, w) in the layer's resolution."""
         with resumable(model, images, layer) as run:
             arrangement = layer_arrangement(model, layer, run.features, images)
-            y = target_logits(run.logits, targets)
-            rows = self.batch_size * max(1, images[0].numel() // run.features[0].numel())
-            drops = [channel_drops(run, arrangement, n, targets[n], rows) for n in range(len(images))]
-        weights = torch.stack(drops) / torch.where(y == 0, torch.nan, y)[:, None]
-        return weighted_sum(weights, full_precision(arrangement.maps(run.features))).relu()
+            y = full_precision(target_logits(run.logits, targets))
+            maps = full_precision(arrangement.maps(run.features))
+            rows = self.batch_size * max(1, images.shape[1:].numel() // run.features.shape[1:].numel())
+            drops = y.new_zeros(maps.shape[:2])
+            for n in range(len(images)):
+                drops[n] = channel_drops(run, arrangement, n, targets[n], rows)
+        weights = drops / torch.where(y == 0, torch.nan, y)[:, None]
+        return weighted_sum(weights.to(maps), maps).relu()
 
 
 def channel_drops(run: Resumption, arrangement: Arrangement, n: int, target: Tensor, rows: int) -> Tensor:
     """Return what image n's target loses without each channel, y − y_c, (C,); so many rows at once."""
     maps = arrangement.maps(run.features[n : n + 1])[0]
-    drops = run.logits.new_zeros(len(maps))
+    drops = full_precision(run.logits.new_zeros(len(maps)))
     live = (maps != 0).any(dim=2).any(dim=1).nonzero()[:, 0]
     for channels in torch.split(live, rows):
         ablated = run.features[n].repeat(len(channels), *[1] * (run.features.ndim - 1))
         arrangement.maps(ablated)[torch.arange(len(channels)), channels] = 0
-        drops[channels] = (run.logits[n, target] - run.head(ablated, n)[:, target]).to(drops.dtype)
+        drops[channels] = full_precision(run.logits[n, target]) - full_precision(run.head(ablated, n)[:, target])
     return drops

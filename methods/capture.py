@@ -1,14 +1,16 @@
 """Activations and gradients at a layer, for the price of one forward and a backward down to that layer only."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from methods.layers import Arrangement, arrange, find_layer
-from methods.pristine import observing
+from methods.axes import stated
+from methods.layers import HOW_TO_SAY, Arrangement, find_layer, readings
+from methods.pristine import observing, ordinary
+from methods.trace import trace
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Capture:
         activations: A, (N, C, h, w), as the layer gave them, whatever runs in place after it.
         gradients: G = ∂ logits[n, targets[n]] / ∂ A, (N, C, h, w). Of logits, never of probabilities.
         logits: (N, classes).
+
+    Half-precision numbers are given as float32, others as they are.
     """
 
     activations: Tensor
@@ -43,7 +47,7 @@ class Tap:
         if len(self.features) != 1:
             raise ValueError(
                 f"layer {self.name!r} ran {len(self.features)} times in one forward pass, expected once; "
-                "choose a layer that the model runs exactly once"
+                "choose a layer that the model runs exactly once (none inside a traced or fused block runs by itself)"
             )
         (features,) = self.features
         if features.ndim == 0 or len(features) != len(images):
@@ -63,9 +67,11 @@ def hooked(model: nn.Module, layer: str, hook: Hook) -> Iterator[None]:
     """Hang a hook on a layer of a model in evaluation mode that records no graph; afterwards all is as before.
 
     Raises:
-        ValueError: where the layer is unknown.
+        ValueError: where the layer is unknown, or scripted, so that no hook can be hung on it.
     """
     module = find_layer(model, layer)
+    if isinstance(module, torch.jit.RecursiveScriptModule):  # type: ignore[attr-defined]
+        raise ValueError(f"layer {layer!r} is a part of a scripted module, on which no hook runs; explain the original")
     with observing(model):
         handle = module.register_forward_hook(hook)
         try:
@@ -120,6 +126,7 @@ def activations_at(model: nn.Module, images: Tensor, layer: str) -> Tensor:
     def copy(module: nn.Module, _inputs: tuple[object, ...], output: object) -> None:
         tap.features.append(as_tensor(output, module, layer).detach().clone())
 
+    images = ordinary(images)
     with hooked(model, layer, copy):
         model(images)
         features = tap.output_for(images)
@@ -157,11 +164,12 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
         model: a classifier, left as it was found.
         images: (N, 3, H, W).
         targets: (N,) class indices.
-        layer: dotted name of a layer that gives (N, C, h, w), (N, h, w, C) or tokens (N, T, C).
+        layer: dotted name of a layer that gives (N, C, h, w), (N, h, w, C), tokens (N, T, C) or (N, C, T).
 
     Raises:
         ValueError: for an unknown layer, one that gives no map, or one on which the target does not depend.
     """
+    images, targets = ordinary(images), ordinary(targets)
     with tapped(model, layer) as tap:
         logits = model(images)
         leaf = tap.output_for(images)
@@ -170,10 +178,49 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
     if gradients is None:
         raise ValueError(f"the target's logit does not depend on layer {layer!r}")
     activations, gradients = (full_precision(arrangement.maps(f)) for f in (leaf.detach(), gradients))
-    return Capture(activations, gradients, logits.detach())
+    return Capture(activations, gradients, full_precision(logits.detach()))
 
 
 def layer_arrangement(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> Arrangement:
-    """Say how this layer's features lie on these images, by the model's ``token_layout`` if it has one."""
-    height, width = images.shape[-2:]
-    return arrange(features, find_layer(model, layer), (height, width), getattr(model, "token_layout", None))
+    """Return how a layer's features lie on images; see :func:`layer_arrangements`.
+
+    Raises:
+        ValueError: where the features are no map, or nothing shows which of its readings is right.
+    """
+    found = layer_arrangements(model, {layer: features}, images)[layer]
+    if isinstance(found, ValueError):
+        raise found
+    return found
+
+
+def layer_arrangements(
+    model: nn.Module, features: Mapping[str, Tensor], images: Tensor
+) -> dict[str, Arrangement | ValueError]:
+    """Return how every layer's features lie on images: by the model's word, by what the layer is, or by a trace.
+
+    Only where neither ``token_layout`` nor the kind of the layer says it, four pictures of noise go through the model
+    down to that layer (:func:`methods.trace.trace`). Nothing is remembered, so that a changed model is read anew. Of
+    features that are no map, and where nothing shows which reading is right, what there is to say about it.
+    """
+    size = (images.shape[-2], images.shape[-1])
+    known: dict[str, Arrangement | ValueError] = {}
+    possible: dict[str, list[Arrangement]] = {}
+    for layer, output in features.items():
+        try:
+            said = stated(model, layer, output, size)
+            if said is None:
+                possible[layer] = readings(output, layer, size)
+            else:
+                known[layer] = said
+        except ValueError as error:
+            known[layer] = error
+    traced = trace(model, possible, images) if possible else {}
+    unclear = {layer: _unclear(layer, features[layer]) for layer in possible if layer not in traced}
+    return {**known, **traced, **unclear}
+
+
+def _unclear(layer: str, features: Tensor) -> ValueError:
+    return ValueError(
+        f"layer {layer!r} gives features of shape {tuple(features.shape)}, and neither its kind nor what moves in them "
+        f"with the picture shows where they lie on the image; {HOW_TO_SAY}"
+    )

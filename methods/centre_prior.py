@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Method
+from methods.capture import full_precision
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class CentrePrior(Method):
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
         """Return maps (N, H, W) in (0, 1]."""
-        down, across = (self._profile(side).to(images) for side in images.shape[-2:])
+        down, across = (self._profile(side).to(full_precision(images)) for side in images.shape[-2:])
         return down.outer(across).repeat(len(images), 1, 1)
 
     def _profile(self, side: int) -> Tensor:

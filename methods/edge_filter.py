@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from methods.base import Method
+from methods.capture import full_precision
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class EdgeFilter(Method):
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
         """Return maps (N, H, W), at least 0."""
+        images = full_precision(images)
         gray = F.pad(images.detach().mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
         smooth, difference = images.new_tensor([1.0, 2.0, 1.0]), images.new_tensor([-1.0, 0.0, 1.0])
         across, down = smooth.outer(difference), difference.outer(smooth)

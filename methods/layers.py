@@ -1,4 +1,4 @@
-"""Find a layer by its dotted name, and see its output as channels on a grid, for convolutions and transformers."""
+"""Find a layer by its dotted name, and the ways in which its output may be seen as channels on a grid."""
 
 import difflib
 from dataclasses import dataclass
@@ -10,22 +10,24 @@ from torch import Tensor, nn
 class TokenLayout:
     """How a transformer's features lie on the image.
 
-    A model says it with an attribute ``token_layout``; without one, :func:`arrange` infers it or refuses.
+    A model says it with an attribute ``token_layout``, which is obeyed first.
 
     Args:
         prefix: class and register tokens that stand before the patch tokens, in features (N, T, C).
         grid: rows and columns of patches; None takes them from the image's aspect ratio.
-        channels_last: the layers give (N, h, w, C), as in Swin.
+        channels_last: whether features with four dimensions are (N, h, w, C), as in Swin, or (N, C, h, w); None does
+            not say, so that what the layer is or a trace decides. What an ``nn.Conv2d`` or ``nn.BatchNorm2d`` itself
+            gives is (N, C, h, w) in any case.
     """
 
     prefix: int = 1
     grid: tuple[int, int] | None = None
-    channels_last: bool = False
+    channels_last: bool | None = None
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Where the channels and the grid are in one layer's output."""
+    """Where the channels and the grid are in one layer's output: (N, C, h, w), (N, h, w, C), (N, T, C) or (N, C, T)."""
 
     channel_dim: int
     prefix: int
@@ -33,10 +35,11 @@ class Arrangement:
 
     def maps(self, features: Tensor) -> Tensor:
         """Return features of this layer as (N, C, h, w), a view: writing into it writes into the features."""
-        if features.ndim == 3:
-            tokens = features[:, self.prefix :].transpose(1, 2)
-            return tokens.view(*tokens.shape[:2], *self.grid)
-        return features if self.channel_dim == 1 else features.permute(0, 3, 1, 2)
+        channels_first = features if self.channel_dim == 1 else features.movedim(-1, 1)
+        if features.ndim == 4:
+            return channels_first
+        places = channels_first[:, :, self.prefix :]
+        return places.view(*places.shape[:2], *self.grid)
 
 
 def find_layer(model: nn.Module, layer: str) -> nn.Module:
@@ -58,84 +61,47 @@ def top_layers(model: nn.Module) -> list[str]:
     return [name for name, _ in model.named_children()]
 
 
-def arrange(
-    features: Tensor, module: nn.Module, image_size: tuple[int, int], layout: TokenLayout | None
-) -> Arrangement:
-    """Say how one layer's output lies on the image.
+def readings(features: Tensor, layer: str, image_size: tuple[int, int]) -> list[Arrangement]:
+    """Return every way in which sizes allow features to lie on the image; sizes never say which one is right.
 
-    Args:
-        features: the layer's output, (N, C, h, w), (N, h, w, C) or (N, T, C).
-        module: the layer, looked at where the shape alone is ambiguous.
-        image_size: height and width of the images in pixels.
-        layout: what the model says of its tokens; None infers it.
+    (N, C, h, w) and (N, h, w, C); or tokens (N, T, C) and (N, C, T), without or with one class token, on a grid of the
+    image's aspect.
 
     Raises:
-        ValueError: where the output is no map, or fits more than one reading.
+        ValueError: where there is none.
     """
     if features.ndim == 4:
-        return _arrange_grid(features, module, image_size, layout)
-    if features.ndim == 3:
-        return _arrange_tokens(features, image_size, layout)
-    raise ValueError(
-        f"a {type(module).__name__} gives features of shape {tuple(features.shape)}, which have no place on the image; "
-        "expected (N, C, h, w), (N, h, w, C) or tokens (N, T, C)"
-    )
-
-
-def _arrange_grid(
-    features: Tensor, module: nn.Module, image_size: tuple[int, int], layout: TokenLayout | None
-) -> Arrangement:
-    """Read (N, C, h, w) or (N, h, w, C): where only one of the two has the image's aspect, that one is it."""
-    _, a, b, c = features.shape
-    channels_first, channels_last = Arrangement(1, 0, (b, c)), Arrangement(3, 0, (a, b))
-    if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
-        return channels_first
-    for fits in (_same_aspect, _nearly_same_aspect):
-        if fits((a, b), image_size) != fits((b, c), image_size):
-            return channels_last if fits((a, b), image_size) else channels_first
-    if layout is not None:
-        return channels_last if layout.channels_last else channels_first
-    if _works_on_the_last_dimension(module):
+        _, a, b, c = features.shape
+        return [Arrangement(1, 0, (b, c)), Arrangement(3, 0, (a, b))]
+    if features.ndim != 3:
         raise ValueError(
-            f"features of shape {tuple(features.shape)} may be (N, C, h, w) or (N, h, w, C); "
-            "say which with the model's token_layout"
+            f"layer {layer!r} gives features of shape {tuple(features.shape)}, which have no place on the image; "
+            "expected (N, C, h, w), (N, h, w, C), tokens (N, T, C) or (N, C, T)"
         )
-    return channels_first
-
-
-def _arrange_tokens(features: Tensor, image_size: tuple[int, int], layout: TokenLayout | None) -> Arrangement:
-    count = features.shape[1]
-    if layout is not None:
-        grid = layout.grid or _grid(count - layout.prefix, image_size)
-        if grid is None or grid[0] * grid[1] + layout.prefix != count:
-            raise ValueError(f"{count} tokens do not fit {layout} on images of {image_size[0]}x{image_size[1]} pixels")
-        return Arrangement(2, layout.prefix, grid)
-    readings = [(prefix, grid) for prefix in (0, 1) if (grid := _grid(count - prefix, image_size))]
-    if len(readings) != 1:
+    found = [
+        Arrangement(channel_dim, prefix, grid)
+        for channel_dim in (2, 1)
+        for prefix in (0, 1)
+        if (grid := grid_of(features.shape[3 - channel_dim] - prefix, image_size))
+    ]
+    if not found:
         raise ValueError(
-            f"{count} tokens fit {len(readings)} grids on images of {image_size[0]}x{image_size[1]} pixels; "
-            "say which with the model's token_layout (prefix tokens, and the grid if need be)"
+            f"layer {layer!r} gives features of shape {tuple(features.shape)}: {features.shape[1]} tokens fit no grid "
+            f"of the aspect of {image_size[0]}x{image_size[1]} pixels, without or with one class token; {HOW_TO_SAY}"
         )
-    return Arrangement(2, *readings[0])
+    return found
 
 
-def _grid(count: int, image_size: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the rows and columns whose product is count and whose aspect is the image's, or None."""
+HOW_TO_SAY = (
+    "say how they lie with the model's token_layout (methods.layers.TokenLayout; model.tokens in a config): "
+    "prefix and grid for tokens, channels_last for features with four dimensions"
+)
+
+
+def grid_of(count: int, image_size: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the rows and columns whose product is count and whose aspect is exactly the image's, or None."""
+    height, width = image_size
     for rows in range(1, count + 1):
-        if count % rows == 0 and _same_aspect((rows, count // rows), image_size):
+        if count % rows == 0 and rows * width == count // rows * height:
             return rows, count // rows
     return None
-
-
-def _same_aspect(grid: tuple[int, int], image_size: tuple[int, int]) -> bool:
-    return grid[0] * image_size[1] == grid[1] * image_size[0]
-
-
-def _nearly_same_aspect(grid: tuple[int, int], image_size: tuple[int, int]) -> bool:
-    """Say whether one stride leads from the image to the grid when each side may be rounded up or down."""
-    (h, w), (height, width) = grid, image_size
-    return (h - 1) * width < (w + 1) * height and (w - 1) * height < (h + 1) * width
-
-
-def _works_on_the_last_dimension(module: nn.Module) -> bool:
-    return any(type(part) in (nn.LayerNorm, nn.Linear) for part in module.modules())

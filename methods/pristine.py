@@ -1,8 +1,9 @@
 """Contexts that hand a model back exactly as it was found."""
 
 import random
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,58 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def observing(model: nn.Module) -> Iterator[None]:
-    """Run in evaluation mode and record no graph, in tensors that later may take part in one."""
-    with torch.inference_mode(False), torch.no_grad(), evaluating(model):
+    """Run in evaluation mode and record no graph, in tensors that later may take part in one.
+
+    Every submodule runs, also within torch's transformer layers and compiled blocks (:func:`every_module_runs`), and
+    weights made in inference mode are replaced by copies meanwhile (:func:`outside_inference`).
+    """
+    with torch.inference_mode(False), torch.no_grad(), evaluating(model), every_module_runs(), outside_inference(model):
         yield
+
+
+@contextmanager
+def every_module_runs() -> Iterator[None]:
+    """Switch off what computes a module without calling its submodules, so that hooks on these change nothing.
+
+    That is torch's fast path for transformer layers in evaluation mode, and what ``torch.compile`` made, which runs as
+    it was written meanwhile and takes no hook down for later. Both switches are the process's.
+    """
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+@contextmanager
+def outside_inference(model: nn.Module) -> Iterator[None]:
+    """Put ordinary copies in the place of a model's inference tensors, which no backward pass may need; then these.
+
+    A parameter that several modules share is copied once.
+    """
+    holders: list[dict[str, Any]] = []
+    for module in model.modules():
+        holders += [module._parameters, module._buffers, vars(module)]
+    found = [(d, name, t) for d in holders for name, t in d.items() if isinstance(t, Tensor) and t.is_inference()]
+    copies = {id(t): ordinary(t) for _, _, t in found}
+    try:
+        for holder, name, tensor in found:
+            holder[name] = copies[id(tensor)]
+        yield
+    finally:
+        for holder, name, tensor in found:
+            holder[name] = tensor
+
+
+def ordinary(tensor: Tensor) -> Tensor:
+    """Return the tensor, or a copy that may take part in a graph if it was made in inference mode."""
+    if not tensor.is_inference():
+        return tensor
+    with torch.inference_mode(False):
+        copy = tensor.clone()
+    return nn.Parameter(copy, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else copy
 
 
 @contextmanager
@@ -40,7 +90,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
 
     Inside, gradients are recorded and every ``.grad`` is None, so that nothing is added to a caller's gradients.
     """
-    with _same_random_state(), _same_attributes(model), _same_parameters(model):
+    with _same_random_state(), _same_attributes(model), _same_parameters(model), every_module_runs():
         model.eval()
         with torch.inference_mode(False), torch.enable_grad():
             yield

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Method
+from methods.capture import full_precision
 from methods.seeds import image_generator
 
 
@@ -29,6 +30,7 @@ class RandomMap(Method):
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
         """Return maps (N, cells, cells) in [0, 1)."""
-        shape = (self.cells, self.cells)
-        noise = [torch.rand(shape, generator=image_generator(image, self.seed)) for image in images]
-        return torch.stack(noise).to(images)
+        maps = full_precision(images.new_empty(len(images), self.cells, self.cells))
+        for place, image in zip(maps, images, strict=True):
+            place.copy_(torch.rand(place.shape, generator=image_generator(image, self.seed)))
+        return maps

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from methods.capture import Tap, as_tensor, hooked
-from methods.layers import find_layer
-from methods.pristine import observing
+from methods.capture import Tap, as_tensor, hooked, tapped
+from methods.pristine import observing, ordinary
 
 Head = Callable[[Tensor, int], Tensor]
 """(features, n) -> logits (B, classes), as if the layer had given features[b] for image n."""
@@ -65,15 +64,18 @@ def resumable(model: nn.Module, images: Tensor, layer: str) -> Iterator[Resumpti
 
     Modules that ended before the layer did are not run again: they hand out what they gave in the first run.
     What the model does between modules (adding a skip, reshaping) is done again, so that this holds for a layer
-    inside a residual block too. The first image is tried before anything is given out: with its own features it must
-    give its own logits. A model that fails (it writes in place into what came before the layer, or mixes the batch
-    with another dimension) is run as a whole each time, which is always right, and slow.
+    inside a residual block too. It is tried on the first image before anything is given out: with its own features it
+    must give its own logits, and with changed ones those of a whole run in which a hook changes them. A model that
+    fails (it writes in place into what came before the layer, or mixes the batch with another dimension) is run as a
+    whole each time, which is always right, and slow. In either, a run that passes the layer by raises.
 
     Inside, the model is in evaluation mode and records no graph; afterwards it is as it was found.
 
     Raises:
-        ValueError: where the layer is unknown, gives no tensor or runs any number of times but one.
+        ValueError: where the layer is unknown, gives no tensor, runs any number of times but one, or the logits do not
+            depend on what it gives. Features that only happen to change nothing (zero weights after them) are no error.
     """
+    images = ordinary(images)
     tap = Tap(layer)
     trunk = Trunk()
 
@@ -86,16 +88,24 @@ def resumable(model: nn.Module, images: Tensor, layer: str) -> Iterator[Resumpti
             logits = model(images)
         features = tap.output_for(images)
     with observing(model):
-        head = _replay(model, images, trunk.calls)
-        if not _repeats(head, features, logits):
-            head = _rerun(model, images, find_layer(model, layer))
-        yield Resumption(features, logits, head)
+        whole = _rerun(model, images, layer)
+        if len(images) == 0:
+            yield Resumption(features, logits, whole)
+            return
+        trial = _with_noise(features[:1])
+        expected = torch.cat([logits[:1], whole(trial[1:], 0)])
+        if _same(expected[1:], expected[:1]) and not _is_used(model, images[:1], layer):
+            raise ValueError(f"the logits do not depend on layer {layer!r}: it runs, but what it gives is not used")
+        replay = _replay(model, images, trunk.calls)
+        yield Resumption(features, logits, replay if _agrees(replay, trial, expected) else whole)
 
 
 @contextmanager
 def _watched(model: nn.Module, trunk: Trunk) -> Iterator[None]:
     with ExitStack() as hooks:
         for module in model.modules():
+            if isinstance(module, torch.jit.RecursiveScriptModule):  # type: ignore[attr-defined]
+                continue  # it takes no hooks, and runs again
             hooks.callback(module.register_forward_pre_hook(trunk.enter, prepend=True).remove)
             hooks.callback(module.register_forward_hook(trunk.leave, prepend=True).remove)
         yield
@@ -108,33 +118,67 @@ def _replay(model: nn.Module, images: Tensor, calls: Sequence[tuple[nn.Module, o
         pending = iter([*(rows(given, n, len(features), len(images)) for _, given in calls[:-1]), features])
         forwards = {module: _first_from(pending, module.forward) for module, _ in calls}
         with _forwards_replaced(forwards):
-            return model(rows(images, n, len(features), len(images)))  # type: ignore[no-any-return]
+            logits: Tensor = model(rows(images, n, len(features), len(images)))
+        if next(pending, pending) is not pending:
+            raise ValueError("the model passed a module by when it ran again, so that other features change nothing")
+        return logits
 
     return head
 
 
-def _rerun(model: nn.Module, images: Tensor, layer: nn.Module) -> Head:
-    """Return a head that runs the whole model and puts the features in the layer's place."""
+def _rerun(model: nn.Module, images: Tensor, layer: str) -> Head:
+    """Return a head that runs the whole model and puts the features in the place of what the layer gives."""
 
     def head(features: Tensor, n: int) -> Tensor:
-        with _forwards_replaced({layer: lambda *_args, **_kwargs: features.clone()}):
-            return model(images[n].expand(len(features), *images.shape[1:]).contiguous())  # type: ignore[no-any-return]
+        calls: list[None] = []
+
+        def put(_module: nn.Module, _inputs: tuple[object, ...], _output: object) -> Tensor:
+            calls.append(None)
+            return features.clone()
+
+        with hooked(model, layer, put):
+            logits: Tensor = model(images[n].expand(len(features), *images.shape[1:]).contiguous())
+        if len(calls) != 1:
+            raise ValueError(
+                f"layer {layer!r} ran {len(calls)} times when the model ran again, expected once: the model passes it "
+                "by (a fused or compiled block?), so that other features change nothing"
+            )
+        return logits
 
     return head
 
 
-def _repeats(head: Head, features: Tensor, logits: Tensor) -> bool:
-    """Say whether the head gives the first image's logits again; two rows, so that a write into a view is refused."""
+def _agrees(head: Head, features: Tensor, logits: Tensor) -> bool:
+    """Say whether the head gives these logits for the first image; two rows, so that a write into a view is refused."""
     try:
-        again = head(features[:1].repeat(2, *[1] * (features.ndim - 1)), 0)
+        again = head(features, 0)
     except torch.OutOfMemoryError:
         raise
     except Exception:  # noqa: BLE001 - whatever a model raises when only a part of it runs, as a whole it did run
         return False
-    tolerance = torch.finfo(logits.dtype).eps ** 0.5 * float(logits[0].abs().max())
-    return again.shape == (2, *logits.shape[1:]) and torch.allclose(
-        again, logits[:1].expand_as(again), rtol=0, atol=tolerance, equal_nan=True
-    )
+    return again.shape == logits.shape and _same(again, logits)
+
+
+def _same(logits: Tensor, others: Tensor) -> bool:
+    tolerance = torch.finfo(logits.dtype).eps ** 0.5 * float(others.abs().max())
+    return torch.allclose(logits, others, rtol=0, atol=tolerance, equal_nan=True)
+
+
+def _with_noise(features: Tensor) -> Tensor:
+    """Return one image's features, and then these with noise as large as the largest of them."""
+    noise = torch.randn(features.shape, generator=torch.Generator().manual_seed(0)).to(features)
+    return torch.cat([features, features + noise * (1 + features.abs().max())])
+
+
+def _is_used(model: nn.Module, image: Tensor, layer: str) -> bool:
+    """Say whether there is a path from what the layer gives to the logits."""
+    with tapped(model, layer) as tap:
+        logits = model(image)
+        leaf = tap.output_for(image)
+        if not logits.requires_grad:
+            return False
+        (gradient,) = torch.autograd.grad(logits.sum(), leaf, allow_unused=True)
+    return gradient is not None
 
 
 def rows(given: Any, n: int, count: int, images: int) -> Any:

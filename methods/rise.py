@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from methods.base import Method
+from methods.capture import full_precision
 from methods.pristine import observing
 from methods.scoring import target_probabilities
 
@@ -53,12 +54,13 @@ class RISE(Method):
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
         """Return maps (N, H, W) in the images' resolution, each in [0, 1 / probability]."""
-        saliency = images.new_zeros(len(images), *images.shape[-2:])
         with observing(model):
+            saliency = full_precision(images.new_zeros(len(images), *images.shape[-2:]))
             for grids, offsets in self._draws():
-                masks = place(grids, offsets, images.shape[-2:]).to(images)
+                masks = place(grids, offsets, images.shape[-2:]).to(saliency)
                 for n, image in enumerate(images):
-                    scores = target_probabilities(model, image * masks[:, None], targets[n].expand(len(masks)))
+                    masked = image * masks[:, None].to(images)
+                    scores = target_probabilities(model, masked, targets[n].expand(len(masks)))
                     saliency[n] += torch.tensordot(scores.to(masks), masks, dims=1)
         return saliency / (self.probability * self.masks)
 

@@ -51,7 +51,7 @@ class ScoreCAM(Method):
         for chunk in torch.split(varying(activations).nonzero(), self.batch_size):
             n, c = chunk.unbind(1)
             masks = unit_masks(activations[n, c], images.shape[-2:])
-            scores = target_probabilities(model, images[n] * masks[:, None], targets[n])
+            scores = target_probabilities(model, images[n] * masks[:, None].to(images), targets[n])
             weights[n, c] = (scores - baseline[n]).to(weights.dtype)
         return weights
 

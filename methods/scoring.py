@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
-from methods.capture import target_logits
+from methods.capture import full_precision, target_logits
 
 
 def target_probabilities(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Return softmax(model(images))[n, targets[n]], (N,); the caller says evaluation mode and no graph."""
-    return target_logits(model(images).softmax(dim=1), targets)
+    """Return softmax(model(images))[n, targets[n]], (N,), in float32 or better; the caller says :func:`observing`."""
+    return target_logits(full_precision(model(images)).softmax(dim=1), targets)

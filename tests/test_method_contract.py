@@ -1,6 +1,8 @@
 """What every method of conf/method promises, in-house or a library's: a new yaml is picked up by itself."""
 
+import copy
 import dataclasses
+from contextlib import nullcontext
 from functools import cache
 from importlib.resources import files
 
@@ -164,6 +166,59 @@ def test_half_precision_moves_a_map_little(name, case):
     whole = explain(name, model, images, targets)
     assert half.dtype == torch.float32
     assert (half - whole).abs().max() <= 0.1 * whole.abs().max()
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 0.1), (torch.float16, 0.01)])
+def test_a_model_in_half_precision_gives_float32_maps_near_those_of_the_whole_one(name, case, dtype, tolerance):
+    """``model.half()``: weights, images and what a layer gives keep 8 or 11 bits; what a method sums is float32.
+
+    The whole model has the same rounded weights, and sees the same rounded images.
+    """
+    model, images, targets = case
+    half = copy.deepcopy(model).to(dtype)
+    maps = explain(name, half, images.to(dtype), targets)
+    whole = explain(name, copy.deepcopy(half).float(), images.to(dtype).float(), targets)
+    assert maps.dtype == torch.float32
+    assert (maps - whole).abs().max() <= tolerance * whole.abs().max()
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("what", ["model", "images and targets", "all", "nothing"])
+def test_tensors_made_in_inference_mode_change_no_number_and_stay_what_they_are(name, case, what, inside):
+    model, images, targets = copy.deepcopy(case[0]), *case[1:]
+    with torch.inference_mode():
+        if what in ("images and targets", "all"):
+            images, targets = images.clone(), targets.clone()
+    if what in ("model", "all"):
+        _made_in_inference_mode(model)
+    before = _state(model, images, targets)
+    with torch.inference_mode() if inside else nullcontext():
+        maps = explain(name, model, images, targets)
+    assert torch.equal(maps, _maps_of(name, case))
+    assert _state(model, images, targets) == before
+    assert all(t.is_inference() == (what in ("model", "all")) for t in [*model.parameters(), *model.buffers()])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_no_image_gives_no_map(name, case):
+    model, images, targets = case
+    maps = explain(name, model, images[:0], targets[:0])
+    assert maps.shape == (0, *_maps_of(name, case).shape[1:])
+    assert maps.dtype == torch.float32
+
+
+def _made_in_inference_mode(model: nn.Module) -> None:
+    """Put inference tensors in the place of all parameters and buffers, as a model built or loaded there has them."""
+    with torch.inference_mode():
+        for module in model.modules():
+            for key, parameter in module._parameters.items():
+                if parameter is not None:
+                    made = nn.Parameter(parameter.detach().clone(), parameter.requires_grad)
+                    module._parameters[key] = made
+            for key, buffer in module._buffers.items():
+                module._buffers[key] = None if buffer is None else buffer.clone()
 
 
 def _fail(_module: nn.Module, _inputs: object) -> None:

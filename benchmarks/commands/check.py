@@ -2,39 +2,27 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import hydra
+from hydra.errors import MissingConfigException
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from torch import Tensor, nn
 
 from benchmarks.building import build, build_all
 from benchmarks.classifier import Classifier
 from benchmarks.config import compose_command
 from benchmarks.conformance import gate, report
 from benchmarks.conformance.answers.consult import consult_answers
+from benchmarks.conformance.examination import Claims, Model, Step, oracles, sizes
 from benchmarks.conformance.findings import Finding
+from benchmarks.conformance.inputs import check_inputs
 from benchmarks.conformance.known import KNOWN
-from benchmarks.conformance.suite import (
-    TOY_ONLY,
-    Claim,
-    alternating,
-    awaken,
-    cell_of,
-    check_laws,
-    check_layer,
-    check_toys,
-    claims,
-    in_float64,
-)
+from benchmarks.conformance.refusals import check_refusals
+from benchmarks.conformance.suite import BRIEFLY, Claim, awaken, check_toys, check_traps, claims
 from benchmarks.errors import one_paragraph
 from benchmarks.gather import publish
-from benchmarks.layer_listing import resolve_layer
-from benchmarks.shard import Batch, load_batch, predict
 from methods.base import Method
 
 console = Console(stderr=True)
@@ -55,11 +43,11 @@ def main() -> int:
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="check")
 def check(config: DictConfig) -> None:
     """Print one table, and write it as conformance.parquet and conformance.csv."""
-    methods: dict[str, Method] = build_all(config.method, "method")
-    claimed = claims(methods) if config.mine._target_ is None else [_mine(config)]
+    sizes(config)  # what is wrong in the options is said before anything runs
+    oracles(config)
     if config.mine._target_ is None:
         gate.located(config.reference, config.save)
-    found = list(_shown(config, methods, claimed))
+    found = list(_shown(config, _claims(config)))
     _reds.append(sum(map(report.is_red, found)))
     folder = Path(config.results_dir) / config.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,40 +65,44 @@ def _print(found: list[Finding], folder: Path) -> None:
     output.print(f"{folder}/conformance.parquet, conformance.csv", soft_wrap=True, highlight=False)
 
 
-Step = tuple[str, Callable[[], Iterable[Finding]]]
-"""What is done at a layer, in words, and the doing."""
-
-
-def _shown(config: DictConfig, methods: dict[str, Method], claimed: list[Claim]) -> Iterator[Finding]:
+def _shown(config: DictConfig, claims: Claims) -> Iterator[Finding]:
     """Yield what every model's checks find, and show how far they have come."""
     names = [None] if "model" in config else list(config.models)
     columns = (TextColumn("check"), BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("toy", total=len(names) + 1)
-        extra = {} if config.mine._target_ is not None else {n: m for n, m in TOY_ONLY.items() if n not in methods}
-        if config.mine._target_ is None:
-            yield from consult_answers()
-        yield from check_toys([*claimed, *claims(extra)])
+        yield from _without_models(config, [*claims.fully, *claims.briefly])
         for name in names:
             progress.advance(task)
-            for model, layer, (what, run) in _steps(config, name, methods, claimed):
+            for model, layer, (what, run) in _steps(config, name, claims):
                 progress.update(task, description=f"{model} {layer} {what}")
                 yield from _run(model, layer, run)
         progress.update(task, advance=1, description="")
 
 
-def _steps(
-    config: DictConfig, name: str | None, methods: dict[str, Method], claimed: list[Claim]
-) -> Iterator[tuple[str, str, Step]]:
+def _without_models(config: DictConfig, claimed: list[Claim]) -> Iterator[Finding]:
+    """Yield what is checked on toys and by known answers; of a method of the user's only the plain toy."""
+    yield from check_toys(claimed)
+    if config.mine._target_ is not None:
+        return
+    yield from consult_answers()
+    yield from check_traps(claimed)
+    yield from check_refusals(claimed)
+    yield from check_inputs()
+    if config.peers:
+        from benchmarks.conformance.toy_peers import compare_on_toys
+
+        yield from compare_on_toys()
+
+
+def _steps(config: DictConfig, name: str | None, claims: Claims) -> Iterator[tuple[str, str, Step]]:
     """Yield model, layer and what is to be done there; where there is no such model or layer, one step says so."""
     layer, called = "", str(name or config.model.name)
     try:
         model = Model(config, _classifier(config, name))
         called = model.classifier.name
-        _ = model.logits  # what are no logits is told of before anything is compared
-        for role in [config.layer] if isinstance(config.layer, str) else config.layer:
-            layer = resolve_layer(model.classifier, str(role), model.batch.images)
-            for step in model.steps(layer, methods, claimed):
+        for layer in model.layers():
+            for step in model.steps(layer, claims):
                 yield called, layer, step
     except Exception as error:  # noqa: BLE001 - a model that cannot be built is a row, and the others go on
         broken = Finding(called, layer, "", "build", "", "error", note=one_paragraph(error))
@@ -125,80 +117,37 @@ def _run(model: str, layer: str, run: Callable[[], Iterable[Finding]]) -> Iterat
         yield Finding(model, layer, "", "check", "", "error", note=one_paragraph(error))
 
 
-@dataclass(frozen=True)
-class Model:
-    """A classifier with all that its checks share."""
-
-    config: DictConfig
-    classifier: Classifier
-
-    @cached_property
-    def batch(self) -> Batch:
-        """The pictures as this model wants them."""
-        return load_batch(build(self.config.dataset, "dataset"), self.classifier)
-
-    @cached_property
-    def targets(self) -> Tensor:
-        """The class to explain for every picture."""
-        return alternating(self.logits)
-
-    @cached_property
-    def logits(self) -> Tensor:
-        """What the network says of the pictures; refused where these are no logits."""
-        return predict(self.classifier, self.batch.images, len(self.batch.names), self.batch.images.device)
-
-    @cached_property
-    def double(self) -> nn.Module:
-        """The network in float64."""
-        return in_float64(self.classifier.module)
-
-    def steps(self, layer: str, methods: dict[str, Method], claimed: list[Claim]) -> Iterator[Step]:
-        """Yield the checks at one layer: of a method of the user's no peers and no reference."""
-        yield "linter", lambda: check_layer(self.classifier, layer, self.batch.images)
-        yield "oracles", lambda: self._laws(layer, claimed)
-        if self.config.mine._target_ is not None:
-            return
-        if self.config.peers:
-            yield "peers", lambda: self._peers(layer)
-        if not self.classifier.weights.startswith("random-") and self._is_referred(layer):
-            yield "reference", lambda: self._reference(layer, methods)
-
-    def _is_referred(self, layer: str) -> bool:
-        """Say whether a reference speaks of this: one that the user names of all, the committed one of the defaults."""
-        if self.config.reference is not None or self.config.save:
-            return True
-        last = resolve_layer(self.classifier, "last", self.batch.images)
-        return layer == last and self.config.dataset == compose_command("check").dataset
-
-    def _laws(self, layer: str, claimed: list[Claim]) -> Iterable[Finding]:
-        return check_laws(cell_of(self.classifier, self.double, layer, self.batch.images), claimed)
-
-    def _peers(self, layer: str) -> Iterable[Finding]:
-        from benchmarks.conformance.peers import compare_with_peers
-
-        return compare_with_peers(self.classifier, self.batch.images, self.targets, layer)
-
-    def _reference(self, layer: str, methods: dict[str, Method]) -> Iterable[Finding]:
-        metrics = build_all(self.config.metric, "metric")
-        path = gate.located(self.config.reference, self.config.save)
-        rows = gate.measure(self.classifier, layer, methods, metrics, self.batch, self.targets)
-        if self.config.save:
-            gate.save(rows, path)
-        return gate.hold(rows, gate.read(path))
-
-
 def _classifier(config: DictConfig, name: str | None) -> Classifier:
     """Return the model that was asked for, or one of the list: torchvision's with random weights."""
     if name is None:
         classifier: Classifier = build(config.model, "model")
         return classifier
-    model = compose_command("sweep", [f"model={name}", f"seed={config.seed}"]).model
+    model = _composed(name, config.seed)
     if model._target_.endswith("torchvision_model"):
         model.weights = None
     classifier = build(model, f"model={name}")
     if classifier.weights.startswith("random-"):
         awaken(classifier.module, config.seed)
     return classifier
+
+
+def _composed(name: str, seed: int) -> DictConfig:
+    """Return a model's config: its own, or the one of any network of torchvision, whose layers are found by depth."""
+    try:
+        model: DictConfig = compose_command("sweep", [f"model={name}", f"seed={seed}"]).model
+    except MissingConfigException:
+        model = compose_command("sweep", ["model=torchvision", f"model.name={name}", f"seed={seed}"]).model
+        model.layers = {}
+    return model
+
+
+def _claims(config: DictConfig) -> Claims:
+    """Return what is checked: the user's method, or those of the config and the in-house ones that take longer."""
+    if config.mine._target_ is not None:
+        return Claims({}, [_mine(config)], [])
+    methods: dict[str, Method] = build_all(config.method, "method")
+    others = {name: method for name, method in BRIEFLY.items() if name not in methods}
+    return Claims(methods, claims(methods), claims(others))
 
 
 def _mine(config: DictConfig) -> Claim:

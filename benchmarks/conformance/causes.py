@@ -27,6 +27,7 @@ class Evidence:
         shown: fills in ``resized`` and ``normalised`` of ours, by the peer's conventions.
         peer: runs the peer again.
         model, images, targets, layer: on what.
+        is_right: says whether ours is what the papers say; asked before anything is put in the place of ours.
     """
 
     method: Method
@@ -38,6 +39,7 @@ class Evidence:
     images: Tensor
     targets: Tensor
     layer: str
+    is_right: Callable[[], bool] = lambda: True
 
     def with_ours(self, **stages: Tensor | None) -> "Evidence":
         """Return the same with other stages of ours, and what is shown of them."""
@@ -84,7 +86,10 @@ class Explanation:
 
 
 def explain(evidence: Evidence, known: Sequence[Cause], tolerance: Tolerances) -> Explanation:
-    """Undo one cause after the other, until the two agree or no known cause moves the first difference on."""
+    """Undo one cause after the other, until the two agree or no known cause moves the first difference on.
+
+    What puts something in the place of ours explains nothing where ours is wrong: it would take our fault away with it.
+    """
     first = rest = compare(evidence.ours, evidence.theirs, tolerance)
     causes: list[Cause] = []
     while not rest.agrees:
@@ -103,6 +108,8 @@ def _first_that_helps(
         if found.stage not in cause.stages:
             continue
         for mended in cause.undone(evidence):
+            if mended.ours is not evidence.ours and not evidence.is_right():
+                break
             rest = compare(mended.ours, mended.theirs, tolerance)
             if rest.agrees or STAGES.index(rest.stage) > STAGES.index(found.stage):
                 return cause, mended, rest

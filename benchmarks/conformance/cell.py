@@ -1,22 +1,28 @@
 """What is checked: a method, at one layer of one network, on some images."""
 
+import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance import textbook
+from benchmarks.conformance import recording
 from benchmarks.conformance.compare import Difference
 from benchmarks.conformance.findings import Finding
 from benchmarks.conformance.profiles import shown
 from methods.base import Method
-from methods.stages import Stages, stages_of
+from methods.cam import GradientCAM
+from methods.capture import Capture, capture
+from methods.stages import Stages, stages_from, stages_of
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A layer of a network with images to explain, and what the textbook says of them, computed once.
+    """A layer of a network with images to explain, and what was recorded there, once.
 
     Args:
         model: what the tables call the network.
@@ -32,15 +38,41 @@ class Cell:
     images: Tensor
     targets: Tensor
 
-    @cached_property
-    def recorded(self) -> textbook.Recorded:
-        """Activations, gradients and logits, recorded a second way."""
-        return textbook.record(self.module, self.layer, self.images, self.targets)
+    @property
+    def size(self) -> Size:
+        """Height and width of the images."""
+        return self.images.shape[2], self.images.shape[3]
 
     @cached_property
-    def slopes(self) -> textbook.Slopes:
+    def captured(self) -> Capture:
+        """What our gradient CAMs read, once for all of them."""
+        return capture(self.module, self.images, self.targets, self.layer)
+
+    @cached_property
+    def alone(self) -> "tuple[Cell, ...]":
+        """Every image in a cell of its own."""
+        pairs = zip(torch.split(self.images, 1), torch.split(self.targets, 1), strict=True)
+        return tuple(replace(self, images=image, targets=target) for image, target in pairs)
+
+    @cached_property
+    def recorded(self) -> recording.Recorded:
+        """Activations, gradients and logits, recorded a second way."""
+        return recording.record(self.module, self.layer, self.images, self.targets)
+
+    @cached_property
+    def slopes(self) -> recording.Slopes:
         """Finite differences of the targets' logits."""
-        return textbook.slopes(self.module, self.layer, self.images, self.targets)
+        return recording.slopes(self.module, self.layer, self.images, self.targets)
+
+
+def pixels(size: Size) -> str:
+    """Return a height and width as the tables write them."""
+    return f"{size[0]}×{size[1]}"
+
+
+def in_float64(module: nn.Module) -> nn.Module:
+    """Return a copy of a network on the CPU, in float64 and evaluation mode."""
+    return copy.deepcopy(module).cpu().double().eval()
 
 
 @dataclass(frozen=True)
@@ -62,6 +94,8 @@ class Subject:
     @cached_property
     def stages(self) -> Stages:
         """What the method gives for the cell's images, as they are."""
+        if isinstance(self.method, GradientCAM) and type(self.method).__call__ is GradientCAM.__call__:
+            return shown(stages_from(self.method, self.cell.captured), self.cell.size)
         return self.explain(self.cell.images, self.cell.targets)
 
     def explain(self, images: Tensor, targets: Tensor) -> Stages:
@@ -70,8 +104,8 @@ class Subject:
 
     def explain_in(self, module: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
         """Return the method's stages in another network."""
-        height, width = images.shape[-2:]
-        return shown(stages_of(self.method, module, images, targets, layer), (height, width))
+        size = (images.shape[2], images.shape[3])
+        return shown(stages_of(self.method, module, images, targets, layer), size)
 
     def call(self) -> Tensor:
         """Return the method's own maps (N, h, w), and nothing else."""
@@ -93,6 +127,7 @@ class Subject:
             cause="" if difference.agrees else "implementation",
             fault=not difference.agrees,
             note=note,
+            size=pixels(self.cell.size),
         )
 
     def holds(self, check: str, fault: str) -> Finding:

@@ -1,10 +1,11 @@
 """What undoes a known cause: the peer run again under other circumstances, or our method with the peer's formula.
 
-An experiment that puts something in the place of ours first sees that ours is what the paper says: else a fault of our
-own would be replaced too, and the peer blamed for it.
+An experiment that puts something in the place of ours counts only where ours, in float64, is what the paper says
+(``Evidence.is_right``): else a fault of our own would be replaced too, and the peer blamed for it. That ours holds in
+this precision as well is seen here, up to rounding.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -22,12 +23,12 @@ from methods.grad_cam import GradCAM
 from methods.layers import find_layer
 from methods.pristine import untouched
 from methods.score_cam import ScoreCAM
-from methods.xgrad_cam import XGradCAM
-
-XGRAD_EPSILONS = (1e-7, 1e-8)
+from methods.stages import Stages
 
 Formula = Callable[[Tensor, Tensor], Tensor]
 """Activations and gradients, (N, C, h, w), to weights (N, C)."""
+FormulaOfEps = Callable[[Tensor, Tensor, float], Tensor]
+"""The same with an ε in the denominator."""
 
 
 @contextmanager
@@ -78,38 +79,42 @@ def enough_targets(e: Evidence) -> Iterator[Evidence]:
         yield replace(e, theirs=e.peer(e.model, e.images, e.targets, e.layer))
 
 
-def weights_by(kind: type, paper: Formula, *others: Formula) -> Callable[[Evidence], Iterator[Evidence]]:
+def weights_by(
+    kind: type, paper: Formula, rounding: Formula, *others: Formula
+) -> Callable[[Evidence], Iterator[Evidence]]:
     """Return an experiment for one kind of method: weights by other formulas of the peer's activations and gradients.
 
-    It is no explanation where our own weights are not the paper's, or our map is not made of them.
+    It is no explanation where our own weights are not the paper's up to rounding, or our map is not made of them.
     """
 
     def undone(e: Evidence) -> Iterator[Evidence]:
-        A, G, weights = e.ours.activations, e.ours.gradients, e.ours.weights
-        if not isinstance(e.method, kind) or A is None or G is None or weights is None:
-            return
-        slack = formulas.rounding_of_xgrad_cam(A, G, 0.0) if kind is XGradCAM else torch.zeros_like(weights)
-        if _follows(weights, paper(A.double(), G.double()), slack) and _adds_up(e):
+        if isinstance(e.method, kind) and _is_made_of(e, paper, rounding):
             for formula in others:
                 yield _with_weights(e, formula(*_peers_inputs(e)))
 
     return undone
 
 
-def cancelling_activations(e: Evidence) -> Iterator[Evidence]:
-    """Where XGrad-CAM's weights, with or without an ε, differ by less than what rounding may do, take theirs."""
-    A, G, ours, theirs = e.ours.activations, e.ours.gradients, e.ours.weights, e.theirs.weights
-    if not isinstance(e.method, XGradCAM) or A is None or G is None or ours is None or theirs is None:
-        return
-    paper = formulas.xgrad_cam_weights(A.double(), G.double(), 0.0)
-    if not (_follows(ours, paper, formulas.rounding_of_xgrad_cam(A, G, 0.0)) and _adds_up(e)):
-        return
-    A, G = _peers_inputs(e)
-    for eps in (0.0, *XGRAD_EPSILONS):
-        bound = formulas.rounding_of_xgrad_cam(A, G, eps)
-        weights = formulas.xgrad_cam_weights(A, G, eps)
-        if ((weights - theirs).abs() <= 2 * bound).all():
-            yield _with_weights(e, theirs)
+def weights_within_rounding(
+    kind: type, formula: FormulaOfEps, rounding: FormulaOfEps, epsilons: Sequence[float]
+) -> Callable[[Evidence], Iterator[Evidence]]:
+    """Return an experiment: where weights by the formula, with one of the εs, are theirs up to rounding, take theirs.
+
+    With an ε of 0 the formula is the paper's.
+    """
+
+    def undone(e: Evidence) -> Iterator[Evidence]:
+        theirs = e.theirs.weights
+        if theirs is None or not isinstance(e.method, kind):
+            return
+        if not _is_made_of(e, lambda A, G: formula(A, G, 0.0), lambda A, G: rounding(A, G, 0.0)):
+            return
+        A, G = _peers_inputs(e)
+        for eps in epsilons:
+            if ((formula(A, G, eps) - theirs).abs() <= 2 * rounding(A, G, eps)).all():
+                yield _with_weights(e, theirs)
+
+    return undone
 
 
 def centred(e: Evidence) -> Iterator[Evidence]:
@@ -124,20 +129,15 @@ def centred(e: Evidence) -> Iterator[Evidence]:
 
 
 def softmax_over_channels(e: Evidence) -> Iterator[Evidence]:
-    """Where our Score-CAM is the paper's, take pytorch-grad-cam's weights."""
-    A, ours = e.ours.activations, e.ours.relu
-    if not isinstance(e.method, ScoreCAM) or A is None or ours is None:
-        return
-    if _is_map_of(ours, A, *formulas.score_cam_of_the_paper(e.model, e.images, e.targets, A)):
+    """Take pytorch-grad-cam's weights for our Score-CAM's."""
+    A = e.ours.activations
+    if isinstance(e.method, ScoreCAM) and A is not None:
         yield _with_weights(e, formulas.score_cam_weights(e.model, e.images, e.targets, A))
 
 
 def below_the_minimum(e: Evidence) -> Iterator[Evidence]:
-    """Where our Ablation-CAM is the paper's, take pytorch-grad-cam's weights."""
-    A, ours = e.ours.activations, e.ours.relu
-    if not isinstance(e.method, AblationCAM) or A is None or ours is None:
-        return
-    if _is_map_of(ours, A, *formulas.ablation_cam_of_the_paper(e.model, e.images, e.targets, e.layer)):
+    """Take pytorch-grad-cam's weights for our Ablation-CAM's."""
+    if isinstance(e.method, AblationCAM):
         yield _with_weights(e, formulas.ablation_weights(e.model, e.images, e.targets, e.layer))
 
 
@@ -159,15 +159,34 @@ def second_dimension(e: Evidence) -> Iterator[Evidence]:
 
 
 def cancelling_sum(e: Evidence) -> Iterator[Evidence]:
-    """Where the two maps differ by less than what rounding may do to either sum, take theirs."""
-    A, factors = e.ours.activations, e.ours.gradients if e.ours.weights is None else e.ours.weights[:, :, None, None]
+    """Where the two maps differ by less than rounding may do to either sum, of terms that may differ too, take theirs.
+
+    The terms are of stages that were found to agree.
+    """
+    A, factors = e.ours.activations, _factors(e.ours)
     if A is None or factors is None or not _adds_up(e):
         return
     pairs = [(e.ours.raw, e.theirs.raw), (e.ours.relu, e.theirs.relu)]
     both = [(a, b) for a, b in pairs if a is not None and b is not None]
-    bound = 2 * formulas.rounding_of_sum(factors, A)
+    bound = 2 * formulas.rounding_of_sum(factors, A) + _carried(e, factors, A)
     if all(a.shape == b.shape and bool(((a - b).abs() <= bound).all()) for a, b in both):
         yield e.with_ours(raw=e.theirs.raw, relu=e.theirs.relu)
+
+
+def _factors(stages: Stages) -> Tensor | None:
+    """Return what activations are multiplied with, (N, C, 1, 1) or (N, C, h, w)."""
+    return stages.gradients if stages.weights is None else stages.weights[:, :, None, None]
+
+
+def _carried(e: Evidence, factors: Tensor, A: Tensor) -> Tensor:
+    """Return how far the two sums Σ_c f_c A_c lie apart at most because their terms do, (N, h, w)."""
+    theirs = _factors(e.theirs)
+    apart = torch.zeros_like(A[:, 0])
+    if theirs is not None and theirs.shape == factors.shape:
+        apart = apart + ((factors - theirs).abs() * A.abs()).sum(dim=1)
+    if e.theirs.activations is not None and e.theirs.activations.shape == A.shape:
+        apart = apart + (factors.abs() * (A - e.theirs.activations).abs()).sum(dim=1)
+    return apart
 
 
 def resized_by(resize: profiles.Resize, stage: str) -> Callable[[Evidence], Iterator[Evidence]]:
@@ -189,6 +208,14 @@ def _with_weights(e: Evidence, weights: Tensor) -> Evidence:
     weights = weights.cpu()
     raw = weighted_sum(weights, e.ours.activations)
     return e.with_ours(weights=weights, raw=raw, relu=raw.relu())
+
+
+def _is_made_of(e: Evidence, paper: Formula, rounding: Formula) -> bool:
+    """Say whether our weights are the paper's, up to rounding, and our map is made of them."""
+    A, G, weights = e.ours.activations, e.ours.gradients, e.ours.weights
+    if A is None or G is None or weights is None:
+        return False
+    return _follows(weights, paper(A.double(), G.double()), rounding(A, G)) and _adds_up(e)
 
 
 def _peers_inputs(e: Evidence) -> tuple[Tensor, Tensor]:
@@ -221,9 +248,3 @@ def _adds_up(e: Evidence) -> bool:
         if not _follows(raw, terms.sum(dim=1), slack):
             return False
     return raw is None or relu is None or _follows(relu, raw.clamp(min=0), torch.zeros_like(relu))
-
-
-def _is_map_of(ours: Tensor, A: Tensor, weights: Tensor, slack: Tensor) -> bool:
-    """Say whether our map is relu(Σ_c w_c A_c), each weight known up to its slack (N, C)."""
-    paper = (weights[:, :, None, None] * A).sum(dim=1).clamp(min=0)
-    return _follows(ours, paper, (slack[:, :, None, None] * A.abs()).sum(dim=1))

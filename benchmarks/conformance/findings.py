@@ -24,6 +24,7 @@ class Finding:
         cause: name of the known cause that explains a divergence, ``unexplained`` where none does, else ``""``.
         fault: whether a divergence is the fault of the method that was checked. A peer's own bug is not.
         note: one sentence for a person.
+        size: height and width in pixels of the images, as ``63×85``; ``""`` where the check has none of its own.
     """
 
     model: str
@@ -40,3 +41,4 @@ class Finding:
     cause: str = ""
     fault: bool = False
     note: str = ""
+    size: str = ""

@@ -1,16 +1,12 @@
-"""What peers compute where they depart from the papers, and what the papers say, plainly, for runs of the model.
-
-Both are held against what peers and we gave.
-"""
+"""What peers compute where they depart from the papers; held against what peers gave."""
 
 import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from benchmarks.conformance.profiles import corners_aligned
-from methods.capture import as_tensor, hooked, layer_arrangement, tapped, target_logits
+from methods.capture import layer_arrangement, tapped, target_logits
 from methods.pristine import observing
 from methods.resume import Resumption, resumable
 
@@ -25,6 +21,18 @@ def grad_cam_pp_weights(activations: Tensor, gradients: Tensor, eps: float) -> T
     total = activations.sum(dim=(2, 3), keepdim=True)
     shares = torch.where(gradients != 0, squares / (2 * squares + total * cubes + eps), 0.0)
     return (gradients.relu() * shares).sum(dim=(2, 3))
+
+
+def rounding_of_grad_cam_pp(activations: Tensor, gradients: Tensor, eps: float) -> Tensor:
+    """Return how far rounding may move Grad-CAM++'s weights, (N, C): far where 2g² + ΣA g³ + ε is nearly 0."""
+    squares, cubes = gradients**2, gradients.relu() ** 3
+    total = activations.sum(dim=(2, 3), keepdim=True)
+    denominator = 2 * squares + total * cubes + eps
+    moved = cubes * _rounding(activations.flatten(2), 2)[:, :, None, None]
+    moved = moved + 4 * torch.finfo(gradients.dtype).eps * (2 * squares + total.abs() * cubes + eps)
+    least = (denominator.abs() - moved).clamp(min=0)
+    terms = torch.where(cubes > 0, (cubes / denominator).abs() * moved / least, 0.0)
+    return terms.sum(dim=(2, 3))
 
 
 def undivided_weights(gradients: Tensor) -> Tensor:
@@ -81,66 +89,6 @@ def score_cam_weights(model: nn.Module, images: Tensor, targets: Tensor, activat
         ]
     weights: Tensor = torch.stack(scores).softmax(dim=1)
     return weights
-
-
-def score_cam_of_the_paper(
-    model: nn.Module, images: Tensor, targets: Tensor, activations: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return w_c = p(X ⊙ H_c) − p(0), (N, C), H_c the channel enlarged to [0, 1], and how far rounding may move it.
-
-    p is the target's probability, which another batch size moves by 10 ε of itself. A constant channel weighs 0. One
-    image and one channel at a time.
-    """
-    with observing(model):
-        pairs = [
-            _confidence_of_channels(model, image, int(target), maps)
-            for image, target, maps in zip(images, targets, activations.to(images), strict=True)
-        ]
-    weights, slack = (torch.stack(part).to(activations) for part in zip(*pairs, strict=True))
-    return weights, slack
-
-
-def _confidence_of_channels(model: nn.Module, image: Tensor, target: int, maps: Tensor) -> tuple[Tensor, Tensor]:
-    def p(masked: Tensor) -> Tensor:
-        return torch.softmax(model(masked[None])[0], dim=0)[target]
-
-    baseline, probabilities = p(torch.zeros_like(image)), []
-    for channel in maps:
-        up = F.interpolate(channel[None, None], image.shape[1:], mode="bilinear", align_corners=False)[0, 0]
-        constant = bool((channel == channel[0, 0]).all())
-        probabilities.append(baseline if constant else p(image * (up - up.min()) / (up.max() - up.min())))
-    found = torch.stack(probabilities)
-    return found - baseline, 10 * torch.finfo(found.dtype).eps * found.maximum(baseline)
-
-
-def ablation_cam_of_the_paper(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> tuple[Tensor, Tensor]:
-    """Return w_c = (y − y_c) / y, (N, C), the whole model run again with A_c set to 0, and how far rounding moves it.
-
-    A logit is moved by 10 ε of the largest one. NaN where y = 0.
-    """
-    logits, count = _logits_without(model, images, layer, None)
-    y = target_logits(logits, targets)[:, None]
-    y = torch.where(y == 0, torch.nan, y)
-    left = [target_logits(_logits_without(model, images, layer, c)[0], targets) for c in range(count)]
-    slack = 10 * torch.finfo(y.dtype).eps * logits.abs().amax(dim=1, keepdim=True) / y.abs()
-    return ((y - torch.stack(left, dim=1)) / y).cpu(), slack.expand(-1, count).cpu()
-
-
-def _logits_without(model: nn.Module, images: Tensor, layer: str, channel: int | None) -> tuple[Tensor, int]:
-    """Return the logits with a channel's map set to 0, and how many channels there are."""
-    counts: list[int] = []
-
-    def silence(module: nn.Module, _inputs: tuple[object, ...], output: object) -> Tensor:
-        features = as_tensor(output, module, layer).clone()
-        maps = layer_arrangement(model, layer, features, images).maps(features)
-        counts.append(maps.shape[1])
-        if channel is not None:
-            maps[:, channel] = 0
-        return features
-
-    with hooked(model, layer, silence):
-        logits: Tensor = model(images)
-    return logits, counts[0]
 
 
 def ablation_weights(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:

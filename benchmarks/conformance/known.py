@@ -8,6 +8,11 @@ from methods.grad_cam_pp import GradCAMPlusPlus
 from methods.xgrad_cam import XGradCAM
 
 GRAD_CAM_PP_EPSILONS = (1e-6, 1e-7, 1e-8)
+XGRAD_CAM_EPSILONS = (1e-7, 1e-8)
+
+GRAD_CAM_PP = (partial(formulas.grad_cam_pp_weights, eps=0.0), partial(formulas.rounding_of_grad_cam_pp, eps=0.0))
+XGRAD_CAM = (partial(formulas.xgrad_cam_weights, eps=0.0), partial(formulas.rounding_of_xgrad_cam, eps=0.0))
+"""The papers' weights, and how far rounding may move them."""
 
 FROM_WEIGHTS = ("weights", "raw", "relu")
 """Where a formula for the weights shows first, by which of these stages an implementation lays open."""
@@ -40,7 +45,7 @@ KNOWN = (
         FROM_WEIGHTS,
         experiments.weights_by(
             GradCAMPlusPlus,
-            partial(formulas.grad_cam_pp_weights, eps=0.0),
+            *GRAD_CAM_PP,
             lambda _, gradients: formulas.undivided_weights(gradients),
         ),
     ),
@@ -50,7 +55,7 @@ KNOWN = (
         FROM_WEIGHTS,
         experiments.weights_by(
             GradCAMPlusPlus,
-            partial(formulas.grad_cam_pp_weights, eps=0.0),
+            *GRAD_CAM_PP,
             *(partial(formulas.grad_cam_pp_weights, eps=eps) for eps in GRAD_CAM_PP_EPSILONS),
         ),
     ),
@@ -60,8 +65,8 @@ KNOWN = (
         FROM_WEIGHTS,
         experiments.weights_by(
             XGradCAM,
-            partial(formulas.xgrad_cam_weights, eps=0.0),
-            *(partial(formulas.xgrad_cam_weights, eps=eps) for eps in experiments.XGRAD_EPSILONS),
+            *XGRAD_CAM,
+            *(partial(formulas.xgrad_cam_weights, eps=eps) for eps in XGRAD_CAM_EPSILONS),
         ),
     ),
     Cause(
@@ -69,7 +74,21 @@ KNOWN = (
         "A channel's activations cancel: XGrad-CAM divides by a sum that is of the size of its rounding, and of the "
         "peer's ε.",
         FROM_WEIGHTS,
-        experiments.cancelling_activations,
+        experiments.weights_within_rounding(
+            XGradCAM, formulas.xgrad_cam_weights, formulas.rounding_of_xgrad_cam, (0.0, *XGRAD_CAM_EPSILONS)
+        ),
+    ),
+    Cause(
+        "cancelling_denominator",
+        "Grad-CAM++'s denominator 2g² + ΣA g³ is nearly 0 somewhere, with the peer's ε too, and what it divides is of "
+        "the size of rounding.",
+        FROM_WEIGHTS,
+        experiments.weights_within_rounding(
+            GradCAMPlusPlus,
+            formulas.grad_cam_pp_weights,
+            formulas.rounding_of_grad_cam_pp,
+            (0.0, *GRAD_CAM_PP_EPSILONS),
+        ),
     ),
     Cause(
         "centred_activations",

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.conformance.findings import Finding
-from methods.capture import target_logits
-from methods.layers import arrange, find_layer
+from methods.capture import layer_arrangement, target_logits
+from methods.layers import find_layer
 from methods.pristine import observing
 
 
@@ -113,9 +113,7 @@ def _single_place(module: nn.Module, layer: str, images: Tensor, _targets: Tenso
 
 
 def _grid(module: nn.Module, layer: str, images: Tensor, output: Tensor) -> tuple[int, int]:
-    height, width = images.shape[-2:]
-    part, layout = module.get_submodule(layer), getattr(module, "token_layout", None)
-    return arrange(output, part, (height, width), layout).grid
+    return layer_arrangement(module, layer, output, images).grid
 
 
 def _in_place(_module: nn.Module, layer: str, _images: Tensor, _targets: Tensor, visit: Visit) -> str:

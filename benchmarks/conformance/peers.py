@@ -3,16 +3,21 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, cached_property, partial
 
+import torch
 from torch import Tensor, nn
 
 from benchmarks.classifier import Classifier
 from benchmarks.conformance import profiles
 from benchmarks.conformance.causes import Evidence, Explanation, Peer, explain
+from benchmarks.conformance.cell import Cell, Subject, in_float64, pixels
 from benchmarks.conformance.compare import Difference, difference, tolerances
 from benchmarks.conformance.findings import Finding
 from benchmarks.conformance.known import KNOWN
+from benchmarks.conformance.oracles import against_the_textbook
+from benchmarks.conformance.recording import activations_of
+from benchmarks.conformance.references import too_dear
 from benchmarks.resize import upsample
 from methods.ablation_cam import AblationCAM
 from methods.base import Method
@@ -32,9 +37,6 @@ from methods.pristine import untouched
 from methods.score_cam import ScoreCAM
 from methods.stages import Stages, stages_from
 from methods.xgrad_cam import XGradCAM
-
-MASKED_PIXELS = 128 * 64 * 64
-"""Channels × pixels up to which one forward pass a channel is affordable in a check."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Bench:
     targets: Tensor
     layer: str
     capture: Capture
+    cell: Cell
 
     @property
     def size(self) -> profiles.Size:
@@ -115,8 +118,24 @@ class Bench:
         activations = activations_at(model, self.images, self.layer)
         return Stages(activations, raw=maps if isinstance(method, EigenCAM) else None, relu=maps.relu())
 
+    @cached_property
+    def recorded(self) -> Tensor:
+        """The layer's activations on these images, recorded a second way."""
+        return torch.from_numpy(activations_of(self.classifier.module, self.layer, self.images))
 
-def compare_with_peers(classifier: Classifier, images: Tensor, targets: Tensor, layer: str) -> Iterator[Finding]:
+    def is_right(self, method: Method, activations: Tensor) -> bool:
+        """Say whether our method is the textbook's in float64, and what it multiplied here is what the layer gave."""
+        tolerance = tolerances(self.images.dtype)["activations"]
+        if not difference("activations", activations, self.recorded, tolerance).agrees:
+            return False
+        found = against_the_textbook(Subject(self.cell, "", method, method))
+        undefined = isinstance(method, EigenCAM) and found.verdict == "skipped"  # the sign is anybody's
+        return found.verdict == "agrees" or undefined
+
+
+def compare_with_peers(
+    classifier: Classifier, images: Tensor, targets: Tensor, layer: str, cell: Cell | None = None
+) -> Iterator[Finding]:
     """Hold our methods against every library's, and tell where each pair first parts, by how much and why.
 
     Args:
@@ -124,19 +143,30 @@ def compare_with_peers(classifier: Classifier, images: Tensor, targets: Tensor, 
         images: (N, 3, H, W); two are enough.
         targets: (N,).
         layer: dotted name of a layer that gives a map.
+        cell: the same layer in float64, where ours is held to the textbook before a peer is blamed; its images may be
+            smaller. None takes these images.
 
     Raises:
         ValueError: where the layer is unknown or gives no map.
     """
-    bench = Bench(classifier, images, targets, layer, capture(classifier.module, images, targets, layer))
+    bench = bench_of(classifier, images, targets, layer, cell)
     for pair in PAIRS:
         yield _finding(bench, pair)
     if any(isinstance(module, nn.ReLU) for module in classifier.module.modules()):
         yield _order(bench)
 
 
+def bench_of(classifier: Classifier, images: Tensor, targets: Tensor, layer: str, cell: Cell | None = None) -> Bench:
+    """Return what all pairs share; the arguments are those of :func:`compare_with_peers`."""
+    if cell is None:
+        cell = Cell(classifier.name, in_float64(classifier.module), layer, images.double(), targets)
+    return Bench(classifier, images, targets, layer, capture(classifier.module, images, targets, layer), cell)
+
+
 def _finding(bench: Bench, pair: Pair) -> Finding:
-    finding = partial(Finding, bench.classifier.name, bench.layer, pair.name, pair.library.name)
+    finding = partial(
+        Finding, bench.classifier.name, bench.layer, pair.name, pair.library.name, size=pixels(bench.size)
+    )
     if reason := _skipped(bench, pair):
         return finding(stage="", verdict="skipped", note=reason)
     tolerance = tolerances(bench.images.dtype)
@@ -157,17 +187,19 @@ def gather(bench: Bench, pair: Pair) -> Evidence:
     model, images, targets, layer = bench.classifier.module, bench.images, bench.targets, bench.layer
     ours = shown(bench.ours(pair.ours).cpu())
     theirs = pair.theirs(model, images, targets, layer)
-    return Evidence(pair.ours, ours, theirs, shown, pair.theirs, model, images, targets, layer)
+
+    @cache
+    def is_right() -> bool:
+        return ours.activations is not None and bench.is_right(pair.ours, ours.activations)
+
+    return Evidence(pair.ours, ours, theirs, shown, pair.theirs, model, images, targets, layer, is_right)
 
 
 def _skipped(bench: Bench, pair: Pair) -> str:
     """Say why a pair is not run, or nothing."""
     if pair.library is TORCHCAM and not installed():
         return "torch-cam is not installed; pip install 'heatmark[torchcam]'"
-    a_pass_a_channel = isinstance(pair.ours, ScoreCAM | AblationCAM)
-    if a_pass_a_channel and bench.capture.activations.shape[1] * bench.size[0] * bench.size[1] > MASKED_PIXELS:
-        return f"takes a forward pass for each of {bench.capture.activations.shape[1]} channels; held on smaller models"
-    return ""
+    return too_dear(pair.ours, bench.classifier.module, bench.capture.activations.shape[1], bench.size)
 
 
 def _told(finding: "partial[Finding]", explanation: Explanation, final: Difference) -> Finding:
@@ -211,7 +243,8 @@ def _order(bench: Bench) -> Finding:
     """Say whether pytorch-grad-cam's Grad-CAM changes after its own GuidedBackprop ran on the model."""
     pair = PAIRS[0]
     model, images, targets, layer = bench.classifier.module, bench.images, bench.targets, bench.layer
-    finding = partial(Finding, bench.classifier.name, layer, "grad_cam after guided_backprop", "pytorch_grad_cam")
+    name, size = "grad_cam after guided_backprop", pixels(bench.size)
+    finding = partial(Finding, bench.classifier.name, layer, name, "pytorch_grad_cam", size=size)
     if isinstance(find_layer(model, layer), nn.ReLU):
         return finding(
             stage="", verdict="skipped", note="GuidedBackprop takes the layer itself, a ReLU, out of the model"

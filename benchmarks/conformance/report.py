@@ -2,10 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
-from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.conformance.findings import Finding
+
+K = TypeVar("K")
 
 COLUMNS = [field.name for field in fields(Finding)]
 
@@ -44,16 +46,25 @@ def table(findings: Sequence[Finding]) -> Table:
     for heading in ("against", "first differs", "by", "map moves", "cause"):
         number = heading in ("by", "map moves")
         result.add_column(heading, overflow="fold", justify="right" if number else "left")
-    for (model, layer), group in groupby(findings, key=lambda f: (f.model, f.layer)):
-        cell = list(group)
+    for (model, layer), cell in _grouped(findings, lambda f: (f.model, f.layer)).items():
+        several = len({finding.size for finding in cell if finding.size}) > 1
         result.add_row(f"[bold]{escape(model)}[/bold] {escape(layer)}", "", "", "", "", _agreement(cell))
         for finding in (f for f in cell if f.verdict in ("diverges", "error")):
-            result.add_row(*_cells(finding), style="red" if is_red(finding) else "dim" if not finding.method else None)
+            style = "red" if is_red(finding) else "dim" if not finding.method else None
+            result.add_row(*_cells(finding, several), style=style)
     result.caption = (
         "by: max |a − b| / max |b| at the first stage that differs; map moves: max |a − b| of the final maps, each in "
         "[0, 1]; n/a: checks that do not apply"
     )
     return result
+
+
+def _grouped(findings: Iterable[Finding], key: Callable[[Finding], K]) -> dict[K, list[Finding]]:
+    """Return findings by their key, in the order in which the keys come first."""
+    groups: dict[K, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(key(finding), []).append(finding)
+    return groups
 
 
 def _agreement(cell: Sequence[Finding]) -> str:
@@ -62,11 +73,11 @@ def _agreement(cell: Sequence[Finding]) -> str:
     return f"[green]{verdicts['agrees']} agree[/green]{skipped}"
 
 
-def _cells(finding: Finding) -> tuple[str, ...]:
+def _cells(finding: Finding, with_size: bool) -> tuple[str, ...]:
     known = finding.cause == finding.check or finding.cause not in ("", "implementation", "unexplained", "drift")
     words = finding.cause.replace("_", " ") if known and finding.cause != finding.check else finding.note
     return (
-        f"  {finding.method or 'linter'}",
+        f"  {finding.method or 'linter'}" + (f" {finding.size}" if with_size else ""),
         finding.check.replace("_", " "),
         finding.stage,
         "" if math.isnan(finding.relative) else f"{finding.relative:.1e}",
@@ -91,8 +102,7 @@ def explanations(findings: Iterable[Finding], known: Mapping[str, str]) -> list[
 def junit(findings: Sequence[Finding], path: Path) -> None:
     """Write JUnit XML, which every CI reads: a suite a model, a test a check; red ones failed, inapplicable skipped."""
     root = ElementTree.Element("testsuites", name="heatmark check")
-    for model, group in groupby(findings, key=lambda f: f.model):
-        cell = list(group)
+    for model, cell in _grouped(findings, lambda f: f.model).items():
         suite = ElementTree.SubElement(root, "testsuite", name=model, tests=str(len(cell)))
         suite.set("failures", str(sum(is_red(f) and f.verdict != "error" for f in cell)))
         suite.set("errors", str(sum(f.verdict == "error" for f in cell)))
@@ -105,7 +115,7 @@ def junit(findings: Sequence[Finding], path: Path) -> None:
 
 
 def _testcase(suite: ElementTree.Element, finding: Finding) -> None:
-    name = " ".join(filter(None, (finding.method, finding.check)))
+    name = " ".join(filter(None, (finding.method, finding.check, finding.size)))
     case = ElementTree.SubElement(suite, "testcase", classname=f"{finding.model}.{finding.layer}", name=name)
     if finding.verdict == "skipped":
         ElementTree.SubElement(case, "skipped", message=finding.note)
@@ -118,7 +128,8 @@ def sentence(finding: Finding) -> str:
     """Return a red finding in one line."""
     where = " ".join(filter(None, (finding.model, finding.layer, finding.method)))
     stage = f" at stage {finding.stage}" if finding.stage else ""
+    pixels = f" on {finding.size} pixels" if finding.size else ""
     size = "" if math.isnan(finding.relative) else f" by {finding.relative:.2e} (tolerance {finding.tolerance:.0e})"
     verb = "could not be checked" if finding.verdict == "error" else "differs"
     note = f": {finding.note}" if finding.note else ""
-    return f"{where}: {verb} against {finding.check.replace('_', ' ')}{stage}{size}{note}"
+    return f"{where}: {verb} against {finding.check.replace('_', ' ')}{stage}{size}{pixels}{note}"

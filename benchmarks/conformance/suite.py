@@ -1,30 +1,35 @@
 """All checks of one model at one layer, in the order of the report."""
 
-import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from benchmarks.classifier import Classifier
 from benchmarks.conformance.cell import Cell, Subject
 from benchmarks.conformance.findings import Finding, Verdict
 from benchmarks.conformance.linter import lint
-from benchmarks.conformance.oracles import consult
+from benchmarks.conformance.oracles import ORACLES, Oracle, consult, right_or_refused
 from benchmarks.conformance.toy import TOY_LAYERS, Toy, toy_cell
+from benchmarks.conformance.traps import FLATTENED, TRAPS
 from methods.ablation_cam import AblationCAM
 from methods.base import Method
 from methods.eigen_cam import EigenCAM
+from methods.fusion import FusedLayers
+from methods.grad_cam import GradCAM
 from methods.pristine import observing
 from methods.score_cam import ScoreCAM
 
-OBLONG = (64, 96)
-"""Height and width of the images that the laws are checked on: not square, so that a transposition shows, and small."""
+BRIEFLY: Mapping[str, Method] = {"eigen_cam": EigenCAM(), "score_cam": ScoreCAM(), "ablation_cam": AblationCAM()}
+"""In-house methods that take many passes or much algebra: held to all laws on toys, to the textbook alone elsewhere."""
 
-TOY_ONLY: Mapping[str, Method] = {"eigen_cam": EigenCAM(), "score_cam": ScoreCAM(), "ablation_cam": AblationCAM()}
-"""In-house methods that other libraries are held against too; their many passes are cheap on the toy network alone."""
+
+FUSED: Mapping[str, Method] = {
+    "fused_mean": FusedLayers(GradCAM(), ("features.1",), "mean"),
+    "fused_max": FusedLayers(EigenCAM(), ("features.1", "features.5"), "max"),
+}
+"""Methods of several layers, which are the toy's: the second one's map must be upsampled."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,13 @@ def claims(methods: Mapping[str, Method]) -> list[Claim]:
     return [Claim(name, method, method) for name, method in methods.items()]
 
 
-def check_laws(cell: Cell, claimed: Iterable[Claim]) -> Iterator[Finding]:
+def check_laws(cell: Cell, claimed: Iterable[Claim], oracles: Mapping[str, Oracle] = ORACLES) -> Iterator[Finding]:
     """Yield what every oracle says of every method in a cell; methods that do not work there are left out."""
     for claim in claimed:
+        subject = Subject(cell, claim.name, claim.method, claim.definition)
         reason = claim.method.unsupported(cell.module, cell.layer)
         if reason is None:
-            yield from consult(Subject(cell, claim.name, claim.method, claim.definition))
+            yield from consult(subject, oracles)
         else:
             verdict: Verdict = "error" if _owes(claim, cell) else "skipped"
             yield Finding(cell.model, cell.layer, claim.name, "oracles", "", verdict, note=f"it refuses: {reason}")
@@ -65,30 +71,16 @@ def check_toys(claimed: Iterable[Claim]) -> Iterator[Finding]:
         yield from check_laws(toy_cell(layer), claimed)
 
 
-def cell_of(classifier: Classifier, double: nn.Module, layer: str, images: Tensor) -> Cell:
-    """Return where a real network's laws are checked.
-
-    Args:
-        classifier: the network.
-        double: its copy of :func:`in_float64`.
-        layer: dotted name.
-        images: (N, 3, H, W), resized to ``OBLONG`` where the network takes that.
-    """
-    images = images.double()
-    oblong = F.interpolate(images, OBLONG, mode="bilinear", align_corners=False)
-    for candidate in (oblong, images):
-        with observing(double):
-            try:
-                logits = double(candidate)
-            except (ValueError, RuntimeError, AssertionError):  # a transformer that was made for one size
-                continue
-        return Cell(classifier.name, double, layer, candidate, alternating(logits))
-    raise ValueError(f"{classifier.name} takes no images of {tuple(images.shape[-2:])} pixels")
-
-
-def in_float64(module: nn.Module) -> nn.Module:
-    """Return a copy of a network on the CPU, in float64 and evaluation mode."""
-    return copy.deepcopy(module).cpu().double().eval()
+def check_traps(claimed: Iterable[Claim]) -> Iterator[Finding]:
+    """Yield what in-house methods give where a guess about a layer, or a shortcut to the logits, goes wrong."""
+    asked = {name: ORACLES[name] for name in ("textbook", "batch_invariance", "nothing_left_behind")}
+    claimed = list(claimed)
+    for trap in TRAPS:
+        for cell in trap.cells():
+            yield from check_laws(cell, claimed, asked)
+    yield from check_laws(toy_cell("features.5"), claims(FUSED), asked)
+    for cell in FLATTENED.cells():
+        yield from check_laws(cell, claimed, {"textbook": right_or_refused})
 
 
 def awaken(module: nn.Module, seed: int) -> None:

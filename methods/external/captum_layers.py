@@ -79,7 +79,7 @@ def _channels_first(model: nn.Module, images: Tensor, layer: str) -> Iterator[No
     """Refuse, in the forward pass itself, a layer of which Captum would read the channels wrongly."""
 
     def refuse(_module: nn.Module, _inputs: tuple[object, ...], features: Tensor) -> None:
-        if layer_arrangement(model, layer, features, images).channel_dim != 1:
+        if features.ndim != 4 or layer_arrangement(model, layer, features, images).channel_dim != 1:
             raise ValueError(f"layer {layer!r} gives {tuple(features.shape)}: {TOKENS}")
 
     handle = find_layer(model, layer).register_forward_hook(refuse)

@@ -28,7 +28,7 @@ from methods.base import Method
 from methods.capture import layer_arrangement
 from methods.external.lending import in_chunks, lent, recorded, seed_all
 from methods.external.structure import gives_tokens
-from methods.layers import find_layer
+from methods.layers import Arrangement, find_layer
 
 
 @dataclass(frozen=True)
@@ -162,10 +162,17 @@ def library_class(name: str) -> Any:
 
 
 def to_maps(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor], Tensor]:
-    """Return the library's ``reshape_transform``: features to (N, C, h, w), as a view; NumPy has no bfloat16: cast."""
+    """Return the library's ``reshape_transform``: features to (N, C, h, w), as a view; NumPy has no bfloat16: cast.
+
+    It is called in every forward pass of one explanation, of thousands of masked images; one look at the first is
+    enough for all.
+    """
+    seen: list[Arrangement] = []
 
     def reshape(features: Tensor) -> Tensor:
-        maps = layer_arrangement(model, layer, features, images).maps(features)
+        if not seen:
+            seen.append(layer_arrangement(model, layer, features, images))
+        maps = seen[0].maps(features)
         return maps.float() if maps.dtype == torch.bfloat16 else maps
 
     return reshape

@@ -6,6 +6,8 @@ from torch import nn
 
 from methods.ablation_cam import AblationCAM
 from methods.capture import activations_at, capture
+from methods.layers import TokenLayout
+from methods.pristine import observing
 from methods.resume import resumable
 
 LAYERS = [
@@ -72,18 +74,21 @@ def test_a_plain_loop_gives_the_same(network, batch, kind, layer, batch_size):
         ("Tokens", "norm", "patches"),
     ],
 )
-def test_the_trunk_runs_once_a_call(network, batch, kind, layer, trunk):
+def test_the_trunk_runs_once_a_call_and_once_for_the_trial(network, batch, kind, layer, trunk):
     model, seen = network(kind), []
-    model.get_submodule(trunk).register_forward_pre_hook(lambda module, _i: seen.append("forward" in vars(module)))
+    model.token_layout = TokenLayout(prefix=1)  # else a trace runs it once more
+    model.get_submodule(trunk).register_forward_pre_hook(
+        lambda module, inputs: seen.append(0 if "forward" in vars(module) else len(inputs[0]))
+    )
     AblationCAM(batch_size=2)(model, *batch, layer)
-    assert seen.count(False) == 1, "every other call is handed what the first one gave"
-    assert len(seen) > 3
+    assert [count for count in seen if count] == [3, 1], "every other call is handed what the first one gave"
+    assert seen.count(0) > 2
 
 
 @pytest.mark.parametrize(("kind", "layer"), LAYERS)
 def test_a_model_resumed_with_its_own_features_gives_its_own_logits(network, batch, kind, layer):
     model, (images, _) = network(kind), batch
-    with torch.no_grad():
+    with observing(model):
         logits = model(images)
     with resumable(model, images, layer) as run:
         torch.testing.assert_close(run.logits, logits, rtol=0, atol=0)

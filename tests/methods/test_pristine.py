@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from methods.pristine import evaluating, untouched
+from methods.pristine import evaluating, outside_inference, untouched
 
 
 @pytest.fixture
@@ -105,3 +105,26 @@ def test_evaluating_gives_every_module_its_own_flag(model):
     except KeyError:
         pass
     assert [module.training for module in model.modules()] == [True, True, True, False, False, False]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_inference_tensors_are_lent_as_copies_shared_as_they_are(fails):
+    with torch.inference_mode():
+        model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.BatchNorm1d(2))
+        model[1].weight = model[0].weight
+        model.scale = torch.ones(2)
+    model[0].bias = nn.Parameter(torch.zeros(2))
+    found = [*model.parameters(), *model.buffers(), model.scale]
+    try:
+        with outside_inference(model):
+            assert not any(t.is_inference() for t in [*model.parameters(), *model.buffers(), model.scale])
+            assert model[1].weight is model[0].weight
+            assert isinstance(model[1].weight, nn.Parameter)
+            assert model[0].bias is found[1], "no inference tensor: no copy"
+            assert torch.equal(model[0].weight, found[0])
+            if fails:
+                raise KeyError("on purpose")
+    except KeyError:
+        assert fails
+    for now, before in zip([*model.parameters(), *model.buffers(), model.scale], found, strict=True):
+        assert now is before

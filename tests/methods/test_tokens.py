@@ -86,7 +86,7 @@ def test_grad_cam_by_hand_on_tokens(network, batch):
 
 def test_register_tokens_need_the_models_word(network, batch):
     model = network("Tokens", prefix=5)
-    with pytest.raises(ValueError, match="17 tokens fit 0 grids"):
+    with pytest.raises(ValueError, match="17 tokens fit no grid"):
         capture(model, *batch, "norm")
     model.token_layout = TokenLayout(prefix=5)
     assert capture(model, *batch, "norm").activations.shape == (3, 8, 3, 4)

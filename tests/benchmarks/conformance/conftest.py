@@ -8,9 +8,8 @@ from torch import Tensor, nn
 
 from benchmarks.classifier import Classifier
 from benchmarks.conformance.causes import Evidence
-from benchmarks.conformance.peers import PAIRS, Bench, gather
+from benchmarks.conformance.peers import PAIRS, bench_of, gather
 from benchmarks.preprocessing import Preprocessing
-from methods.capture import capture
 
 
 def vgg_like() -> nn.Sequential:
@@ -75,6 +74,6 @@ def evidence(build, images, targets) -> Callable[..., Evidence]:
         (pair,) = (pair for pair in PAIRS if (pair.name, pair.library.name) == (method, check))
         model = model or build()
         classifier = Classifier("net", model, "random-0", Preprocessing())
-        return gather(Bench(classifier, images, targets, layer, capture(model, images, targets, layer)), pair)
+        return gather(bench_of(classifier, images, targets, layer), pair)
 
     return hold

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks import resize
-from benchmarks.conformance import profiles
+from benchmarks.conformance import cell, profiles
 from benchmarks.conformance.cell import Subject
 from benchmarks.conformance.findings import Finding
 from benchmarks.conformance.oracles import consult
@@ -94,7 +94,7 @@ def alpha_with_the_mean_of_activations(patch: pytest.MonkeyPatch) -> None:
 
 def captured(patch: pytest.MonkeyPatch, change: Callable[[Capture], Capture]) -> None:
     ours = capture.capture
-    for module in (cam, stages):
+    for module in (cam, stages, cell):
         patch.setattr(module, "capture", lambda *args: change(ours(*args)))
 
 
@@ -120,7 +120,7 @@ def mean_loss_over_the_batch(patch: pytest.MonkeyPatch) -> None:
 
 def next_layer(patch: pytest.MonkeyPatch) -> None:
     ours = capture.capture
-    for module in (cam, stages):
+    for module in (cam, stages, cell):
         patch.setattr(module, "capture", lambda model, x, t, _layer: ours(model, x, t, "features.5"))
 
 
@@ -136,7 +136,7 @@ def no_clone(patch: pytest.MonkeyPatch) -> None:
         handle.remove()
         return replace(ours(model, images, targets, layer), activations=kept[0])
 
-    for module in (cam, stages):
+    for module in (cam, stages, cell):
         patch.setattr(module, "capture", keep)
 
 

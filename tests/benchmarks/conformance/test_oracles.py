@@ -11,21 +11,21 @@ from torch.nn import functional as F
 from benchmarks.building import build
 from benchmarks.classifier import Classifier
 from benchmarks.config import compose_command
-from benchmarks.conformance import oracles, textbook
-from benchmarks.conformance.cell import Cell, Subject
+from benchmarks.conformance import oracles, recording, textbook
+from benchmarks.conformance.cell import Cell, Subject, in_float64
 from benchmarks.conformance.leftovers import left_behind
 from benchmarks.conformance.oracles import consult
+from benchmarks.conformance.recording import Recorded
 from benchmarks.conformance.suite import (
-    TOY_ONLY,
+    BRIEFLY,
     Claim,
     alternating,
     awaken,
-    cell_of,
     check_method,
     check_toys,
-    in_float64,
 )
 from benchmarks.conformance.toy import toy_cell
+from benchmarks.conformance.where import cells_of
 from methods.base import Method
 from methods.grad_cam import GradCAM
 from methods.grad_cam_pp import GradCAMPlusPlus
@@ -54,7 +54,7 @@ def subject(method: Method, layer: str = "features.5") -> Subject:
     ],
 )
 def test_the_textbook_by_hand(definition: Method, weights: list[float], raw: list[list[float]]) -> None:
-    stages = textbook.stages(definition, textbook.Recorded(A[None], G[None], np.zeros((1, 2))), (2, 2))
+    stages = textbook.stages(definition, Recorded(A[None], G[None], np.zeros((1, 2))), (2, 2))
     np.testing.assert_allclose(stages.weights[0], weights, rtol=1e-12)
     np.testing.assert_allclose(stages.raw[0], raw, rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(stages.relu[0], np.maximum(raw, 0), rtol=1e-12, atol=1e-15)
@@ -65,7 +65,7 @@ def test_the_textbook_by_hand(definition: Method, weights: list[float], raw: lis
     [(HiResCAM(), [[0.5, 1.0], [0.0, 4.5]]), (LayerCAM(), [[0.5, 1.0], [0.0, 4.5]])],
 )
 def test_the_textbook_of_places_by_hand(definition: Method, relu: list[list[float]]) -> None:
-    stages = textbook.stages(definition, textbook.Recorded(A[None], G[None], np.zeros((1, 2))), (2, 2))
+    stages = textbook.stages(definition, Recorded(A[None], G[None], np.zeros((1, 2))), (2, 2))
     assert stages.weights is None
     np.testing.assert_allclose(stages.relu[0], relu, rtol=1e-12)
 
@@ -148,8 +148,8 @@ def test_slopes_see_no_kink_that_lies_within_a_large_step() -> None:
     net = nn.Sequential(nn.Identity(), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2)).double()
     image = torch.tensor([[[[1.0, -1.0], [1e-7, -1e-7]]]], dtype=torch.float64)
     target = torch.tensor([1])
-    found = textbook.slopes(net, "0", image, target)
-    gradients = textbook.record(net, "0", image, target).gradients
+    found = recording.slopes(net, "0", image, target)
+    gradients = recording.record(net, "0", image, target).gradients
     np.testing.assert_allclose(found.rises, (found.directions * gradients).sum(axis=(2, 3, 4)), rtol=1e-6)
 
 
@@ -157,7 +157,7 @@ def test_finite_differences_leave_the_class_token_alone() -> None:
     """What it does to the logit is in no map's gradient."""
     classifier: Classifier = build(compose_command("sweep", ["model=shapes_vit"]).model, "model")
     images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    cell = cell_of(classifier, in_float64(classifier.module), "blocks.2.ln_1", images)
+    (cell,), _ = cells_of(classifier, in_float64(classifier.module), "blocks.2.ln_1", images, [(128, 128)])
     finding = oracles.finite_differences(Subject(cell, "grad_cam", GradCAM(), GradCAM()))
     assert finding.verdict == "agrees"
     assert finding.relative < 1e-6
@@ -185,9 +185,9 @@ def test_another_device_leaves_the_network_its_digits(monkeypatch: pytest.Monkey
     assert all(torch.equal(value, before[name]) for name, value in after.items())
 
 
-@pytest.mark.parametrize("name", TOY_ONLY)
+@pytest.mark.parametrize("name", BRIEFLY)
 def test_methods_of_many_passes_keep_the_laws_on_the_toy(name: str) -> None:
-    found = list(check_toys([Claim(name, TOY_ONLY[name], TOY_ONLY[name])]))
+    found = list(check_toys([Claim(name, BRIEFLY[name], BRIEFLY[name])]))
     agreed = [f.check for f in found if f.verdict == "agrees"]
     laws = ("batch_invariance", "order_invariance", "nothing_left_behind", "nothing_left_behind_by_an_exception")
     assert all(agreed.count(law) == 2 for law in laws)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from benchmarks.classifier import Classifier
-from benchmarks.conformance import peers
+from benchmarks.conformance import peers, references
 from benchmarks.conformance.peers import PAIRS, compare_with_peers
 from benchmarks.models import torchvision_model
 from benchmarks.preprocessing import Preprocessing
@@ -86,7 +86,7 @@ def test_an_error_of_a_peer_is_a_row(build, images, targets, monkeypatch):
 
 def test_what_is_not_run_says_why(build, images, targets, monkeypatch):
     monkeypatch.setattr(peers, "installed", lambda: False)
-    monkeypatch.setattr(peers, "MASKED_PIXELS", 8 * 24 * 24 - 1)
+    monkeypatch.setattr(references, "WORK", 8 * 24 * 24)
     found = [f for f in compare_with_peers(classifier(build()), images, targets, "4") if f.verdict == "skipped"]
     assert {f.method for f in found if f.check == "torchcam"} == {"grad_cam", "grad_cam_pp", "xgrad_cam", "layer_cam"}
     assert {f.method for f in found if "forward pass for each of 8 channels" in f.note} == {"score_cam", "ablation_cam"}

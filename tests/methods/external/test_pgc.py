@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from methods.capture import capture
 from methods.external.lending import seed_all
-from methods.external.pgc import AblationCAM, PytorchGradCAM, ScoreCAM, SeededCAM, library_class
+from methods.external.pgc import AblationCAM, PytorchGradCAM, ScoreCAM, SeededCAM, library_class, to_maps
 
 ADAPTERS = [
     *map(PytorchGradCAM, ["GradCAM", "GradCAMPlusPlus", "XGradCAM", "HiResCAM", "LayerCAM", "GradCAMElementWise"]),
@@ -84,6 +84,17 @@ def test_ablates_tokens_channel_by_channel(vit, images, targets):
     maps = kept[0][:, 1:].transpose(1, 2).reshape(1, 16, 6, 6)
     expected = (torch.stack(drops)[None, :, None, None] * maps).sum(1).relu()
     torch.testing.assert_close(raw, expected, rtol=1e-4, atol=1e-4 * float(expected.max()))
+
+
+def test_one_look_at_the_axes_is_enough_for_all_passes_of_an_explanation(vit, images):
+    """Score-CAM's thousands of masked passes would else each cost a trace."""
+    runs: list[int] = []
+    vit.register_forward_pre_hook(lambda _m, inputs: runs.append(len(inputs[0])))
+    reshape = to_maps(vit, "encoder.layers.encoder_layer_1.ln_1", images)
+    features = torch.randn(2, 37, 16)
+    assert reshape(features).shape == (2, 16, 6, 6)
+    assert torch.equal(reshape(features[:1]), reshape(features)[:1])
+    assert runs == [4]
 
 
 def test_an_unknown_class_is_answered_with_the_nearest(net, images, targets):

@@ -1,0 +1,71 @@
+"""What every in-house CAM must give in a cell, by the second writing of its formula, and where that is affordable."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from benchmarks.conformance import perturbing, textbook
+from benchmarks.conformance.cell import Cell, Size
+from methods.ablation_cam import AblationCAM
+from methods.base import Method
+from methods.fusion import FusedLayers
+from methods.score_cam import ScoreCAM
+from methods.stages import Stages
+
+Array = NDArray[np.float64]
+
+WORK = 5e11
+"""Channels × pixels × parameters up to which one forward pass a channel and image is affordable in a check."""
+
+
+def covers(definition: Method) -> bool:
+    """Say whether this method was written a second time."""
+    if isinstance(definition, FusedLayers):
+        return covers(definition.method)
+    return textbook.covers(definition) or type(definition) in (ScoreCAM, AblationCAM)
+
+
+def too_dear(definition: Method, module: nn.Module, channels: int, size: Size) -> str:
+    """Say why a method is not held to a forward pass for each channel of a layer, or nothing where it is."""
+    if not isinstance(definition, ScoreCAM | AblationCAM):
+        return ""
+    work = channels * size[0] * size[1] * sum(p.numel() for p in module.parameters())
+    return "" if work <= WORK else f"takes a forward pass for each of {channels} channels; held on smaller models"
+
+
+def reference(definition: Method, cell: Cell) -> Stages:
+    """Return a method's stages in a cell; the method must be covered.
+
+    Raises:
+        ValueError: where the layer's output has no place on the image.
+    """
+    size = cell.size
+    if isinstance(definition, FusedLayers):
+        return textbook.displayed(cell.recorded, _fused(definition, cell), size)
+    if isinstance(definition, ScoreCAM | AblationCAM):
+        return textbook.weighted(cell.recorded, _weights(definition, cell), size)
+    return textbook.stages(definition, cell.recorded, size)
+
+
+def _weights(definition: ScoreCAM | AblationCAM, cell: Cell) -> Array:
+    each = zip(cell.images, map(int, cell.targets), cell.recorded.activations, strict=True)
+    if isinstance(definition, ScoreCAM):
+        return np.stack([perturbing.score_cam(cell.module, image[None], target, A) for image, target, A in each])
+    return np.stack(
+        [perturbing.ablation_cam(cell.module, cell.layer, image[None], target) for image, target, _ in each]
+    )
+
+
+def _fused(definition: FusedLayers, cell: Cell) -> Array:
+    """Return the mean or the largest of the layers' maps, each scaled to [0, 1] at the largest one's size."""
+    layers = dict.fromkeys((cell.layer, *definition.layers))
+    found = [reference(definition.method, replace(cell, layer=layer)).relu for layer in layers]
+    maps = [m.numpy() for m in found if m is not None]
+    height, width = max((m.shape[1:] for m in maps), key=lambda shape: shape[0] * shape[1])
+    scaled = [
+        np.stack([textbook.min_max(textbook.bilinear(m, (height, width))) for m in of_layer]) for of_layer in maps
+    ]
+    fused: Array = np.mean(scaled, axis=0) if definition.how == "mean" else np.max(scaled, axis=0)
+    return fused

@@ -1,0 +1,113 @@
+"""What every layer method must refuse, and what it must take: other precisions, inference tensors, empty batches."""
+
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from benchmarks.conformance.cell import Subject
+from benchmarks.conformance.compare import compare, difference
+from benchmarks.conformance.findings import Finding
+from benchmarks.conformance.oracles import Oracle, consult
+from benchmarks.conformance.references import reference
+from benchmarks.conformance.suite import Claim
+from benchmarks.conformance.toy import toy_cell
+from methods.eigen_cam import EigenCAM
+from methods.stages import Stages
+
+Change = Callable[[Subject], Subject]
+"""A subject to one that must be refused."""
+
+
+def _elsewhere(layer: str) -> Change:
+    return lambda s: replace(s, cell=replace(s.cell, layer=layer))
+
+
+def _for(targets: Tensor) -> Change:
+    return lambda s: replace(s, cell=replace(s.cell, targets=targets))
+
+
+REFUSED: dict[str, tuple[Change, bool]] = {
+    "unknown_layer": (_elsewhere("features.9"), True),
+    "layer_without_places": (_elsewhere("fc"), True),
+    "layer_that_never_runs": (_elsewhere("spare"), True),
+    "target_beyond_the_classes": (_for(torch.tensor([3, 5, 1])), False),
+    "negative_target": (_for(torch.tensor([3, -1, 1])), False),
+    "too_few_targets": (_for(torch.tensor([3, 0])), False),
+}
+"""What must be refused, and whether methods refuse it too to which targets mean nothing."""
+
+
+def check_refusals(claimed: Iterable[Claim]) -> Iterator[Finding]:
+    """Yield whether each method refuses what it cannot explain, and takes what it can."""
+    cell = toy_cell("features.5")
+    cell.module.add_module("spare", torch.nn.Conv2d(3, 3, 1).double())
+    for claim in claimed:
+        subject = Subject(cell, claim.name, claim.method, claim.definition)
+        asked = {
+            name: _refuses(name, change)
+            for name, (change, always) in REFUSED.items()
+            if always or not isinstance(claim.definition, EigenCAM)
+        }
+        yield from consult(subject, {**asked, **TAKEN})
+
+
+def _refuses(check: str, change: Change) -> Oracle:
+    def refuses(subject: Subject) -> Finding:
+        try:
+            change(subject).call()
+        except ValueError:
+            return subject.holds(check, "")
+        return subject.holds(check, "it gives maps, expected a ValueError")
+
+    return refuses
+
+
+def inference_tensors(subject: Subject) -> Finding:
+    """Images and targets made under ``torch.inference_mode()`` have the maps of others."""
+    with torch.inference_mode():
+        cell = replace(subject.cell, images=subject.cell.images.clone(), targets=subject.cell.targets.clone())
+    found = replace(subject, cell=cell).call()
+    return subject.finding("inference_tensors", difference("relu", found, subject.call(), 1e-12))
+
+
+def same_when_called(subject: Subject) -> Finding:
+    """The map that a sweep gets is the one whose stages the textbook is held against."""
+    expected = Stages(relu=reference(subject.definition, subject.cell).relu)
+    return subject.finding("call", compare(Stages(relu=subject.call()), expected, {"relu": 1e-7}))
+
+
+def single_precision(subject: Subject) -> Finding:
+    """A network in float32 has the maps of one in float64, to 1e-4 of the largest value."""
+    return _in(subject, torch.float32, "single_precision", 1e-4)
+
+
+def half_precision(subject: Subject) -> Finding:
+    """A network in bfloat16 has maps as of one in float64, to a fifth of the largest value, in float32."""
+    return _in(subject, torch.bfloat16, "half_precision", 0.2)
+
+
+def _in(subject: Subject, dtype: torch.dtype, check: str, tolerance: float) -> Finding:
+    cell = replace(subject.cell, module=deepcopy(subject.cell.module).to(dtype), images=subject.cell.images.to(dtype))
+    found = replace(subject, cell=cell).call()
+    if found.dtype != torch.float32:
+        return subject.holds(check, f"maps in {found.dtype}, expected torch.float32")
+    return subject.finding(check, difference("relu", found, subject.call(), tolerance))
+
+
+def empty_batch(subject: Subject) -> Finding:
+    """No images have no maps, of the size that others have."""
+    cell = replace(subject.cell, images=subject.cell.images[:0], targets=subject.cell.targets[:0])
+    found, expected = replace(subject, cell=cell).call().shape, (0, *subject.call().shape[1:])
+    return subject.holds("empty_batch", "" if tuple(found) == expected else f"{tuple(found)}, expected {expected}")
+
+
+TAKEN: dict[str, Oracle] = {
+    "call": same_when_called,
+    "inference_tensors": inference_tensors,
+    "single_precision": single_precision,
+    "half_precision": half_precision,
+    "empty_batch": empty_batch,
+}

@@ -1,0 +1,147 @@
+"""Small networks on which a guess about a layer's output, or a shortcut on the way to the logits, shows in the map."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.conformance.cell import Cell
+from methods.layers import TokenLayout
+
+
+class Convolutions(nn.Module):
+    """Channels first; of pictures of 15 × 20 pixels, channels × rows (6 × 8) have the picture's aspect exactly.
+
+    Rows × columns (8 × 10) have it only nearly, because the side was odd. A skip runs past ``inner``, and a ReLU
+    writes into what ``inner`` gives.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 6, 3, stride=2, padding=1), nn.Softplus())
+        self.inner = nn.Sequential(nn.Conv2d(6, 6, 3, padding=1), nn.BatchNorm2d(6))
+        self.relu = nn.ReLU(inplace=True)
+        self.outer = nn.Conv2d(6, 6, 3, padding=1)
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, 5) of images (N, 3, H, W)."""
+        stem = self.stem(images)
+        features = nn.functional.gelu(stem + self.outer(self.relu(self.inner(stem))))
+        logits: Tensor = self.fc(features.mean(dim=(2, 3)))
+        return logits
+
+
+class SaidConvolutions(Convolutions):
+    """The same, and the model says where its channels are."""
+
+    token_layout = TokenLayout(channels_last=False)
+
+
+class ChannelsLast(nn.Module):
+    """Channels last; of pictures of 10 × 15 pixels, columns × channels (8 × 12) have the picture's aspect exactly."""
+
+    token_layout: TokenLayout | None = TokenLayout(channels_last=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 12, 3, stride=2, padding=1)
+        self.block = nn.Sequential(nn.LayerNorm(12), nn.Linear(12, 12), nn.GELU())
+        self.mixed = nn.Conv2d(12, 12, 3, padding=1)
+        self.fc = nn.Linear(12, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, 5) of images (N, 3, H, W)."""
+        features = self.block(self.stem(images).permute(0, 2, 3, 1))
+        mixed = self.mixed(features.permute(0, 3, 1, 2)).relu()
+        logits: Tensor = self.fc(mixed.mean(dim=(2, 3)))
+        return logits
+
+
+class SilentChannelsLast(ChannelsLast):
+    """The same, and the model says nothing."""
+
+    token_layout = None
+
+
+class Encoder(nn.Module):
+    """PyTorch's own transformer encoder on patches of 4 pixels, which skips its parts where no graph is recorded.
+
+    Whoever puts other features in the place of a part's must see to it that they reach the logits.
+    """
+
+    token_layout = TokenLayout(prefix=1)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, stride=4)
+        self.class_token = nn.Parameter(torch.randn(1, 1, 8))
+        block = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(block, 2, enable_nested_tensor=False)
+        self.fc = nn.Linear(8, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, 5) of images (N, 3, H, W)."""
+        tokens = self.patches(images).flatten(2).transpose(1, 2)
+        tokens = self.encoder(torch.cat([self.class_token.expand(len(images), -1, -1), tokens], dim=1))
+        logits: Tensor = self.fc(tokens.mean(dim=1))
+        return logits
+
+
+class Flattened(nn.Module):
+    """``flat`` gives (N, C, places), with as many channels as would make a square grid of tokens: 16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.Softplus())
+        self.flat = nn.Flatten(2)
+        self.fc = nn.Linear(16, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, 5) of images (N, 3, H, W)."""
+        logits: Tensor = self.fc(self.flat(self.features(images)).amax(dim=2))
+        return logits
+
+
+@dataclass(frozen=True)
+class Trap:
+    """A network, the size of picture at which it tells, and its layers."""
+
+    name: str
+    build: Callable[[], nn.Module]
+    size: tuple[int, int]
+    layers: tuple[str, ...]
+
+    def cells(self) -> Iterator[Cell]:
+        """Yield a cell a layer, in float64, each of three images with a class of its own."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            module = self.build().double().eval()
+            _unsettle(module)
+            images = torch.randn(3, 3, *self.size, dtype=torch.float64)
+        for layer in self.layers:
+            yield Cell(self.name, module, layer, images, torch.tensor([3, 0, 1]))
+
+
+def _unsettle(module: nn.Module) -> None:
+    """Draw scales, shifts and statistics of normalisations, which begin as 1 and 0 and would hide what they do."""
+    for part in module.modules():
+        if isinstance(part, nn.LayerNorm | nn.BatchNorm2d):
+            for name, tensor in part.state_dict(keep_vars=True).items():
+                if name in ("weight", "running_var"):
+                    tensor.data.uniform_(0.5, 2)
+                elif tensor.is_floating_point():
+                    tensor.data.normal_()
+
+
+INSIDE = ("encoder.layers.0.norm1", "encoder.layers.0.linear2", "encoder.layers.1.norm2")
+ENCODER = Trap("encoder", Encoder, (12, 16), INSIDE)
+TRAPS = (
+    Trap("convolutions", Convolutions, (15, 20), ("stem", "inner")),
+    Trap("said convolutions", SaidConvolutions, (15, 20), ("stem",)),
+    Trap("channels last", ChannelsLast, (10, 15), ("block",)),
+    Trap("silent channels last", SilentChannelsLast, (10, 15), ("block",)),
+    ENCODER,
+)
+FLATTENED = Trap("flattened", Flattened, (12, 12), ("flat",))

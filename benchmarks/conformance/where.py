@@ -1,0 +1,92 @@
+"""Where a network is checked: at which layers, and on pictures of which sizes."""
+
+import hashlib
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmarks.classifier import Classifier
+from benchmarks.conformance.cell import Cell, Size, pixels
+from benchmarks.conformance.findings import Finding
+from benchmarks.conformance.suite import alternating
+from benchmarks.layer_listing import Candidate, candidate_layers, resolve_layer
+from methods.pristine import observing
+
+SIZES: tuple[Size, ...] = ((72, 72), (60, 80), (63, 85), (96, 64))
+"""Square, oblong, odd, and upright, so that transpositions, roundings and guesses from sizes show; and small."""
+
+DEPTHS = {"early": 0.25, "middle": 0.5, "last": 1.0}
+"""Where a role lies among a network's blocks, if the network's config does not say."""
+
+
+def drawn_size(model: str, layer: str) -> Size:
+    """Return the one of the sizes that belongs to a layer: always the same, and another for another layer."""
+    digest = hashlib.sha256(f"{model} {layer}".encode()).digest()
+    return SIZES[int.from_bytes(digest[:8], "little") % len(SIZES)]
+
+
+def cells_of(
+    classifier: Classifier, double: nn.Module, layer: str, images: Tensor, sizes: Sequence[Size]
+) -> tuple[list[Cell], list[Finding]]:
+    """Return a layer with pictures of every size that the network takes, and a finding that names those it does not.
+
+    In the place of what it does not take come the pictures as they are.
+
+    Args:
+        classifier: the network.
+        double: its copy in float64.
+        layer: dotted name.
+        images: (N, 3, H, W), as the network's preprocessing makes them.
+        sizes: heights and widths.
+
+    Raises:
+        ValueError: where it takes not even these images.
+    """
+    own = (images.shape[2], images.shape[3])
+    found = {size: _cell(classifier.name, double, layer, images, size) for size in sizes}
+    refused = [pixels(size) for size, cell in found.items() if cell is None]
+    notes = []
+    if refused:
+        found[own] = found.get(own) or _cell(classifier.name, double, layer, images, own)
+        note = f"it takes no images of {', '.join(refused)} pixels; checked at {pixels(own)}"
+        notes.append(Finding(classifier.name, layer, "", "sizes", "", "skipped", note=note))
+    cells = [cell for cell in found.values() if cell is not None]
+    if not cells:
+        raise ValueError(f"{classifier.name} takes no images of {pixels(own)} pixels")
+    return cells, notes
+
+
+def _cell(model: str, double: nn.Module, layer: str, images: Tensor, size: Size) -> Cell | None:
+    """Return a cell of images at this size; None where the network was made for others."""
+    resized = F.interpolate(images.double(), size, mode="bilinear", align_corners=False)
+    with observing(double):
+        try:
+            logits = double(resized)
+        except (ValueError, RuntimeError, AssertionError):  # a transformer that was made for one size
+            return None
+    return Cell(model, double, layer, resized, alternating(logits))
+
+
+def layer_of(classifier: Classifier, role: str, images: Tensor) -> str:
+    """Return the dotted name of a layer by its role or name; a role that the config leaves open, by its depth.
+
+    Raises:
+        ValueError: where there is no such layer; it names the nearest ones.
+    """
+    if role not in DEPTHS or role in classifier.layers:
+        return resolve_layer(classifier, role, images)
+    blocks = outer_blocks(candidate_layers(classifier, images))
+    if not blocks:
+        raise ValueError(f"{classifier.name} has no block or convolution that gives a map; name a layer")
+    return blocks[int(DEPTHS[role] * (len(blocks) - 1))].name
+
+
+def outer_blocks(candidates: Sequence[Candidate], least: int = 4) -> list[Candidate]:
+    """Return the blocks and convolutions as deep in names as makes them at least so many, in the order of the names."""
+    structural = [c for c in candidates if c.block or c.kind.startswith("Conv")]
+    for depth in sorted({c.name.count(".") for c in structural}):
+        shown = [c for c in structural if c.name.count(".") == depth]
+        if len(shown) >= least:
+            return shown
+    return structural
