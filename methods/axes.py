@@ -69,7 +69,7 @@ def _tokens(
 
 
 def _flattens(module: nn.Module) -> bool:
-    parts = list(module.children()) if _is_plain_sequential(module) else []
+    parts = _parts(module) if _is_plain_sequential(module) else []
     return isinstance(module, nn.Flatten) or any(map(_flattens, parts[-1:]))
 
 
@@ -96,9 +96,12 @@ def _up_to(model: nn.Module, layer: str) -> list[nn.Module]:
     parent = find_layer(model, parent_name)
     if not layer or not _is_plain_sequential(parent):
         return [find_layer(model, layer)]
-    names = list(parent._modules)
-    before = [part for part in parent.children()][: names.index(name) + 1]
-    return [*_up_to(model, parent_name)[:-1], *before]
+    return [*_up_to(model, parent_name)[:-1], *_parts(parent)[: list(parent._modules).index(name) + 1]]
+
+
+def _parts(module: nn.Module) -> list[nn.Module]:
+    """Return the direct parts in their order, one that is there twice twice (``children`` leaves out the second)."""
+    return [part for part in module._modules.values() if part is not None]
 
 
 def _is_plain_sequential(module: nn.Module) -> bool:
@@ -107,13 +110,13 @@ def _is_plain_sequential(module: nn.Module) -> bool:
 
 def _is_elementwise(module: nn.Module) -> bool:
     if _is_plain_sequential(module):
-        return all(_is_elementwise(part) for part in module.children())
+        return all(map(_is_elementwise, _parts(module)))
     return type(module) in ELEMENTWISE
 
 
 def _is_channels_first(module: nn.Module, features: Tensor) -> bool:
     if _is_plain_sequential(module):
-        part = next(part for part in reversed(list(module.children())) if not _is_elementwise(part))
+        part = next(part for part in reversed(_parts(module)) if not _is_elementwise(part))
         return _is_channels_first(part, features)
     return isinstance(module, CHANNELS_FIRST) or _is_block_of_convolutions(module, features)
 

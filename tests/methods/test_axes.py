@@ -132,6 +132,14 @@ def test_what_works_on_each_number_lies_as_what_stands_before_it_in_a_sequential
     assert not gives_channels_first(block, "relu", cube), "its code may hand it anything"
 
 
+def test_a_part_that_stands_twice_in_a_sequential_counts_at_each_of_its_places():
+    cube, relu, conv = torch.empty(1, 7, 7, 7), nn.ReLU(), nn.Conv2d(7, 7, 1)
+    model = nn.Sequential(conv, relu, Permute([0, 2, 3, 1]), relu, conv, relu)
+    said = {str(i) for i in range(6) if gives_channels_first(model, str(i), cube)}
+    assert said == {"0", "1", "4", "5"}
+    assert gives_channels_first(Classifier(model), "layer", cube)
+
+
 def test_a_block_of_convolutions_says_it_by_its_channels():
     block = models.resnet.BasicBlock(4, 4)
     assert gives_channels_first(Classifier(block), "layer", torch.empty(1, 4, 6, 8))

@@ -157,6 +157,23 @@ def test_a_model_that_passes_a_layer_by_in_every_other_run_is_refused(images):
         AblationCAM()(model, images, TARGETS, "0.part")
 
 
+class Late(FastPath):
+    """Calls its part until some call, listened to or not."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        if self.calls < self.deaf_from:
+            return self.part(x)
+        return nn.functional.conv2d(x, self.part.weight, self.part.bias, padding=1)
+
+
+def test_every_replay_is_watched_not_only_the_trial(images):
+    """Calls: the whole run, the trial's whole run, the trial's replay, and the first replay that counts."""
+    model = nn.Sequential(Late(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 4))
+    with pytest.raises(ValueError, match="passed a module by when it ran again"):
+        AblationCAM()(model, images, TARGETS, "0.part")
+
+
 class Remembering(nn.Module):
     """Runs its part every time, and goes on with what that gave the first time for as many images."""
 

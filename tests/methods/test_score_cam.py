@@ -5,6 +5,7 @@ from torch.nn import functional as F
 
 from methods.capture import activations_at
 from methods.score_cam import ScoreCAM, unit_masks, varying
+from methods.scoring import target_probabilities
 
 
 def plain_score_cam(model, image, target, A):
@@ -75,3 +76,10 @@ def test_memory_is_flat_in_the_channels(network, batch):
     model.register_forward_pre_hook(lambda _m, inputs: sizes.append(len(inputs[0])))
     ScoreCAM(batch_size=4)(model, *batch, "features.3")
     assert max(sizes) == 4
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_probabilities_of_half_precision_logits_are_float32(dtype):
+    logits = torch.tensor([[9.0, 0, 0], [1, 2, 3]]).to(dtype)
+    p = target_probabilities(nn.Identity(), logits, torch.tensor([0, 1]))
+    torch.testing.assert_close(p, logits.float().softmax(dim=1)[[0, 1], [0, 1]], rtol=1e-6, atol=0)
