@@ -11,7 +11,7 @@ from benchmarks.conformance.answers.answer import answer, holds
 from benchmarks.conformance.findings import Finding
 from benchmarks.ranking import ranking
 from benchmarks.repeats import repeat
-from benchmarks.statistics.concordance import concordance
+from benchmarks.statistics.concordance import concordance, judges
 from benchmarks.statistics.friedman import friedman
 from benchmarks.statistics.groups import singletons
 from benchmarks.statistics.intervals import RESAMPLES, bca, bca_of_groups
@@ -51,6 +51,10 @@ def statistics_answers() -> Iterator[Finding]:
 def _cell(frame: pd.DataFrame, row: object, column: str) -> float:
     values: dict[object, float] = frame[column].to_dict()
     return values[row]
+
+
+def _ranking(frame: pd.DataFrame) -> pd.DataFrame:
+    return ranking(frame, pd.DataFrame({"trial": [], "cost_in_forwards": []})).set_index("method")
 
 
 def _agreement() -> Iterator[Finding]:
@@ -114,6 +118,8 @@ def _groups() -> Iterator[Finding]:
     high = bca_of_groups(np.repeat([[1.0], [0.0]], 8, axis=0), np.array([0] * 8 + list(range(1, 9))), seed=3)[1, 0]
     yield holds("bca_of_groups", "uneven", "" if high > 0.55 else "a large group counts as a small one")
     board = leaderboard(frame).set_index("method")
+    halves = table({"a": [0.1, 0.1, 0.9, 0.9]}).assign(group=["p", "p", "q", "q"])
+    yield answer("summary", "groups_interval", _cell(_ranking(halves), "a", "insertion ±"), 1.96 * 0.4)
     yield answer("leaderboard", "n_groups", _cell(board, "a", "n_groups"), 5)
     alone = leaderboard(frame.assign(group="")).set_index("method")
     wider = {name: _cell(table, "a", "ci_high") - _cell(table, "a", "ci_low") for name, table in
@@ -146,10 +152,12 @@ def _boards() -> Iterator[Finding]:
     # the second image of the third has no value, and so no gain
     third = table({"a": [0.5, np.nan], "random": [0.1, 0.2]}, weights_digest="z")
     for digest, frame, gain in (("x", first, 0.45), ("y", other, -0.35), ("z", third, 0.4)):
-        found = ranking(frame, pd.DataFrame({"trial": [], "cost_in_forwards": []})).set_index("method")
-        yield answer("summary", f"gain_{digest}", _cell(found, "a", "insertion gain"), gain)
+        yield answer("summary", f"gain_{digest}", _cell(_ranking(frame), "a", "insertion gain"), gain)
     # b has the larger mean, on the images that are easy
-    holed = leaderboard(table({"a": [0.9, 0.7, 0.1], "b": [0.8, 0.6, np.nan]})).set_index("method")
+    partial = table({"a": [0.9, 0.7, 0.1], "b": [0.8, 0.6, np.nan]})
+    yield answer("summary", "same_images_rank", _cell(_ranking(partial), "b", "rank"), 2)
+    yield answer("judges", "same_images_mean", float(judges(partial)["a"].iloc[0]), 0.8)
+    holed = leaderboard(partial).set_index("method")
     yield answer("leaderboard", "same_images_rank", _cell(holed, "b", "rank"), 2)
     yield answer("leaderboard", "same_images_mean", _cell(holed, "a", "mean_ranked"), 0.8)
     yield answer("leaderboard", "same_images_n", _cell(holed, "a", "n_ranked"), 2)
@@ -158,7 +166,9 @@ def _boards() -> Iterator[Finding]:
 def _flags() -> Iterator[Finding]:
     frame = table({"a": [1.0, 0.2, 0.3, 0.4], "b": [0.3, 0.3, 0.4, 0.5], "c": [0.9, 0.9, 0.9, 0.9]})
     hit = (frame["method"] == "a") & (frame["image"] == "00") | (frame["method"] == "c") & (frame["image"] != "00")
-    board = leaderboard(frame.assign(status=np.where(hit, "degenerate", "ok"))).set_index("method")
+    flagged = frame.assign(status=np.where(hit, "degenerate", "ok"))
+    yield answer("summary", "mean_unflagged", _cell(_ranking(flagged), "a", "insertion without"), 0.3)
+    board = leaderboard(flagged).set_index("method")
     yield answer("leaderboard", "flagged", _cell(board, "a", "flagged"), 1)
     yield answer("leaderboard", "mean_with", _cell(board, "a", "mean"), 0.475)
     yield answer("leaderboard", "mean_unflagged", _cell(board, "a", "mean_unflagged"), 0.3)
