@@ -27,7 +27,6 @@ def test_by_hand_on_four_pixels(additive, make_case):
     assert Deletion()(case).item() == pytest.approx(0.4, abs=1e-7)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 6))
 def test_closed_form_on_an_additive_model(additive, make_case, seed, height, width):
     # One pixel a step: ∫ p = Σ_i w_i (rank_i + 1/2) / n for deletion, Σ_i w_i (n − rank_i − 1/2) / n for insertion.
@@ -53,7 +52,7 @@ def test_faithful_map_beats_its_opposite(additive, make_case):
     assert Insertion.higher_is_better
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(-50, 50), min_size=16, max_size=16),
     st.sampled_from([torch.exp, torch.arctan, lambda m: 3 * m - 7, lambda m: m**3, lambda m: m / 1e20]),
