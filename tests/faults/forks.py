@@ -14,17 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 SLOW_TO_IMPORT = (
-    *(
-        "torch",
-        "torchvision",
-        "numpy",
-        "pandas",
-        "scipy.stats",
-        "pyarrow.parquet",
-        "matplotlib.pyplot",
-        "hydra",
-        "rich",
-    ),
+    *("torch", "torchvision", "numpy", "pandas", "scipy.stats", "pyarrow.parquet", "matplotlib.pyplot", "hydra"),
     *("pytest", "hypothesis", "captum.attr", "pytorch_grad_cam", "skimage.segmentation", "safetensors.torch"),
 )
 OURS = ("benchmarks", "methods", "metrics", "conf", "tests")
@@ -42,12 +32,8 @@ def warm_up() -> None:
 
 def copied_tree(place: Path) -> Path:
     """Return a copy of the repository without what git ignores."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     for name in filter(None, listed.stdout.decode().split("\0")):
         if (ROOT / name).is_file():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +42,7 @@ def copied_tree(place: Path) -> Path:
 
 
 def in_child(tree: Path, seconds: float, work: Callable[..., str], *arguments: Any) -> str:
-    """Return what work returns in a child whose code is the tree's; ``hangs`` where it takes longer, ``dies`` if killed.
+    """Return what work returns in a child whose code is the tree's; ``hangs`` where it takes longer, or ``dies``.
 
     Raises:
         RuntimeError: where work raises, which is this runner's mistake: both judges catch what a fault breaks.
