@@ -5,8 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 CATALOGUE = Path(__file__).parent / "catalogue"
+
+
+class Change(Protocol):
+    """A change to one file of the repository."""
+
+    @property
+    def file(self) -> str:
+        """Path from the root of the repository."""
+
+    def applied(self, text: str) -> str:
+        """Return the file's text with the change in it."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +57,11 @@ def catalogue() -> list[Fault]:
 
 
 @contextmanager
-def planted(fault: Fault, tree: Path) -> Iterator[None]:
-    """Put the fault into a copy of the repository, and take it out again."""
-    file = tree / fault.file
+def planted(change: Change, tree: Path) -> Iterator[None]:
+    """Make a change to a copy of the repository, and take it back."""
+    file = tree / change.file
     whole = file.read_text(encoding="utf-8")
-    file.write_text(fault.applied(whole), encoding="utf-8")
+    file.write_text(change.applied(whole), encoding="utf-8")
     try:
         yield
     finally:

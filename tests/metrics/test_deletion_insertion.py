@@ -164,6 +164,12 @@ def test_ends_are_the_plain_forwards_of_image_and_baseline_and_order_of_images_i
     assert torch.allclose(Deletion(steps=3).curves(turned).scores.flip(0), deleted, atol=1e-5)
 
 
+def test_the_preset_takes_one_row_a_step_on_images_that_are_not_square(additive, make_case):
+    weights = torch.full((2, 5), 0.1)
+    case = make_case(additive(weights), torch.ones(1, 3, 2, 5), weights[None])
+    assert Deletion().curves(case).fractions.tolist() == [0, 0.5, 1]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
