@@ -185,13 +185,6 @@ class Copy(nn.Module):
         return 1 * x
 
 
-def test_deep_lift_of_pixels_at_the_baseline_is_free_of_the_batch(method, net, images, targets):
-    images[:, :, :12] = 0  # there Captum takes a gradient, of the batch's first image
-    deep_lift = method("captum_deep_lift")
-    alone = [deep_lift(net, images[n : n + 1], targets[n : n + 1], "input") for n in range(len(images))]
-    torch.testing.assert_close(deep_lift(net, images, targets, "input"), torch.cat(alone))
-
-
 @pytest.mark.parametrize(
     ("behind_conv", "complete"),
     [
