@@ -1,5 +1,6 @@
 """Who is asked whether something is wrong: the tests, and ``heatmark check``. Each runs in a child of its own."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def red_finding(options: list[str], folder: Path) -> str:
 
     from benchmarks.cli import dispatch
 
+    shutil.rmtree(folder, ignore_errors=True)  # what the last fault left
     code = dispatch(["check", *options, f"results_dir={folder}"])
     table = folder / "check" / "conformance.parquet"
     if code and table.exists():

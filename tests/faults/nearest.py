@@ -23,7 +23,7 @@ def _distance(tree: Path, file: str, test: str) -> int:
     if test == f"{folder}/test_{Path(file).stem}.py":
         return 0
     if Path(test).parent.as_posix() == folder:
-        return 1 if imports else 2
+        return 1 if imports else 3
     if test == CONTRACTS.get(file.split("/")[0]):
-        return 3
+        return 2
     return 4 if imports else FAR

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tests.faults.faults import Fault, catalogue
+from tests.faults.faults import Fault, Nothing, catalogue
 from tests.faults.forks import ROOT
 from tests.faults.workers import CHECKS, each, red_of_check, red_of_tests
 
@@ -28,7 +28,11 @@ def main() -> None:
         raise SystemExit(f"no fault is called {', '.join(sorted(unknown))}")
     rows = known(RESULTS)
     judge = partial(judged, judges=options.judges, near_only=options.near, rungs=options.rungs)
-    for fault, verdicts in each(judge, chosen, options.jobs):
+    for fault, verdicts in each(judge, chosen if options.only else [Nothing(), *chosen], options.jobs):
+        if isinstance(fault, Nothing):
+            if any(verdicts.values()):
+                raise SystemExit(f"red without any fault: {verdicts}")
+            continue
         rows[fault.id] = {**rows.get(fault.id, {}), "id": fault.id, "file": fault.file, "what": fault.seen, **verdicts}
         console.print(f"{fault.id}: {verdicts}", highlight=False, markup=False)
         save(rows, RESULTS)
@@ -45,7 +49,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def judged(fault: Fault, judges: list[str], near_only: bool, rungs: int) -> Row:
+def judged(fault: Fault | Nothing, judges: list[str], near_only: bool, rungs: int) -> Row:
     """Return what each judge sees of a fault, by its name; ``""`` where it sees nothing."""
     ask = {"tests": partial(red_of_tests, near_only=near_only), "check": partial(red_of_check, rungs=rungs)}
     return {name: ask[name](fault) for name in judges}
