@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint install clean
+.PHONY: run test lint faults mutants install clean
 
 run: install
 	$(BIN)/heatmark sweep experiment=quickstart
@@ -14,6 +14,13 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Who catches what: planted faults (tests/faults/catalogue), and a seeded sample of mutants. Hours; not in CI.
+faults: install
+	$(BIN)/python -m tests.faults.run
+
+mutants: install
+	$(BIN)/python -m tests.faults.mutants
 
 install: .venv/installed
 

@@ -52,6 +52,12 @@ def test_layer_cam_and_hires_cam_differ_by_the_negative_gradients():
     assert LayerCAM().relevance(c).tolist() == [[[6, 4]]]
 
 
+def test_layer_cam_cuts_gradients_not_products_where_activations_are_negative():
+    # Σ_c relu(G) A = 0 · −1 + 1 · −2 < 0, although the product −1 · −1 of the first channel is positive.
+    c = captured([[[-1]], [[-2]]], [[[-1]], [[1]]])
+    assert LayerCAM().relevance(c).tolist() == [[[0]]]
+
+
 @pytest.mark.parametrize("layer", ["features.4"])
 def test_on_pooling_and_a_linear_head_four_methods_are_cam(network, batch, layer):
     model, (images, targets) = network("GapLinear"), batch

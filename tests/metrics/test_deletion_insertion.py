@@ -27,7 +27,6 @@ def test_by_hand_on_four_pixels(additive, make_case):
     assert Deletion()(case).item() == pytest.approx(0.4, abs=1e-7)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 6))
 def test_closed_form_on_an_additive_model(additive, make_case, seed, height, width):
     # One pixel a step: ∫ p = Σ_i w_i (rank_i + 1/2) / n for deletion, Σ_i w_i (n − rank_i − 1/2) / n for insertion.
@@ -53,7 +52,7 @@ def test_faithful_map_beats_its_opposite(additive, make_case):
     assert Insertion.higher_is_better
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(-50, 50), min_size=16, max_size=16),
     st.sampled_from([torch.exp, torch.arctan, lambda m: 3 * m - 7, lambda m: m**3, lambda m: m / 1e20]),
@@ -167,6 +166,12 @@ def test_ends_are_the_plain_forwards_of_image_and_baseline_and_order_of_images_i
         assert inserted[n, -1].item() == pytest.approx(plain[n, target].item(), abs=1e-5)
     turned = make_case(model, images.flip(0), maps.flip(0), targets[::-1], batch_size=5)
     assert torch.allclose(Deletion(steps=3).curves(turned).scores.flip(0), deleted, atol=1e-5)
+
+
+def test_the_preset_takes_one_row_a_step_on_images_that_are_not_square(additive, make_case):
+    weights = torch.full((2, 5), 0.1)
+    case = make_case(additive(weights), torch.ones(1, 3, 2, 5), weights[None])
+    assert Deletion().curves(case).fractions.tolist() == [0, 0.5, 1]
 
 
 @pytest.mark.parametrize(

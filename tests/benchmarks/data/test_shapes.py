@@ -32,7 +32,7 @@ def test_the_pictures_are_pinned() -> None:
     assert pixels(sample).mean(axis=(0, 1)) == pytest.approx([152.9, 114.4, 93.9], abs=0.1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(index=st.integers(0, 99), size=st.sampled_from([32, 64, 128]), seed=st.integers(0, 5))
 def test_the_mask_is_where_the_object_changed_the_picture(index: int, size: int, seed: int) -> None:
     """Without a touch of the object a pixel is untouched; covered by half or more it is in the mask."""

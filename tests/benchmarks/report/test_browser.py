@@ -27,6 +27,8 @@ CARDS = (
     "return [...document.querySelectorAll('.card[data-method]')].map((c) => `${c.dataset.method} ${c.dataset.target}`)"
 )
 IMAGE_TWO = "shapes-test-00001"
+HANG_S = 1800
+"""Seconds after which a browser that does not answer is taken for dead; no slow machine needs as many."""
 DRAWN = "return document.querySelectorAll('.card[data-method]').length > 0"
 
 
@@ -38,6 +40,8 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.set_page_load_timeout(HANG_S)
+    driver.set_script_timeout(HANG_S)
     yield driver
     driver.quit()
 
@@ -59,7 +63,7 @@ def opened(driver: Any, html: str, folder: Path) -> Any:
 def wait(browser: Any, script: str, *arguments: object) -> None:
     from selenium.webdriver.support.wait import WebDriverWait
 
-    WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(script, *arguments))
+    WebDriverWait(browser, HANG_S).until(lambda driver: driver.execute_script(script, *arguments))
 
 
 def changed(browser: Any, action: str | Callable[[], None]) -> tuple[list[str], list[str]]:

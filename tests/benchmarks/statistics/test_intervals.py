@@ -62,7 +62,7 @@ def test_coverage_of_an_effect_size(rng: np.random.Generator) -> None:
     assert 0.93 <= ((low <= 0.5) & (high >= 0.5)).mean() <= 0.97
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.lists(st.integers(-1000, 1000), min_size=4, max_size=12, unique=True),
     st.integers(-50, 50),

@@ -24,7 +24,7 @@ def test_simulated_tests_find_the_effect_as_often_as_said(rng: np.random.Generat
     assert expected >= power
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(0.01, 20), st.floats(0.1, 0.99), st.floats(1e-6, 0.09))
 def test_it_is_the_least_number_that_suffices(d_z: float, power: float, alpha: float) -> None:
     n = images_to_separate(np.array([d_z]), power, alpha)

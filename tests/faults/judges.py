@@ -1,0 +1,45 @@
+"""Who is asked whether something is wrong: the tests, and ``heatmark check``. Each runs in a child of its own."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+
+class FirstRed:
+    """A plugin of pytest that keeps the name of the first test (or file) that fails."""
+
+    name = ""
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.name = self.name or report.nodeid
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            self.name = self.name or report.nodeid
+
+
+def red_test(files: list[str]) -> str:
+    """Return the first test of these files that fails, ``""`` where none does."""
+    import pytest
+
+    first = FirstRed()
+    options = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0")
+    code = pytest.main([*options, *files], plugins=[first])
+    known = {pytest.ExitCode.OK: "", pytest.ExitCode.NO_TESTS_COLLECTED: ""}
+    return first.name or known.get(code, f"pytest ends with {code}")
+
+
+def red_finding(options: list[str], folder: Path) -> str:
+    """Return the first red finding of ``heatmark check`` with these options, ``""`` where all is green."""
+    import pandas as pd
+
+    from benchmarks.cli import dispatch
+
+    shutil.rmtree(folder, ignore_errors=True)  # what the last fault left
+    code = dispatch(["check", *options, f"results_dir={folder}"])
+    table = folder / "check" / "conformance.parquet"
+    if code and table.exists():
+        for _, row in pd.read_parquet(table).query("red").iterrows():
+            return " ".join(filter(None, (row["model"], row["layer"], row["method"], row["check"], row["stage"])))
+    return f"it ends with {code}" if code else ""

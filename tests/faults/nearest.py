@@ -1,0 +1,29 @@
+"""Which tests are asked first about a file."""
+
+import re
+from pathlib import Path
+
+CONTRACTS = {"methods": "tests/test_method_contract.py", "metrics": "tests/test_metric_contract.py"}
+
+
+def nearest_first(tree: Path, file: str) -> tuple[list[str], list[str]]:
+    """Return the test files that mirror, neighbour or import a file, nearest first, and all the others."""
+    everything = sorted(p.relative_to(tree).as_posix() for p in (tree / "tests").rglob("test_*.py"))
+    ranked = {test: _distance(tree, file, test) for test in everything if not test.startswith("tests/faults/")}
+    near = sorted((test for test in ranked if ranked[test] < FAR), key=lambda test: (ranked[test], test))
+    return near, [test for test in ranked if ranked[test] == FAR]
+
+
+FAR = 5
+
+
+def _distance(tree: Path, file: str, test: str) -> int:
+    folder, module = f"tests/{Path(file).parent.as_posix()}", file.removesuffix(".py").replace("/", ".")
+    imports = re.search(rf"\b{re.escape(module)}\b", (tree / test).read_text(encoding="utf-8")) is not None
+    if test == f"{folder}/test_{Path(file).stem}.py":
+        return 0
+    if Path(test).parent.as_posix() == folder:
+        return 1 if imports else 3
+    if test == CONTRACTS.get(file.split("/")[0]):
+        return 2
+    return 4 if imports else FAR
