@@ -50,9 +50,21 @@ def stated(model: nn.Module, layer: str, features: Tensor, image_size: tuple[int
     if features.ndim != 4:
         return None
     first, last = readings(features, layer, image_size)
+    if (permuted := _permuted(find_layer(model, layer))) is not None:
+        return {TO_FIRST: first, TO_LAST: last}.get(permuted)
     if layout is None or layout.channels_last is None or isinstance(find_layer(model, layer), BEYOND_DOUBT):
         return first if gives_channels_first(model, layer, features) else None
     return last if layout.channels_last else first
+
+
+TO_FIRST, TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+"""What torchvision's transformers permute by: to (N, C, h, w), and to (N, h, w, C)."""
+
+
+def _permuted(module: nn.Module) -> tuple[int, ...] | None:
+    """Return the order that torchvision's ``Permute`` brings dimensions into, which no ``token_layout`` speaks of."""
+    dims = getattr(module, "dims", None)
+    return tuple(dims) if type(module).__name__ == "Permute" and dims is not None else None
 
 
 def _tokens(
