@@ -53,6 +53,8 @@ def test_one_row_a_trial_image_and_metric(run: Path) -> None:
     assert (row["value"], row["target"], row["status"], row["reason"]) == (0.75, "3", "degenerate", "constant")
     assert row["higher_is_better"]
     assert row["definition"] == "insertion:rise-2018"
+    mine = results[(results["trial"] == "k1") & (results["metric"] == "insertion")]
+    assert mine.set_index("image")["target"].to_dict() == {"a": "3", "b": "3", "c": "1"}
 
 
 def test_groups_are_a_column_of_results_and_digests_of_every_table(run: Path) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.conformance.answers import models
 from benchmarks.conformance.answers.answer import MODEL
+from benchmarks.conformance.answers.layouts import layout_answers
+from benchmarks.conformance.answers.methods import method_answers
 from benchmarks.conformance.answers.metrics import metric_answers
 from benchmarks.conformance.answers.runner import runner_answers
 from benchmarks.conformance.answers.statistics import statistics_answers
@@ -11,6 +13,8 @@ from benchmarks.conformance.findings import Finding
 from benchmarks.errors import one_paragraph
 
 ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    layout_answers,
+    method_answers,
     models.ask_models,
     metric_answers,
     runner_answers,
