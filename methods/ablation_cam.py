@@ -45,12 +45,12 @@ class AblationCAM(Method):
             rows = self.batch_size * max(1, images.shape[1:].numel() // run.features.shape[1:].numel())
             drops = y.new_zeros(maps.shape[:2])
             for n in range(len(images)):
-                drops[n] = channel_drops(run, arrangement, n, targets[n], rows)
+                drops[n] = channel_drops(run, arrangement, n, int(targets[n]), rows)
         weights = drops / torch.where(y == 0, torch.nan, y)[:, None]
         return weighted_sum(weights.to(maps), maps).relu()
 
 
-def channel_drops(run: Resumption, arrangement: Arrangement, n: int, target: Tensor, rows: int) -> Tensor:
+def channel_drops(run: Resumption, arrangement: Arrangement, n: int, target: int, rows: int) -> Tensor:
     """Return what image n's target loses without each channel, y − y_c, (C,); so many rows at once."""
     maps = arrangement.maps(run.features[n : n + 1])[0]
     drops = full_precision(run.logits.new_zeros(len(maps)))

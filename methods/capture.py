@@ -142,8 +142,10 @@ def target_logits(logits: Tensor, targets: Tensor) -> Tensor:
     """Return logits[n, targets[n]], (N,).
 
     Raises:
-        ValueError: where logits and targets do not belong together, or a target is no class of the model.
+        ValueError: where logits and targets do not belong together, a target is no class of the model, or no integer.
     """
+    if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
+        raise ValueError(f"targets of {targets.dtype}, expected whole numbers, such as torch.int64")
     if logits.ndim != 2 or targets.shape != logits.shape[:1]:
         raise ValueError(
             f"expected logits (N, classes) and targets (N,), got {tuple(logits.shape)} and {tuple(targets.shape)}"
@@ -152,7 +154,7 @@ def target_logits(logits: Tensor, targets: Tensor) -> Tensor:
         raise ValueError(
             f"targets from {int(targets.min())} to {int(targets.max())}, but the model has {logits.shape[1]} classes"
         )
-    return logits.gather(1, targets[:, None])[:, 0]
+    return logits.gather(1, targets.long()[:, None])[:, 0]
 
 
 def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Capture:
@@ -198,7 +200,7 @@ def layer_arrangements(
 ) -> dict[str, Arrangement | ValueError]:
     """Return how every layer's features lie on images: by the model's word, by what the layer is, or by a trace.
 
-    Only where neither ``token_layout`` nor the kind of the layer says it, four pictures of noise go through the model
+    Only where neither ``token_layout`` nor the kind of the layer says it, a few pictures of noise go through the model
     down to that layer (:func:`methods.trace.trace`). Nothing is remembered, so that a changed model is read anew. Of
     features that are no map, and where nothing shows which reading is right, what there is to say about it.
     """

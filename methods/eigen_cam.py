@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from methods.base import Method
 from methods.capture import activations_at
 
+ROUNDING = 256
+"""How many ε of the terms' absolute values a sum must exceed for its sign to be more than rounding."""
+
 
 @dataclass(frozen=True)
 class EigenCAM(Method):
@@ -18,8 +21,8 @@ class EigenCAM(Method):
 
     A singular vector has no sign of its own. Here L points the way of the mean over the channels m = O 1/C:
     ⟨L, m⟩ ≥ 0. After a ReLU this makes L ≥ 0 everywhere (Perron and Frobenius). Silent activations give L = 0;
-    where L is orthogonal to m, its sign is undefined and the map is NaN, as it is for activations that are not finite.
-    No relu is applied, as in the paper.
+    where L is orthogonal to m but for rounding, as after a layer norm without shifts, where m = 0, its sign is
+    undefined and the map is NaN, as it is for activations that are not finite. No relu is applied, as in the paper.
 
     Muhammad and Yeasin, "Eigen-CAM: Class Activation Map using Principal Components", IJCNN 2020.
     """
@@ -38,5 +41,7 @@ def first_component(activations: Tensor) -> Tensor:
     U, S, _ = torch.linalg.svd(torch.where(finite[:, None, None], O, 0.0), full_matrices=False)
     L: Tensor = U[:, :, 0] * S[:, :1]
     agreement = (L * O.mean(dim=2)).sum(dim=1)
-    sign = torch.where(finite & ((agreement != 0) | (S[:, 0] == 0)), agreement.sign(), torch.nan)
+    without_signs = (L.abs() * O.abs().mean(dim=2)).sum(dim=1)
+    decided = (agreement.abs() > ROUNDING * torch.finfo(O.dtype).eps * without_signs) | (S[:, 0] == 0)
+    sign = torch.where(finite & decided, agreement.sign(), torch.nan)
     return (L * sign[:, None]).view(len(L), *activations.shape[2:]).to(activations.dtype)

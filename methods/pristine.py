@@ -2,6 +2,7 @@
 
 import random
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -10,13 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+ONE_THREAD = threading.RLock()
+"""Hooks, flags and switches are the model's and the process's: while one thread explains, another one waits."""
+
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Run in evaluation mode, then give every module its own ``training`` flag back."""
     flags = [(module, module.training) for module in model.modules()]
-    model.eval()
     try:
+        model.eval()
         yield
     finally:
         for module, training in flags:
@@ -28,9 +32,17 @@ def observing(model: nn.Module) -> Iterator[None]:
     """Run in evaluation mode and record no graph, in tensors that later may take part in one.
 
     Every submodule runs, also within torch's transformer layers and compiled blocks (:func:`every_module_runs`), and
-    weights made in inference mode are replaced by copies meanwhile (:func:`outside_inference`).
+    weights made in inference mode are replaced by copies meanwhile (:func:`outside_inference`). Other threads that want
+    to explain wait.
     """
-    with torch.inference_mode(False), torch.no_grad(), evaluating(model), every_module_runs(), outside_inference(model):
+    with (
+        ONE_THREAD,
+        torch.inference_mode(False),
+        torch.no_grad(),
+        evaluating(model),
+        every_module_runs(),
+        outside_inference(model),
+    ):
         yield
 
 
@@ -42,8 +54,8 @@ def every_module_runs() -> Iterator[None]:
     it was written meanwhile and takes no hook down for later. Both switches are the process's.
     """
     before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
     try:
+        torch.backends.mha.set_fastpath_enabled(False)
         with torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext():
             yield
     finally:
@@ -88,9 +100,10 @@ def untouched(model: nn.Module) -> Iterator[None]:
     and the ``.grad`` that it had, the same tensor with the same values; and the random number generators of Python,
     NumPy and torch, and the grad mode, are where they were.
 
-    Inside, gradients are recorded and every ``.grad`` is None, so that nothing is added to a caller's gradients.
+    Inside, gradients are recorded and every ``.grad`` is None, so that nothing is added to a caller's gradients. Other
+    threads that want to explain wait.
     """
-    with _same_random_state(), _same_attributes(model), _same_parameters(model), every_module_runs():
+    with ONE_THREAD, _same_random_state(), _same_attributes(model), _same_parameters(model), every_module_runs():
         model.eval()
         with torch.inference_mode(False), torch.enable_grad():
             yield
@@ -124,9 +137,9 @@ def _refill(dictionary: dict[Any, Any], entries: dict[Any, Any]) -> None:
 @contextmanager
 def _same_parameters(model: nn.Module) -> Iterator[None]:
     found: list[tuple[Tensor, bool, Tensor | None]] = [(p, p.requires_grad, p.grad) for p in model.parameters()]
-    for parameter, _, _ in found:
-        parameter.grad = None
     try:
+        for parameter, _, _ in found:
+            parameter.grad = None
         yield
     finally:
         for parameter, requires_grad, grad in found:

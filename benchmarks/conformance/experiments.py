@@ -122,7 +122,7 @@ def centred(e: Evidence) -> Iterator[Evidence]:
     A, ours, theirs = e.ours.activations, e.ours.raw, e.theirs.raw
     if not isinstance(e.method, EigenCAM) or A is None or ours is None or theirs is None:
         return
-    paper = formulas.first_component_like(A, A.mean(dim=1))
+    paper = formulas.first_component(A)
     if _follows(ours, paper, torch.zeros_like(ours)) and _adds_up(e):
         raw = formulas.first_component_like(formulas.centred(A), theirs)
         yield e.with_ours(raw=raw, relu=raw.relu())

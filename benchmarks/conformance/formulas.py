@@ -67,6 +67,15 @@ def first_component_like(activations: Tensor, other: Tensor) -> Tensor:
     return torch.where(agreement < 0, -component, component)
 
 
+def first_component(activations: Tensor) -> Tensor:
+    """Return O V_1, (N, h, w), by the sign of the channels' mean; NaN where that is no more than rounding."""
+    mean, size = activations.mean(dim=1), activations.abs().mean(dim=1)
+    component = first_component_like(activations, mean)
+    agreement, without_signs = (component * mean).sum(dim=(1, 2)).abs(), (component.abs() * size).sum(dim=(1, 2))
+    undecided = (agreement <= 1e3 * torch.finfo(activations.dtype).eps * without_signs) & (without_signs > 0)
+    return torch.where(undecided[:, None, None], torch.nan, component)
+
+
 def centred(activations: Tensor) -> Tensor:
     """Return activations less the mean of each channel, as pytorch-grad-cam decomposes them."""
     return activations - activations.mean(dim=(2, 3), keepdim=True)

@@ -16,7 +16,6 @@ from benchmarks.conformance.findings import Finding
 from benchmarks.conformance.leftovers import left_behind, left_behind_after_an_exception
 from benchmarks.conformance.toy import Toy
 from methods.cam import GradientCAM
-from methods.eigen_cam import EigenCAM
 from methods.grad_cam import GradCAM
 from methods.grad_cam_pp import GradCAMPlusPlus
 from methods.hires_cam import HiResCAM
@@ -35,8 +34,6 @@ def against_the_textbook(subject: Subject) -> Finding:
     if reason := references.too_dear(definition, cell.module, cell.recorded.activations.shape[1], cell.size):
         return subject.skipped("textbook", reason)
     expected = references.reference(definition, cell)
-    if isinstance(definition, EigenCAM) and expected.relu is not None and bool(expected.relu.isnan().any()):
-        return subject.skipped("textbook", "the component's sign is undefined: the channels' mean is 0 up to rounding")
     return subject.finding("textbook", compare(subject.stages, expected, TOLERANCES.of(subject.stages)))
 
 

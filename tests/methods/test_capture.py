@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from methods.ablation_cam import AblationCAM
 from methods.capture import activations_at, capture, tapped
+from methods.grad_cam import GradCAM
+from methods.score_cam import ScoreCAM
 
 EVERY_LAYER = [
     ("GapLinear", "features.4"),
@@ -137,6 +140,20 @@ def _run(model, output):
 def test_targets_that_do_not_fit_are_refused(network, batch, targets, message):
     with pytest.raises(ValueError, match=message):
         capture(network("InPlace"), batch[0], torch.tensor(targets), "features.3")
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.uint8])
+@pytest.mark.parametrize("method", [GradCAM(), ScoreCAM(), AblationCAM()], ids=lambda m: type(m).__name__)
+def test_targets_of_any_integers_are_read_as_such(network, batch, method, dtype):
+    model, (images, targets) = network("InPlace"), batch
+    expected = method(model, images, targets, "features.3")
+    assert torch.equal(method(model, images, targets.to(dtype), "features.3"), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bool])
+def test_targets_that_are_no_integers_are_refused(network, batch, dtype):
+    with pytest.raises(ValueError, match="expected whole numbers"):
+        capture(network("InPlace"), batch[0], batch[1].to(dtype), "features.3")
 
 
 def test_features_that_mix_images_are_refused(batch):

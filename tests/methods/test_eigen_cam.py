@@ -48,6 +48,16 @@ def test_undefined_is_nan_and_silence_is_zero():
     torch.testing.assert_close(maps[3], torch.tensor([[2**0.5, 0]]))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shift", [0, 3])
+def test_a_sign_that_rounding_decides_is_nan(dtype, shift):
+    """After a layer norm without shifts the channels' mean is 0 but for rounding, in every one of 50 images."""
+    A = torch.randn(50, 24, 4, 5, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    normed = torch.nn.functional.layer_norm((A + shift).movedim(1, -1), (24,)).movedim(-1, 1)
+    assert first_component(normed).isnan().all()
+    assert first_component(normed + 0.01).isfinite().all()
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_decomposed_in_single(dtype):
     A = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(0)).to(dtype)

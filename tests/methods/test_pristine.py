@@ -1,11 +1,12 @@
 import random
+from threading import Thread
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from methods.pristine import evaluating, outside_inference, untouched
+from methods.pristine import evaluating, observing, outside_inference, untouched
 
 
 @pytest.fixture
@@ -128,3 +129,36 @@ def test_inference_tensors_are_lent_as_copies_shared_as_they_are(fails):
         assert fails
     for now, before in zip([*model.parameters(), *model.buffers(), model.scale], found, strict=True):
         assert now is before
+
+
+@pytest.mark.parametrize("context", [observing, untouched])
+@pytest.mark.parametrize("other", [observing, untouched])
+def test_a_second_thread_waits(model, context, other):
+    """Else its hooks would see the first one's images, and the flags that it restores would be the first one's."""
+
+    def explain():
+        with other(model), other(model):
+            done.append(model.training)
+
+    done, thread = [], Thread(target=explain, daemon=True)
+    with context(model):
+        thread.start()
+        thread.join(timeout=0.2)
+        assert not done
+    thread.join()
+    assert done == [False]
+    assert model.training
+
+
+class Stubborn(nn.Module):
+    def train(self, mode=True):
+        if not mode:
+            raise KeyboardInterrupt
+        return super().train(mode)
+
+
+def test_flags_come_back_where_the_model_fails_to_change_them():
+    model = nn.Sequential(nn.Dropout(), Stubborn(), nn.Dropout())
+    with pytest.raises(KeyboardInterrupt), evaluating(model):
+        raise AssertionError("not reached")
+    assert all(module.training for module in model.modules())

@@ -33,7 +33,15 @@ def swin() -> nn.Module:
 def models():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return {"vit": vit().double().eval(), "swin": swin().double().eval()}
+        return {"vit": shifted(vit()).double().eval(), "swin": shifted(swin()).double().eval()}
+
+
+def shifted(model):
+    """Give layer norms shifts: without them the channels' mean is 0, and Eigen-CAM's sign undefined."""
+    for module in model.modules():
+        if isinstance(module, nn.LayerNorm):
+            nn.init.normal_(module.bias)
+    return model
 
 
 CASES = [

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.conformance.answers import models
 from benchmarks.conformance.answers.answer import MODEL
+from benchmarks.conformance.answers.inputs import input_answers
 from benchmarks.conformance.answers.layouts import layout_answers
 from benchmarks.conformance.answers.methods import method_answers
 from benchmarks.conformance.answers.metrics import metric_answers
@@ -15,6 +16,7 @@ from benchmarks.errors import one_paragraph
 ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (
     layout_answers,
     method_answers,
+    input_answers,
     models.ask_models,
     metric_answers,
     runner_answers,
