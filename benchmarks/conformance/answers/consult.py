@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.conformance.answers import models
 from benchmarks.conformance.answers.answer import MODEL
+from benchmarks.conformance.answers.identity import identity_answers
 from benchmarks.conformance.answers.inputs import input_answers
 from benchmarks.conformance.answers.layouts import layout_answers
 from benchmarks.conformance.answers.methods import method_answers
@@ -20,6 +21,7 @@ ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (
     models.ask_models,
     metric_answers,
     runner_answers,
+    identity_answers,
     statistics_answers,
 )
 """One function a part of the suite."""
