@@ -71,6 +71,14 @@ class Tables:
         return leaderboard(self.deepest)
 
     @property
+    def where(self) -> str:
+        """What a reader must know of the layers of :attr:`deepest`, where the run has others; it ends in a space."""
+        layers = [str(name) for name in self.deepest["layer"].unique() if name != NO_LAYER]
+        if not set(self.scored["layer"]) - {*layers, NO_LAYER}:
+            return ""
+        return f"Each model's deepest layer alone: {', '.join(layers)}. "
+
+    @property
     def repeats(self) -> str:
         """What a reader must know of methods that are one map."""
         if len(self.board) and self.board["maps_compared"].any():
