@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.columns import SETTING
+from benchmarks.gathered import read_table
 from benchmarks.repeats import with_repeats
 from benchmarks.statistics.leaderboard import leaderboard
 from benchmarks.statistics.variants import plain, renamed, told_apart
@@ -94,9 +95,11 @@ def load(
     Methods that are one map are looked for in the run's maps (:func:`benchmarks.repeats.with_repeats`).
 
     Raises:
-        ValueError: where the folder has neither results nor a conformance table.
+        ValueError: where the folder has neither results nor a conformance table, or they are an older version's.
     """
-    tables = {name: _read(run / f"{name}.parquet") for name in ("results", "timing", "curves", "conformance")}
+    tables = {name: _read(run / f"{name}.parquet") for name in ("results", "timing", "curves")}
+    checked = run / "conformance.parquet"
+    tables["conformance"] = pd.read_parquet(checked) if checked.exists() else pd.DataFrame()
     if tables["results"].empty and tables["conformance"].empty:
         raise ValueError(
             f"no table in {run}: expected results.parquet of heatmark sweep or gather, or conformance.parquet of "
@@ -129,7 +132,7 @@ def on_common_images(scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+    return read_table(path) if path.exists() else pd.DataFrame()
 
 
 def family(method: str) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.columns import DIGESTS
-from benchmarks.gather import RESULTS, TIES, TIMING, gather
+from benchmarks.gather import RESULTS, TIES, TIMING, _replace, gather
 from benchmarks.ranking import mean_and_half_width, ranking
 from benchmarks.store import Measured, Record, Store
 
@@ -179,3 +179,14 @@ def test_mean_and_half_width() -> None:
     mean, half = mean_and_half_width(np.array([1.0, 2.0, np.nan, 3.0]))
     assert (mean, half) == (2.0, pytest.approx(1.96 / np.sqrt(3)))
     assert np.isnan(mean_and_half_width(np.array([np.nan]))[0])
+
+
+def test_two_processes_may_publish_at_once(tmp_path: Path) -> None:
+    def write(path: Path) -> None:
+        path.write_text("half")
+        _replace(tmp_path / "table", lambda other: other.write_text("the other's"))
+        assert path.read_text() == "half"
+        path.write_text("whole")
+
+    _replace(tmp_path / "table", write)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("table", "whole")]
