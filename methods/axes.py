@@ -96,10 +96,16 @@ def gives_channels_first(model: nn.Module, layer: str, features: Tensor) -> bool
     No kind says (N, h, w, C): an ``nn.LayerNorm`` may stand in (N, windows, places, C) too, an ``nn.Linear`` may mix
     columns, and code may permute.
     """
-    for part in reversed(_up_to(model, layer)):
-        if not _is_elementwise(part):
-            return _is_channels_first(part, features)
-    return False
+    part = shaping(model, layer)
+    return part is not None and _is_channels_first(part, features)
+
+
+def shaping(model: nn.Module, layer: str) -> nn.Module | None:
+    """Return the module as whose output a layer's output lies: what works on each number alone hands its input's on.
+
+    That is the layer itself, or the nearest before it in its ``Sequential``; None where that is not known.
+    """
+    return next((part for part in reversed(_up_to(model, layer)) if not _is_elementwise(part)), None)
 
 
 def _up_to(model: nn.Module, layer: str) -> list[nn.Module]:

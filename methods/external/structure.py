@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import fx, nn
 
+from methods.axes import shaping
 from methods.layers import find_layer
 from methods.pristine import evaluating
 
@@ -58,7 +59,7 @@ def structure(model: nn.Module) -> Structure | None:
 
 def gives_tokens(model: nn.Module, layer: str) -> bool:
     """Say whether this layer of a transformer gives tokens or channels last, by what it and the model are made of."""
-    parts = list(find_layer(model, layer).modules())
+    parts = list((shaping(model, layer) or find_layer(model, layer)).modules())
     transformer = getattr(model, "token_layout", None) is not None or any(
         isinstance(module, nn.MultiheadAttention) for module in model.modules()
     )

@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from methods.ablation_cam import AblationCAM as OurAblationCAM
 from methods.capture import capture
 from methods.external.lending import seed_all
 from methods.external.pgc import AblationCAM, PytorchGradCAM, ScoreCAM, SeededCAM, library_class, to_maps
+from methods.layers import TokenLayout
 
 ADAPTERS = [
     *map(PytorchGradCAM, ["GradCAM", "GradCAMPlusPlus", "XGradCAM", "HiResCAM", "LayerCAM", "GradCAMElementWise"]),
@@ -107,3 +109,14 @@ def test_a_layer_without_a_map_is_refused(net, images, targets):
         PytorchGradCAM("GradCAM")(net, images, targets, "7")
     with pytest.raises(ValueError, match="unknown layer"):
         PytorchGradCAM("GradCAM")(net, images, targets, "17")
+
+
+def test_ablates_channels_of_a_transformers_convolutional_stem_after_its_relu():
+    """A ReLU lies as the convolution before it: its channels are no tokens, though the model has a token_layout."""
+    torch.manual_seed(0)
+    stem = nn.Sequential(nn.Conv2d(3, 12, 3, stride=2), nn.ReLU(), nn.Conv2d(12, 4, 1))
+    model = nn.Sequential(stem, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).eval()
+    model.token_layout = TokenLayout()
+    maps = AblationCAM()(model, torch.randn(2, 3, 15, 11), torch.tensor([2, 0]), "0.1")
+    ours = OurAblationCAM()(model, torch.randn(2, 3, 15, 11), torch.tensor([2, 0]), "0.1")
+    assert maps.shape == ours.shape == (2, 7, 5)
