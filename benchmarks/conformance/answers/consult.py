@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.conformance.answers import models
 from benchmarks.conformance.answers.answer import MODEL
+from benchmarks.conformance.answers.axes import axes_answers
 from benchmarks.conformance.answers.methods import method_answers
 from benchmarks.conformance.answers.metrics import metric_answers
 from benchmarks.conformance.answers.runner import runner_answers
@@ -13,6 +14,7 @@ from benchmarks.errors import one_paragraph
 
 ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (
     models.ask_models,
+    axes_answers,
     method_answers,
     metric_answers,
     runner_answers,
