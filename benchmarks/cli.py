@@ -58,7 +58,8 @@ def _run(command: str, arguments: Sequence[str]) -> int:
     try:
         return int(importlib.import_module(f"benchmarks.commands.{command}").main() or 0)
     except KeyboardInterrupt:
-        print(f"\nheatmark {command}: stopped; run the same command again to go on.", file=sys.stderr)
+        again = "; run the same command again to go on" if command == "sweep" else ""  # no other one resumes
+        print(f"\nheatmark {command}: stopped{again}.", file=sys.stderr)
         return 130
     except Exception as error:  # noqa: BLE001 - the front door turns every error into words
         return _report(command, error)

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlparse
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from benchmarks.classifier import Classifier
@@ -83,7 +83,7 @@ def read_image(source: str) -> Image.Image:
     content = _fetch(source)
     try:
         with Image.open(BytesIO(content)) as picture:
-            return as_rgb(ImageOps.exif_transpose(picture))
+            return as_rgb(picture)
     except BROKEN as error:
         raise ValueError(f"what {source} sends is no picture: {error}") from error
 

@@ -1,6 +1,7 @@
-"""From a run's finished trials to its tidy tables; made anew each time, by exactly one writer."""
+"""From a run's finished trials to its tidy tables; made anew each time, the last writer's stay."""
 
 import json
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +135,6 @@ def publish(frame: pd.DataFrame, stem: Path) -> None:
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    beside = path.with_name(f".{path.name}")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # two processes may gather at once
     write(beside)
     beside.replace(path)

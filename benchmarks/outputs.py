@@ -10,7 +10,10 @@ from torch.autograd.graph import Node
 from benchmarks.classifier import Classifier
 from methods.pristine import evaluating
 
-PROBABILITIES = {"Sigmoid": "sigmoid", "Softmax": "softmax", "LogSoftmax": "log-softmax"}
+PROBABILITIES = {"Sigmoid": "sigmoid", "Softmax": "softmax", "LogSoftmax": "log-softmax", "Hardsigmoid": "sigmoid"}
+KEEPING = ("Mean", "Stack", "Clamp")
+"""Operations that leave probabilities probabilities: the mean of several, each held off 0 and 1."""
+
 ACTIVATIONS = ("Relu", "LeakyRelu", "Elu", "Gelu", "Silu", "Hardswish", "Hardtanh", "Tanh", "Softplus", "Prelu", "Mish")
 MIXTURES = ("Add", "Mul", "Cat")
 """Of branches; behind a pooling they are a residual sum, a scaled one, or an inception."""
@@ -45,6 +48,8 @@ def as_logits(classifier: Classifier, output: object, images: int) -> Tensor:
             "nothing to tell apart, and its softmax is 1 whatever the picture. Wrap the network in a module that gives "
             "two logits, torch.cat([-z / 2, z / 2], dim=1) of z (N, 1), whose softmax is the sigmoid of z"
         )
+    if not output.is_floating_point():
+        raise ValueError(f"{classifier.name} gives {output.dtype} numbers, such as of classes, not logits of classes")
     if output.ndim != 2 or len(output) != images:
         maps = "; these are feature maps, as of a network without its head" if output.ndim == 4 else ""
         raise ValueError(f"{classifier.name} gives {shape} for {images} images, expected (N, classes) of logits{maps}")
@@ -55,9 +60,9 @@ def check_outputs(classifier: Classifier, logits: Tensor, image: Tensor) -> None
     """Hold a network's outputs on all pictures to be logits, one a class.
 
     Probabilities and features are known by the last operations of the forward pass, as autograd records them, and
-    probabilities also by rows that sum to 1. Activations (pooled or not) count as features, unless the classes are
-    named: then it is believed, as it is where ReLU and pooling follow a 1×1 convolution (SqueezeNet). A multi-label
-    network that leaves its sigmoid out cannot be known.
+    probabilities also by rows that sum to 1, or whose exponentials do. Activations (pooled or not) and rows divided to
+    a length of 1 count as features, unless the classes are named: then it is believed, as it is where ReLU and pooling
+    follow a 1×1 convolution (SqueezeNet). A multi-label network that leaves its sigmoid out cannot be known.
 
     Args:
         logits: (N, classes), all of them.
@@ -73,14 +78,11 @@ def check_outputs(classifier: Classifier, logits: Tensor, image: Tensor) -> None
             "name an output, and the head that these classes belong to"
         )
     last = _last_operations(classifier.module, image)
-    name, _ = next(iter(last), ("", None))
-    if name in PROBABILITIES or bool(((logits >= 0).all(1) & ((logits.sum(1) - 1).abs() < SUM_TOLERANCE)).all()):
-        _refuse_probabilities(classifier, PROBABILITIES.get(name, ""))
-    removed = _removed_head(classifier.module)
-    if not names and _are_features(last, bool(removed)):
-        where = f"its {removed} is an Identity" if removed else "they are activations that no layer turns into logits"
+    if found := _probabilities(last, logits):
+        _refuse_probabilities(classifier, found)
+    if not names and (found := _features(classifier.module, last, logits)):
         raise ValueError(
-            f"{classifier.name} gives {outputs} features an image, not logits of classes: {where}. Give the network "
+            f"{classifier.name} gives {outputs} features an image, not logits of classes: {found}. Give the network "
             "with its classification head; if these are logits all the same, name their classes in model.classes"
         )
 
@@ -92,9 +94,29 @@ def _described(output: object) -> str:
     return f"a {kind} of {len(output)}" if isinstance(output, tuple | list) else f"a {kind}"
 
 
-def _refuse_probabilities(classifier: Classifier, operation: str) -> None:
-    found = f"its last operation is a {operation}" if operation else "its outputs are at least 0 and sum to 1"
-    multiple = " (several classes at once are not supported yet)" if operation == "sigmoid" else ""
+def _probabilities(last: list[tuple[str, Node]], logits: Tensor) -> str:
+    """Say by what outputs are known to be probabilities, or their logarithms, or nothing."""
+    name = next((name for name, _ in last if name not in KEEPING), "")
+    if name in PROBABILITIES:
+        return f"its last operation is a {PROBABILITIES[name]}"
+    if bool(((logits >= 0).all(1) & ((logits.sum(1) - 1).abs() < SUM_TOLERANCE)).all()):
+        return "its outputs are at least 0 and sum to 1"
+    return "the exponentials of its outputs sum to 1" if bool((logits.logsumexp(1).abs() < SUM_TOLERANCE).all()) else ""
+
+
+def _features(module: nn.Module, last: list[tuple[str, Node]], logits: Tensor) -> str:
+    """Say by what outputs are known to be features, or nothing."""
+    divided = bool(last) and last[0][0] == "Div"
+    if divided and bool(((logits.norm(dim=1) - 1).abs() < SUM_TOLERANCE).all()):
+        return "they are divided to a length of 1, as an embedding is"
+    removed = _removed_head(module)
+    if not _are_features(last, bool(removed)):
+        return ""
+    return f"its {removed} is an Identity" if removed else "they are activations that no layer turns into logits"
+
+
+def _refuse_probabilities(classifier: Classifier, found: str) -> None:
+    multiple = " (several classes at once are not supported yet)" if "sigmoid" in found else ""
     raise ValueError(
         f"{classifier.name} gives probabilities, not logits: {found}{multiple}. Methods explain logits, and curves "
         "take the softmax of them; give the network without that operation"

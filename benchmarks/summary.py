@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from benchmarks.columns import SETTING
@@ -15,6 +16,9 @@ from benchmarks.recorded import is_of
 from benchmarks.repeats import with_repeats
 from benchmarks.statistics.boards import MOSTLY
 from benchmarks.statistics.variants import plain, told_apart
+
+WIDEST = 1000
+"""Letters, more than a table can have."""
 
 
 def show(results: pd.DataFrame, run: Path, shards: list[dict[str, Any]]) -> None:
@@ -31,12 +35,18 @@ def show(results: pd.DataFrame, run: Path, shards: list[dict[str, Any]]) -> None
         asked = "" if facts["target_rule"] == "predicted" else f", target {facts['target_rule']}"
         accuracy = _accuracy(shards, facts, cells["image"].nunique())
         title = f"{facts['model']} ({facts['weights']}) on {facts['dataset']}{asked}{accuracy}"
-        console.print(_table(ranking(cells, timing), title, cells))
+        _whole(console, _table(ranking(cells, timing), title, cells))
     for line in (*_unfinished(shards), *_remarks(results)):
         console.print(line, markup=False, highlight=False)
     console.print(
         f"\n{run}: results, timing, curves (.parquet, .csv), provenance.json", soft_wrap=True, highlight=False
     )
+
+
+def _whole(console: Console, table: Table) -> None:
+    """Print a table with all of its columns, on a terminal that is too narrow too: rich would cut digits and flags."""
+    needed = Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum
+    Console(width=max(console.width, needed)).print(table)
 
 
 def _table(frame: pd.DataFrame, title: str, cells: pd.DataFrame) -> Table:
@@ -85,7 +95,7 @@ def _without(row: "pd.Series[Any]", images: int) -> str:
     """Return what the line without flagged maps is called: how many images, and the rank with and without them."""
     after = "–" if pd.isna(row["rank without"]) else f"{row['rank without']:g}"
     before = "–" if pd.isna(row["rank"]) else f"{row['rank']:g}"
-    return f"unflagged (n {images - row['flagged']}), rank {before} → {after}"
+    return f"unflagged {images - row['flagged']}, rank {before}→{after}"
 
 
 def _caption(cells: pd.DataFrame, frame: pd.DataFrame) -> str:

@@ -50,9 +50,21 @@ def stated(model: nn.Module, layer: str, features: Tensor, image_size: tuple[int
     if features.ndim != 4:
         return None
     first, last = readings(features, layer, image_size)
+    if (permuted := _permuted(find_layer(model, layer))) is not None:
+        return first if permuted == TO_FIRST else last if permuted == TO_LAST else None
     if layout is None or layout.channels_last is None or isinstance(find_layer(model, layer), BEYOND_DOUBT):
         return first if gives_channels_first(model, layer, features) else None
     return last if layout.channels_last else first
+
+
+TO_FIRST, TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+"""What torchvision's transformers permute by: to (N, C, h, w), and to (N, h, w, C)."""
+
+
+def _permuted(module: nn.Module) -> tuple[object, ...] | None:
+    """Return the order that torchvision's ``Permute`` brings dimensions into, which no ``token_layout`` speaks of."""
+    dims = getattr(module, "dims", None)
+    return tuple(dims) if type(module).__name__ == "Permute" and dims is not None else None
 
 
 def _tokens(
@@ -78,8 +90,8 @@ def gives_channels_first(model: nn.Module, layer: str, features: Tensor) -> bool
 
     A convolution, a batch norm or a pooling says it. A ``Sequential`` gives what its last part does. What works on each
     number alone gives what stands before it in its ``Sequential`` does. A block of any other code gives (N, C, h, w) if
-    all its parameters are those of convolutions and their norms, one of which has as many channels as dimension 1 and
-    none as many as dimension 3.
+    all its parameters are those of convolutions and their norms, one of which, or some of which side by side, have as
+    many channels as dimension 1 and none as many as dimension 3.
 
     No kind says (N, h, w, C): an ``nn.LayerNorm`` may stand in (N, windows, places, C) too, an ``nn.Linear`` may mix
     columns, and code may permute.
@@ -126,8 +138,18 @@ def _is_block_of_convolutions(module: nn.Module, features: Tensor) -> bool:
     holders = [m for m in module.modules() if m._parameters or m._buffers]
     if not all(isinstance(m, CHANNELS_FIRST) for m in holders) or not _is_dense(features):
         return False
-    declared = {getattr(m, name, None) for m in holders for name in ("out_channels", "num_features", "num_channels")}
-    return features.shape[1] in declared and features.shape[3] not in declared
+    names = ("out_channels", "num_features", "num_channels")
+    declared = {count for m in holders for name in names if (count := getattr(m, name, None)) is not None}
+    together = _sums([m.out_channels for m in holders if isinstance(m, nn.Conv2d)], max(features.shape[1:]))
+    return any(features.shape[1] in known and features.shape[3] not in known for known in (declared, together))
+
+
+def _sums(channels: list[int], most: int) -> set[int]:
+    """Return what branches of so many channels give when some of them are concatenated, up to ``most``."""
+    sums = {0}
+    for count in channels:
+        sums |= {before + count for before in sums if before + count <= most}
+    return sums
 
 
 def _is_dense(features: Tensor) -> bool:

@@ -91,12 +91,16 @@ def _summary(values: Tensor) -> dict[str, Any]:
 
 
 def save(rows: pd.DataFrame, path: Path) -> None:
-    """Write the reference in full precision; rows of cells that were not measured now stay."""
-    kept = read(path)
+    """Write the reference in full precision; rows of cells that were not measured now stay.
+
+    A metric that was not measured now goes with the last row that has it.
+    """
+    measured, kept = set(rows), read(path)
     if kept is not None:
         cells = rows[KEY[:3]].drop_duplicates()
         others = kept.merge(cells, how="left", on=KEY[:3], indicator=True)
         rows = pd.concat([others[others["_merge"] == "left_only"].drop(columns="_merge"), rows])
+        rows = rows.drop(columns=[m for m in _metrics(rows) if m not in measured and rows[m].isna().all()])
     path.parent.mkdir(parents=True, exist_ok=True)
     rows.sort_values(KEY, kind="stable").to_csv(path, index=False, float_format="%.9g")
 
@@ -137,6 +141,8 @@ def _drift(model: str, layer: str, method: str, now: pd.DataFrame, reference: pd
     then = known[known["layer"] == layer]
     if other := _elsewhere(layer, known, now, then):
         return finding("diverges", cause="stale_reference", fault=True, note=f"{other}; if that is meant, save=true")
+    if other := _other_metrics(now, then):
+        return finding("diverges", cause="stale_reference", fault=True, note=f"{other}; if that is meant, save=true")
     both = now.merge(then, on="image", suffixes=("", " then"))
     if changed := _changed(both):
         note = f"other {' and '.join(changed)} than the reference's; if that is meant, save=true"
@@ -154,6 +160,16 @@ def _elsewhere(layer: str, known: pd.DataFrame, now: pd.DataFrame, then: pd.Data
     new, gone = sorted(images - held), sorted(held - images)
     parts = [f"{what} {', '.join(found[:3])}" for what, found in (("without", new), ("with", gone)) if found]
     return f"the reference is of other images, {' and '.join(parts)}"
+
+
+def _other_metrics(now: pd.DataFrame, then: pd.DataFrame) -> str:
+    """Say that the reference holds other metrics of these maps, or nothing: without numbers nothing is compared."""
+    defined = then["max"].notna().any()  # a map without order has no metric
+    held = [m for m in _metrics(then) if then[m].notna().any()]
+    new = [m for m in _metrics(now) if m not in then or (m not in held and defined and now[m].notna().any())]
+    gone = [m for m in held if m not in now]
+    parts = [f"{what} {', '.join(found)}" for what, found in (("without", new), ("with", gone)) if found]
+    return f"the reference is of other metrics, {' and '.join(parts)}" if parts else ""
 
 
 def _changed(both: pd.DataFrame) -> list[str]:
@@ -191,7 +207,7 @@ def _parts_of_tolerance(now: pd.DataFrame, both: pd.DataFrame) -> dict[str, floa
     for column in _map_columns(now):
         gaps = _gap(both, column)
         parts[column] = float((gaps / scale).where(gaps > 0, 0.0).fillna(float("inf")).max()) / MAP_TOLERANCE
-    for metric in (m for m in _metrics(now) if f"{m} then" in both):
+    for metric in _metrics(now):
         parts[metric] = float(_gap(both, metric).max()) / METRIC_TOLERANCE
     return parts
 

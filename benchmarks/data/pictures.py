@@ -13,11 +13,11 @@ def read_picture(path: Path) -> Image.Image:
     """Return a file's picture upright and in RGB, whatever its mode of 8 bits; transparent parts lie on white.
 
     Raises:
-        ValueError: where the file is missing, is no whole picture, or is grey of more than 8 bits; it names the file.
+        ValueError: where the file is missing, is no whole picture or has more than 8 bits a channel; it names it.
     """
     try:
         with Image.open(path) as picture:
-            return as_rgb(ImageOps.exif_transpose(picture))
+            return as_rgb(picture)
     except FileNotFoundError as error:
         raise ValueError(f"there is no picture {path}") from error
     except BROKEN as error:
@@ -25,19 +25,21 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:
-    """Return a picture of 8 bits a channel or fewer as RGB.
+    """Return a picture that is opened and not yet decoded, of 8 bits a channel or fewer, upright and in RGB.
 
     Raises:
-        ValueError: for grey of 16 or 32 bits. It says nothing of which values are black and white: 12 bits of a scanner
-            stored in 16 would become 16 grey levels.
+        ValueError: for more than 8 bits a channel. They say nothing of which values are black and white: 12 bits of a
+            scanner stored in 16 would become 16 levels. Pillow keeps the upper 8 bits of 16 of a colour without a word.
     """
-    if picture.mode.startswith(("I", "F")):
+    coded = any(";16" in str(tile[3]) for tile in getattr(picture, "tile", []))
+    if coded or picture.mode.startswith(("I", "F")):
         raise ValueError(
-            f"its mode is {picture.mode!r}, grey of more than 8 bits, which does not say what is black and what is "
+            f"its mode is {picture.mode!r} of more than 8 bits a channel, which does not say what is black and what is "
             "white; convert it to 8 bits with a window of your own, such as Image.fromarray(((pixels - low) / "
             '(high - low) * 255).clip(0, 255).astype("uint8"))'
         )
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return picture.convert("RGB")
+    upright = ImageOps.exif_transpose(picture)
+    if upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
+    return upright.convert("RGB")

@@ -39,7 +39,7 @@ def draw(tables: Tables) -> Figure | str:
         f"Mean rank over {counted} {units}, 1 the best. Bars join methods not told apart at α = 0.05, in each diagram "
     )
     note += "by itself (CD: critical difference, Nemenyi; the hypothesis is that every order of the methods is equally "
-    note += f"likely). {tables.repeats}"
+    note += f"likely). {tables.where}{tables.repeats}"
     below(figure, note + _left_out(parts))
     return figure
 

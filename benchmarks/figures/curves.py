@@ -37,7 +37,7 @@ def draw(tables: Tables) -> Figure | str:
     images = span(rows["image"].nunique() for _, rows in parts)
     over = " over groups of images" if (curves["group"] != "").any() else ""
     note = f"Means over {images} images with pointwise 95 % intervals (Student's t{over}). "
-    below(figure, note + repeats(tables), curves["method"].unique(), tables)
+    below(figure, note + tables.where + repeats(tables), curves["method"].unique(), tables)
     return figure
 
 

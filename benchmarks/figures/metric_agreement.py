@@ -43,7 +43,7 @@ def draw(tables: Tables) -> Figure | str:
     w = kendall_w(scores, ["all"] * len(scores))
     below(figure, f"Order of {scores.shape[1]} methods. Below the diagonal: Kendall's τ; above: Spearman's ρ. "
                      f"All judges together: Kendall's W\u00a0=\u00a0{w.w:.2f}, which only describes: "
-                     "judges of one model are not independent.")  # fmt: skip
+                     f"judges of one model are not independent. {tables.where}".rstrip())  # fmt: skip
     return figure
 
 

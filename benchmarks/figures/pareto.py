@@ -37,7 +37,7 @@ def draw(tables: Tables) -> Figure | str:
         plot(ax, rows, appearance)
     rest = repeated(board, tables)
     note = f"Means over {span(board['n'])} images, the same for all methods of a panel; bars: 95 % BCa intervals. "
-    below(figure, note + "Grey line: Pareto front; up and to the left is better. " + rest)
+    below(figure, note + "Grey line: Pareto front; up and to the left is better. " + tables.where + rest)
     for ax, (_, rows) in zip(axes, parts, strict=True):
         names = [tables.label(name) for name in rows.loc[rows["same_as"] == "", "method"]]
         place(figure, ax, _points(rows[rows["same_as"] == ""]), names, _points(rows[rows["same_as"] != ""]))

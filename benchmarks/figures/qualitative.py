@@ -63,7 +63,8 @@ def draw(tables: Tables) -> Figure | str:
     below(
         figure,
         "Maps of the explained class, each from its own smallest value (dark) to its largest (bright); maps of single "
-        "pixels to the 99th percentile." + more,
+        f"pixels to the 99th percentile. {tables.where}".rstrip()
+        + more,
     )
     return figure
 

@@ -36,7 +36,8 @@ def draw(tables: Tables) -> Figure | str:
     interval = "" if narrow else ", with its 95 % bootstrap interval"
     flagged = " † flagged (degenerate) on most images." if tables.board["mostly_flagged"].any() else ""
     again = " = has another method's maps." if (tables.board["same_as"] != "").any() else ""
-    below(figure, f"Rank by mean over the images that all methods share{interval}.{flagged}{again} {tables.repeats}")
+    told = f"{interval}.{flagged}{again} {tables.where}{tables.repeats}"
+    below(figure, f"Rank by mean over the images that all methods share{told}")
     return figure
 
 
@@ -46,7 +47,7 @@ def _fill(ax: Axes, ranks: pd.DataFrame, words: list[list[str]]) -> None:
     ax.imshow(values, cmap="viridis_r", aspect="auto", vmin=1, vmax=last)
     for row, texts in enumerate(words):
         for column, text in enumerate(texts):
-            dark = values[row, column] > 0.45 * last
+            dark = values[row, column] - 1 > 0.45 * (last - 1)
             ax.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.columns import SETTING
+from benchmarks.gathered import read_table
 from benchmarks.repeats import with_repeats
 from benchmarks.statistics.leaderboard import leaderboard
 from benchmarks.statistics.variants import plain, renamed, told_apart
@@ -71,6 +72,14 @@ class Tables:
         return leaderboard(self.deepest)
 
     @property
+    def where(self) -> str:
+        """What a reader must know of the layers of :attr:`deepest`, where the run has others; it ends in a space."""
+        layers = [str(name) for name in self.deepest["layer"].unique() if name != NO_LAYER]
+        if not set(self.scored["layer"]) - {*layers, NO_LAYER}:
+            return ""
+        return f"Each model's deepest layer alone: {', '.join(layers)}. "
+
+    @property
     def repeats(self) -> str:
         """What a reader must know of methods that are one map."""
         if len(self.board) and self.board["maps_compared"].any():
@@ -86,9 +95,11 @@ def load(
     Methods that are one map are looked for in the run's maps (:func:`benchmarks.repeats.with_repeats`).
 
     Raises:
-        ValueError: where the folder has neither results nor a conformance table.
+        ValueError: where the folder has neither results nor a conformance table, or they are an older version's.
     """
-    tables = {name: _read(run / f"{name}.parquet") for name in ("results", "timing", "curves", "conformance")}
+    tables = {name: _read(run / f"{name}.parquet") for name in ("results", "timing", "curves")}
+    checked = run / "conformance.parquet"
+    tables["conformance"] = pd.read_parquet(checked) if checked.exists() else pd.DataFrame()
     if tables["results"].empty and tables["conformance"].empty:
         raise ValueError(
             f"no table in {run}: expected results.parquet of heatmark sweep or gather, or conformance.parquet of "
@@ -121,7 +132,7 @@ def on_common_images(scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+    return read_table(path) if path.exists() else pd.DataFrame()
 
 
 def family(method: str) -> str:

@@ -8,6 +8,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from benchmarks.gathered import read_table
 from benchmarks.recorded import DIGESTS, is_of
 from benchmarks.repeats import with_repeats
 from benchmarks.report.figures import figures
@@ -31,7 +32,7 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
         images: how many of each dataset the gallery shows; None shows all.
         pictures: whether to build the dataset again for its pictures.
     """
-    gathered, timing, curves = (pd.read_parquet(run / f"{name}.parquet") for name in ("results", "timing", "curves"))
+    gathered, timing, curves = (read_table(run / f"{name}.parquet") for name in ("results", "timing", "curves"))
     results = with_repeats(told_apart(gathered), run / "maps")  # timing and curves are joined by trial
     shards: list[dict[str, Any]] = json.loads((run / "provenance.json").read_text())["shards"]
     tables = Tables(results, curves, run / "maps")

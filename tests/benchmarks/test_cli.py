@@ -128,6 +128,20 @@ def test_other_pictures_are_another_table(heatmark: Heatmark) -> None:
     assert results["image"].nunique() == 6
 
 
+@pytest.mark.parametrize(("command", "goes_on"), [("sweep", True), ("check", False), ("bench", False)])
+def test_only_a_sweep_that_was_stopped_goes_on(
+    command: str, goes_on: bool, heatmark: Heatmark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"benchmarks.commands.{command}.main", stopped)
+    code, _, said = heatmark(command)
+    assert code == 130
+    assert f"heatmark {command}: stopped" in said
+    assert ("to go on" in said) == goes_on
+
+
 def test_a_shard_that_was_stopped_is_told(heatmark: Heatmark, tmp_path: Path) -> None:
     heatmark("sweep", *QUICK)
     (shard,) = (tmp_path / "results" / "runs" / "t" / "shards").glob("*.json")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.columns import DIGESTS
-from benchmarks.gather import RESULTS, TIES, TIMING, gather
+from benchmarks.gather import RESULTS, TIES, TIMING, _replace, gather
 from benchmarks.ranking import mean_and_half_width, ranking
 from benchmarks.store import Measured, Record, Store
 
@@ -53,6 +53,8 @@ def test_one_row_a_trial_image_and_metric(run: Path) -> None:
     assert (row["value"], row["target"], row["status"], row["reason"]) == (0.75, "3", "degenerate", "constant")
     assert row["higher_is_better"]
     assert row["definition"] == "insertion:rise-2018"
+    mine = results[(results["trial"] == "k1") & (results["metric"] == "insertion")]
+    assert mine.set_index("image")["target"].to_dict() == {"a": "3", "b": "3", "c": "1"}
 
 
 def test_groups_are_a_column_of_results_and_digests_of_every_table(run: Path) -> None:
@@ -177,3 +179,14 @@ def test_mean_and_half_width() -> None:
     mean, half = mean_and_half_width(np.array([1.0, 2.0, np.nan, 3.0]))
     assert (mean, half) == (2.0, pytest.approx(1.96 / np.sqrt(3)))
     assert np.isnan(mean_and_half_width(np.array([np.nan]))[0])
+
+
+def test_two_processes_may_publish_at_once(tmp_path: Path) -> None:
+    def write(path: Path) -> None:
+        path.write_text("half")
+        _replace(tmp_path / "table", lambda other: other.write_text("the other's"))
+        assert path.read_text() == "half"
+        path.write_text("whole")
+
+    _replace(tmp_path / "table", write)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("table", "whole")]

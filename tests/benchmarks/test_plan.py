@@ -1,7 +1,10 @@
 """What a configuration becomes: keys that tell models apart, and mistakes found before the first trial."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from benchmarks.config import compose_command
@@ -53,6 +56,21 @@ def test_a_classs_name_that_stands_for_another_number_changes_the_key() -> None:
 
 def test_how_tokens_lie_changes_the_key() -> None:
     assert key(*OWN) != key(*OWN, "model.tokens={prefix: 1}")
+
+
+def test_the_precision_changes_the_key() -> None:
+    assert key(*OWN) != key(*OWN, "precision=bf16")
+
+
+def test_the_accuracy_is_that_of_pictures_with_a_known_label(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        Image.new("RGB", (32, 32), "red").save(tmp_path / name)
+    own = [option for option in OWN if not option.startswith("dataset")]
+    folder = ["dataset=folder", f"dataset.root={tmp_path}", "dataset.limit=null"]
+    config = compose_command("sweep", [*QUICK, *own, *folder])
+    predicted = int(plan_shard(config, None).shard.targets[0])
+    (tmp_path / "labels.csv").write_text(f"file,label\na.png,{predicted}\nb.png,\nc.png,{(predicted + 1) % 3}\n")
+    assert plan_shard(config, None).accuracy == 0.5
 
 
 def test_a_trial_without_the_bounds_that_are_asked_for_is_another_trial() -> None:

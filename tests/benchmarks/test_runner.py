@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.classifier import Classifier
+from benchmarks.degenerate import tied_share
 from benchmarks.preprocessing import Preprocessing
+from benchmarks.resize import upsample
 from benchmarks.runner import Machine, run, run_trial
 from benchmarks.shard import Batch, Shard, predict
 from benchmarks.store import Record, Store
@@ -367,3 +369,23 @@ def test_degenerate_maps_are_flagged_per_image(shard: Shard, tmp_path: Path) -> 
     changed = Shard(shard.classifier, "toys", batch, shard.targets, shard.settings)
     record: Record = run_trial(one(Red(), changed), changed, METRICS, machine())
     assert record.flags == ["", "all zero", "", "not finite", ""]
+
+
+@dataclass(frozen=True)
+class Halves(Method):
+    """Two cells, of which upsampling makes many values."""
+
+    explains: ClassVar[Literal["layer", "input"]] = "input"
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        return torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 2.0]]).expand(len(images), 2, 3)
+
+
+def test_flags_are_of_the_raw_map_and_the_share_of_ties_of_what_is_ranked(shard: Shard) -> None:
+    """Of the raw map 4 of 6 cells are equal; once it is upsampled, another share of the pixels is."""
+    record = run_trial(one(Halves(), shard), shard, METRICS, machine())
+    assert record.flags == ["mostly tied"] * 5
+    ranked = upsample(torch.tensor([[[0.0, 0.0, 1.0], [0.0, 0.0, 2.0]]]), (8, 8))
+    assert tied_share(ranked) > 4 / 6
+    for measured in record.metrics.values():
+        np.testing.assert_array_equal(measured.tied, np.full(5, tied_share(ranked)))

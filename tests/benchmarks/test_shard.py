@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pytest
+import torch
 from PIL import Image
 from torch import nn
 
 from benchmarks.classifier import Classifier
 from benchmarks.data.base import Dataset, Sample
 from benchmarks.preprocessing import Preprocessing
-from benchmarks.shard import Batch, load_batch
+from benchmarks.shard import Batch, Shard, load_batch, predict
 
 PLAIN = Preprocessing(None, (4, 4))
 
@@ -79,3 +81,40 @@ def test_a_shard_without_groups_has_none_and_one_with_some_has_one_an_image() ->
     grouped = batch(first, replace(second, group="p2"))
     assert grouped.groups == ["", "p2"]
     assert grouped.digest() != batch(first, second).digest()  # or a finished trial would never hear of its groups
+
+
+def test_masks_are_each_images_own_or_none_where_one_lacks_it() -> None:
+    left = np.zeros((6, 4), dtype=bool)
+    left[:, :2] = True
+    first, second = Sample("a", picture(0), mask=left), Sample("b", picture(1), mask=~left)
+    masks = batch(first, second).masks
+    assert masks is not None
+    assert masks[:, 0].tolist() == [[True, True, False, False], [False, False, True, True]]
+    assert batch(replace(first, mask=None), second).masks is None
+
+
+def test_whatever_changes_a_number_changes_the_identity() -> None:
+    whole = batch(
+        Sample("a", picture(0), 0, np.eye(6, 4, dtype=bool)), Sample("b", picture(1), 1, np.ones((6, 4), bool))
+    )
+    assert whole.masks is not None
+    shard = Shard(Classifier("net", nn.Identity(), "own", PLAIN), "toys", whole, torch.tensor([0, 1]), {"seed": 0})
+    others = [
+        replace(shard, batch=replace(whole, names=["a", "c"])),
+        replace(shard, batch=replace(whole, images=whole.images + 1)),
+        replace(shard, batch=replace(whole, labels=whole.labels + 1)),
+        replace(shard, batch=replace(whole, masks=~whole.masks)),
+        replace(shard, targets=torch.tensor([0, 0])),
+        replace(shard, settings={"seed": 1}),
+    ]
+    identities = [str(other.identity()) for other in (shard, *others)]
+    assert len(set(identities)) == len(identities)
+
+
+@pytest.mark.parametrize("wrong", [float("inf"), -float("inf"), float("nan")])
+def test_logits_that_are_not_finite_are_refused(wrong: float) -> None:
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3))
+    images = torch.rand(3, 3, 4, 4)
+    images[1, 0, 0, 0] = wrong
+    with pytest.raises(ValueError, match=r"gives NaN or infinite logits for 1 of 3 images"):
+        predict(Classifier("net", net.eval(), "own", PLAIN), images, 2, torch.device("cpu"))

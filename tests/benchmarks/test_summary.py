@@ -57,7 +57,22 @@ def test_the_terminal_says_it(tmp_path, capsys: pytest.CaptureFixture[str], monk
     assert "net (best #x) on toy" in said
     assert "net (best #y) on toy" in said
     assert "2!" in said  # flagged on most images
-    assert "unflagged (n 1), rank 1 → –" in said
+    assert "unflagged 1, rank 1→–" in said
     assert "random (n 2)" in said
     assert "in the order on the 2 images that all have" in " ".join(said.split())
     assert "+0.250" in said  # over this checkpoint's own random: (0.6 − 0.1) / 2
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_a_narrow_terminal_loses_no_column_and_no_digit(
+    columns: int, tmp_path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", f"{columns}")
+    COST.to_parquet(tmp_path / "timing.parquet")
+    results = pd.concat(
+        [table({"a": [0.9, 0.2, 0.3]}, metric=name, definition=name) for name in ("deletion", "insertion")]
+    )
+    show(flagged(results, a=["00", "01"]), tmp_path, [])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["forwards", "flags"] in [row[-2:] for row in rows]
+    assert ["1.50", "2!"] in [row[-2:] for row in rows]

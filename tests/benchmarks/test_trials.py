@@ -22,10 +22,16 @@ SHARD = {
 @dataclass(frozen=True)
 class AtLayer(Method):
     power: float = 1.0
+    seed: int = 0
     batch_size: int = 16
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Another(AtLayer):
+    """The same options and name, another implementation."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ def test_layer_method_and_options_change_the_key_and_the_batch_does_not() -> Non
     (base,) = keys(AtLayer(), ["x"])
     assert [base] != keys(AtLayer(), ["y"])
     assert [base] != keys(AtLayer(power=2.0), ["x"])
+    assert [base] != keys(AtLayer(seed=1), ["x"])
+    assert [base] != keys(Another(), ["x"])
     assert [base] != keys(OnInput(), ["x"])
     assert [base] == keys(AtLayer(batch_size=3), ["x"])
 

@@ -30,6 +30,15 @@ def red_test(files: list[str]) -> str:
     return first.name or known.get(code, f"pytest ends with {code}")
 
 
+def red_answer() -> str:
+    """Return the first known answer that is wrong, which every ``heatmark check`` asks for, ``""`` where none is."""
+    from benchmarks.conformance.answers.consult import consult_answers
+    from benchmarks.conformance.report import is_red
+
+    red = (finding for finding in consult_answers() if is_red(finding))
+    return next((f"{finding.method} {finding.check}" for finding in red), "")
+
+
 def red_finding(options: list[str], folder: Path) -> str:
     """Return the first red finding of ``heatmark check`` with these options, ``""`` where all is green."""
     import pandas as pd

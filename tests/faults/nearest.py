@@ -5,16 +5,19 @@ from pathlib import Path
 
 CONTRACTS = {"methods": "tests/test_method_contract.py", "metrics": "tests/test_metric_contract.py"}
 
-
-def nearest_first(tree: Path, file: str) -> tuple[list[str], list[str]]:
-    """Return the test files that mirror, neighbour or import a file, nearest first, and all the others."""
-    everything = sorted(p.relative_to(tree).as_posix() for p in (tree / "tests").rglob("test_*.py"))
-    ranked = {test: _distance(tree, file, test) for test in everything if not test.startswith("tests/faults/")}
-    near = sorted((test for test in ranked if ranked[test] < FAR), key=lambda test: (ranked[test], test))
-    return near, [test for test in ranked if ranked[test] == FAR]
-
+NEAR = 2
+"""The largest distance of a test that is asked first: a mirror of the file, a neighbour that imports it, a contract."""
 
 FAR = 5
+
+
+def nearest_first(tree: Path, file: str) -> tuple[list[str], list[str]]:
+    """Return the test files that are near a file, and all the others, the nearest first in both."""
+    everything = sorted(p.relative_to(tree).as_posix() for p in (tree / "tests").rglob("test_*.py"))
+    ranked = {test: _distance(tree, file, test) for test in everything if not test.startswith("tests/faults/")}
+    order = sorted(ranked, key=lambda test: (ranked[test], test))
+    reach = max(NEAR, min(ranked.values()))  # something is near to every file
+    return [test for test in order if ranked[test] <= reach], [test for test in order if ranked[test] > reach]
 
 
 def _distance(tree: Path, file: str, test: str) -> int:

@@ -44,7 +44,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[], metavar="ID", help="these faults")
     parser.add_argument("--with", dest="judges", nargs="+", choices=("tests", "check"), default=["tests", "check"])
     parser.add_argument("--near", action="store_true", help="ask the tests nearest to the file only")
-    parser.add_argument("--rungs", type=int, default=len(CHECKS), help=f"of the check: {', '.join(CHECKS)}")
+    parser.add_argument(
+        "--rungs", type=int, default=len(CHECKS), help=f"of the check: {', '.join(CHECKS)}; 0: answers alone"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="faults at once")
     return parser.parse_args()
 

@@ -3,19 +3,20 @@
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from tests.faults.faults import Change, planted
 from tests.faults.forks import FORK, copied_tree, in_child, warm_up
-from tests.faults.judges import red_finding, red_test
+from tests.faults.judges import red_answer, red_finding, red_test
 from tests.faults.nearest import nearest_first
 
 C = TypeVar("C", bound=Change)
 T = TypeVar("T")
 
-HANG_S = 1800
-"""After which a child is taken to hang; the whole default run takes 200 s on a quiet core."""
+HANG_S, NEAR_HANG_S = 1800, 300
+"""After which a child is taken to hang; the whole default run takes 200 s on a quiet core, near tests some seconds."""
 
 CHECKS = {"toys": ["models=[]"], "two networks": ["models=[shapes_plain,shapes_vit]"], "all": []}
 """What ``heatmark check`` is asked for, one after the other, while it is green: cheap first, the bare command last."""
@@ -40,17 +41,21 @@ def each(judge: Callable[[C], T], changes: Iterable[C], jobs: int) -> Iterator[t
 def red_of_tests(change: Change, near_only: bool) -> str:
     """Return the first test that is red, the nearest asked first, ``""`` where none is."""
     near, far = nearest_first(_tree, change.file)
-    return next(filter(None, (_ask(red_test, files) for files in ((near,) if near_only else (near, far)) if files)), "")
+    asked = [(near, NEAR_HANG_S)] if near_only else [(near, NEAR_HANG_S), (far, HANG_S)]
+    answers = (in_child(_tree, seconds, red_test, files) for files, seconds in asked if files)
+    return next(filter(None, answers), "")
 
 
 def red_of_check(change: Change, rungs: int) -> str:
     """Return the first finding that is red, from the cheapest check on, ``""`` where none is.
 
-    The bare command, which takes minutes, is asked about methods only: other parts have their known answers in every
-    check.
+    The known answers, which are a part of every check, come before all rungs. The bare command, which takes minutes,
+    is asked about methods only.
     """
     names = list(CHECKS)[: rungs if change.file.startswith("methods/") else min(rungs, 2)]
-    found = ((name, _ask(red_finding, CHECKS[name], _tree.parent / "results")) for name in names)
+    asked: list[tuple[str, Callable[[], str]]] = [("known answers", partial(_ask, red_answer))]
+    asked += [(name, partial(_ask, red_finding, CHECKS[name], _tree.parent / "results")) for name in names]
+    found = ((name, ask()) for name, ask in asked)
     return next((f"{name}: {red}" for name, red in found if red), "")
 
 

@@ -146,6 +146,9 @@ def test_a_block_of_convolutions_says_it_by_its_channels():
     assert not gives_channels_first(Classifier(block), "layer", torch.empty(1, 4, 6, 4))
     assert not gives_channels_first(Classifier(block), "layer", torch.empty(1, 6, 8, 4))
     assert not gives_channels_first(Classifier(block), "layer", torch.empty(1, 8, 4, 6).permute(0, 2, 3, 1)), "a view"
+    fire = models.squeezenet.Fire(4, 2, 3, 5)  # 3 and 5 channels side by side
+    assert gives_channels_first(Classifier(fire), "layer", torch.empty(1, 8, 6, 6))
+    assert not gives_channels_first(Classifier(fire), "layer", torch.empty(1, 8, 6, 10)), "2, 3 and 5 might be, too"
     mixed = models.convnext.CNBlock(4, 1.0, 0.0)
     assert not gives_channels_first(Classifier(mixed), "layer", torch.empty(1, 4, 6, 8))
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torchvision.models import SwinTransformer, VisionTransformer
+from torchvision.models import SwinTransformer, VisionTransformer, swin_t
 
 from methods.ablation_cam import AblationCAM
 from methods.capture import activations_at, capture
@@ -100,3 +100,13 @@ def test_register_tokens_need_the_models_word(network, batch):
     assert capture(model, *batch, "norm").activations.shape == (3, 8, 3, 4)
     model.token_layout = TokenLayout(prefix=5, grid=(4, 3))
     assert capture(model, *batch, "norm").activations.shape == (3, 8, 4, 3)
+
+
+@pytest.mark.parametrize(("layer", "grid"), [("features.0.1", (24, 32)), ("permute", (3, 4))])
+def test_a_permutation_says_itself_where_the_channels_are(layer: str, grid: tuple[int, int]) -> None:
+    """Swin's token_layout speaks of its blocks: its last ``permute`` gives (N, C, h, w) all the same."""
+    torch.manual_seed(0)
+    model = swin_t().eval()
+    model.token_layout = TokenLayout(prefix=0, channels_last=True)
+    maps = GradCAM()(model, torch.randn(1, 3, 96, 128), torch.tensor([3]), layer)
+    assert maps.shape[1:] == grid

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator
 from benchmarks.conformance.answers import models
 from benchmarks.conformance.answers.answer import MODEL
 from benchmarks.conformance.answers.axes import axes_answers
+from benchmarks.conformance.answers.identity import identity_answers
+from benchmarks.conformance.answers.inputs import input_answers
+from benchmarks.conformance.answers.layouts import layout_answers
 from benchmarks.conformance.answers.methods import method_answers
 from benchmarks.conformance.answers.metrics import metric_answers
 from benchmarks.conformance.answers.runner import runner_answers
@@ -13,11 +16,14 @@ from benchmarks.conformance.findings import Finding
 from benchmarks.errors import one_paragraph
 
 ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    models.ask_models,
     axes_answers,
+    layout_answers,
     method_answers,
+    input_answers,
+    models.ask_models,
     metric_answers,
     runner_answers,
+    identity_answers,
     statistics_answers,
 )
 """One function a part of the suite."""

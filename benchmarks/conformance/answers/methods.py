@@ -1,139 +1,210 @@
-"""What a method must say where the toys do not ask: undefined signs, odd targets, and two threads."""
+"""Known answers of methods: what is undefined, what a model's state may not change, and runs that pass a layer by."""
 
-from collections.abc import Iterator
-from functools import partial
-from threading import Thread
+from collections.abc import Callable, Iterator
+from math import inf, nan
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance.answers.answer import holds
+from benchmarks.conformance.answers.answer import answer, holds
 from benchmarks.conformance.findings import Finding
-from benchmarks.conformance.toy import TOY_LAYERS, toy_cell
 from methods.ablation_cam import AblationCAM
-from methods.eigen_cam import EigenCAM, first_component
+from methods.capture import Capture, activations_at, capture
+from methods.eigen_cam import first_component
+from methods.external.lending import lent, seed_all
+from methods.fusion import unit_range
 from methods.grad_cam import GradCAM
 from methods.pristine import observing
 from methods.scoring import target_probabilities
+from methods.xgrad_cam import XGradCAM
 
-PATIENCE = 0.1
-"""Seconds for a thread that does not wait to come through; one that waits is never late."""
+TARGETS = torch.tensor([2, 0])
 
 
 def method_answers() -> Iterator[Finding]:
-    """Yield whether methods say NaN, wait and refuse where they must."""
-    yield _sign()
-    yield _threads()
-    yield _switch()
-    yield _lent_weights()
-    yield _repeated()
-    yield _half()
-    yield _cancelling_channel()
-    yield _integers()
+    """Yield the answers of all parts."""
+    for ask in (_undefined, _precision, _state, _replays, _passed_by, _seeds):
+        yield from ask()
 
 
-def _sign() -> Finding:
-    """After a layer norm without shifts, the sign of Eigen-CAM is rounding."""
-    A = torch.randn(20, 24, 4, 5, generator=torch.Generator().manual_seed(0))
-    normed = nn.functional.layer_norm(A.movedim(1, -1), (24,)).movedim(-1, 1)
-    given = int((~first_component(normed).isnan()).any(dim=(1, 2)).sum())
-    name = EigenCAM.__name__
-    return holds(name, "sign_of_rounding", f"{given} of 20 maps have a sign that rounding decides" if given else "")
+def _images() -> Tensor:
+    return torch.randn(2, 3, 6, 8, generator=torch.Generator().manual_seed(1))
 
 
-class _Squares(nn.Module):
-    """One logit, the mean square of all channels."""
+def _net(*parts: nn.Module) -> nn.Sequential:
+    """Return the parts, which give 5 channels, before a linear head of known weights."""
+    head = nn.Linear(5, 3, bias=False)
+    head.weight.data = torch.linspace(-1, 1, 15).view(3, 5).sin()
+    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head).eval()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.MaxPool2d(1)
+
+def _conv() -> nn.Conv2d:
+    conv = nn.Conv2d(3, 5, 3, padding=1, bias=False)
+    conv.weight.data = torch.linspace(-2, 3, 135).view(5, 3, 3, 3).sin()
+    return conv
+
+
+def _undefined() -> Iterator[Finding]:
+    """Yield maps that have no value: nothing is made up for them."""
+    cancelling = torch.tensor([[[[1.0, -1.0]]]])
+    xgrad = XGradCAM().relevance(Capture(cancelling, torch.tensor([[[[1.0, 3.0]]]]), torch.zeros(1, 2)))
+    endless = first_component(torch.tensor([[[[1.0, inf]], [[2.0, 1.0]]]]))
+    for subject, maps in (
+        ("xgrad_cam", xgrad),
+        ("eigen_cam", endless),
+        ("fusion", unit_range(torch.full((1, 2, 2), 3.0))),
+    ):
+        yield answer(subject, "undefined", float(maps.flatten()[0]), nan)
+
+
+class _Half(nn.Module):
+    """Logits in half precision, whatever the picture."""
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.layer(images).square().mean(dim=(1, 2, 3))[:, None]
-        return logits
+        return torch.tensor([[0.0, 3.0]]).half().expand(len(images), 2)
 
 
-def _cancelling_channel() -> Finding:
-    """A channel of sum 0 is not silent: of channels (1, −1), (1, 0) and (0, 0), w = ⅔, ⅓, 0 and L = (1, 0)."""
-    image = torch.tensor([[1.0, -1], [1, 0], [0, 0]]).view(1, 3, 1, 2)
-    found = AblationCAM()(_Squares(), image, torch.tensor([0]), "layer")[0, 0]
-    right = torch.allclose(found, torch.tensor([1.0, 0]))
-    return holds("AblationCAM", "cancelling_channel", "" if right else f"got {found.tolist()}, right is [1, 0]")
+def _precision() -> Iterator[Finding]:
+    """Yield a probability of half-precision logits, 1 / (1 + e³), which half precision rounds to three digits."""
+    half = float(target_probabilities(_Half(), _images()[:1], torch.tensor([0])))
+    yield answer("scoring", "half_precision", half, float(torch.tensor(-3.0).double().sigmoid()), 1e-7)
 
 
-def _integers() -> Finding:
-    """Targets of eight bits are the classes that they name, not a mask."""
-    cell, method = toy_cell(TOY_LAYERS[0]), AblationCAM()
-    explain = partial(method, cell.module, cell.images, layer=cell.layer)
-    same = torch.equal(explain(targets=cell.targets), explain(targets=cell.targets.to(torch.uint8)))
-    return holds("AblationCAM", "eight_bit_targets", "" if same else "targets of another type give another map")
-
-
-def _threads() -> Finding:
-    """While one thread explains a network, another one waits."""
-    cell = toy_cell(TOY_LAYERS[0])
-    maps: list[Tensor] = []
-
-    def explain() -> None:
-        maps.append(GradCAM()(cell.module, cell.images, cell.targets, cell.layer))
-
-    thread = Thread(target=explain, daemon=True)
-    with observing(cell.module):
-        thread.start()
-        thread.join(PATIENCE)
-        early = bool(maps)
-    thread.join()
-    return holds("observing", "two_threads", "a second thread explains the network meanwhile" if early else "")
-
-
-def _switch() -> Finding:
-    """Torch's fast path for transformer layers is as it was."""
+def _state() -> Iterator[Finding]:
+    """Yield whether training mode, inference mode and torch's fast path change no map, and come back as they were."""
+    images, model = _images(), _net(_conv(), nn.Dropout(0.5))
+    right = capture(model, images, TARGETS, "1").activations
+    same = torch.equal(capture(model.train(), images, TARGETS, "1").activations, right)
+    yield holds("capture", "training_mode", "" if same else "dropout changes the activations of a model in training")
+    with torch.inference_mode():
+        made = _net(_conv())
+    yield from _runs("inference_weights", lambda: GradCAM()(made, images, TARGETS, "0"))
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(True)
-    with observing(nn.Identity()):
-        inside = torch.backends.mha.get_fastpath_enabled()
-    after = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(before)
-    return holds("observing", "fast_path", "" if after and not inside else f"on inside: {inside}, afterwards: {after}")
-
-
-def _lent_weights() -> Finding:
-    """A network made in inference mode has its own weights back."""
-    with torch.inference_mode():
-        model = nn.Linear(2, 2)
-    before = list(model.parameters())
     with observing(model):
         pass
-    same = all(now is then for now, then in zip(model.parameters(), before, strict=True))
-    return holds("observing", "inference_weights", "" if same else "the network is left with copies of its weights")
+    left_off = not torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(before)
+    yield holds("pristine", "fast_path", "torch's fast path for transformers is left off" if left_off else "")
 
 
-class _Twice(nn.Module):
-    """One convolution that runs twice."""
+def _runs(check: str, run: Callable[[], Tensor]) -> Iterator[Finding]:
+    try:
+        wrong = "" if run().isfinite().all() else "the map is not finite"
+    except RuntimeError as error:
+        wrong = f"it crashes: {error}"
+    yield holds("capture", check, wrong)
+
+
+class _Written(nn.Module):
+    """A block that overwrites what it was given after its part has run: only a whole run repeats it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(3, 3, 1)
+        self.stem, self.part = _conv(), nn.Conv2d(5, 5, 1, bias=False)
+        self.part.weight.data = torch.linspace(1, 5, 25).view(5, 5, 1, 1).cos()
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.conv(self.conv(images)).mean(dim=(2, 3))
-        return logits
+        stem = self.stem(images)
+        part = self.part(stem)
+        mixed: Tensor = stem.mul_(part.sigmoid()) + part
+        return mixed
 
 
-def _repeated() -> Finding:
-    """A layer that runs twice has no one output."""
-    for method in (GradCAM(), EigenCAM(), AblationCAM()):
+def _replays() -> Iterator[Finding]:
+    """Yield Ablation-CAM's map beside one whole run a channel, where nothing may be replayed."""
+    model, images = _net(_Written()), _images()
+    maps = AblationCAM()(model, images, TARGETS, "0.part")
+    activations = activations_at(model, images, "0.part")
+    with torch.no_grad():
+        y = model(images).gather(1, TARGETS[:, None])
+        without = torch.cat([_without(model, images, channel) for channel in range(5)], dim=1)
+    right = torch.einsum("nc,nchw->nhw", (y - without) / y, activations).relu()
+    gap = float((maps - right).abs().max() / right.max())
+    yield answer("ablation_cam", "overwritten", gap, 0.0, 1e-4)
+
+
+def _without(model: nn.Sequential, images: Tensor, channel: int) -> Tensor:
+    """Return the targets' logits (N, 1) with one channel of the part set to 0."""
+
+    def ablate(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        ablated = output.clone()
+        ablated[:, channel] = 0
+        return ablated
+
+    handle = model.get_submodule("0.part").register_forward_hook(ablate)
+    try:
+        logits: Tensor = model(images)
+        return logits.gather(1, TARGETS[:, None])
+    finally:
+        handle.remove()
+
+
+class _Deaf(nn.Module):
+    """Runs its part in the first calls, while somebody listens to it if ``heard``, and computes on its own later."""
+
+    def __init__(self, calls: int, heard: bool = False) -> None:
+        super().__init__()
+        self.part, self.left, self.heard = _conv(), calls, heard
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.left -= 1
+        if self.left >= 0 and (self.part._forward_hooks or not self.heard):
+            given: Tensor = self.part(images)
+            return given
+        return nn.functional.conv2d(images, self.part.weight, padding=1)
+
+
+class _Remembering(nn.Module):
+    """Runs its part, and goes on with what that gave before: other features change nothing, and nothing raises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part, self.kept = _conv(), torch.zeros(0)
+
+    def forward(self, images: Tensor) -> Tensor:
+        given: Tensor = self.part(images)
+        self.kept = given[:1] if not len(self.kept) else self.kept
+        return given if self.part._forward_hooks else self.kept.expand_as(given)
+
+
+class _Unused(nn.Module):
+    """Runs its part, and makes nothing of what that gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.main, self.part = _conv(), _conv()
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.part(images)
+        main: Tensor = self.main(images)
+        return main
+
+
+def _passed_by() -> Iterator[Finding]:
+    """Yield whether Ablation-CAM refuses a layer that is passed by, in the first run after it or in a later one."""
+    for check, block, reason in (
+        ("passed_by_when_run_again", _Deaf(1, heard=True), "passes it by"),
+        ("passed_by_after_the_trial", _Deaf(3), "passed a module by"),
+        ("unused_layer", _Unused(), "do not depend on"),
+    ):
         try:
-            method(_Twice(), torch.ones(1, 3, 4, 4), torch.tensor([0]), "conv")
-        except ValueError:
-            continue
-        return holds(type(method).__name__, "layer_that_runs_twice", "it is explained by one of its two outputs")
-    return holds("Tap", "layer_that_runs_twice", "")
+            maps = AblationCAM()(_net(block), _images(), TARGETS, "0.part")
+            wrong = f"it was not refused, and its map's largest value is {float(maps.max()):.3g}"
+        except ValueError as error:
+            wrong = "" if reason in str(error) else f"refused for another reason: {error}"
+        yield holds("ablation_cam", check, wrong)
+    right = AblationCAM()(_net(_conv()), _images()[:1], TARGETS[:1], "0")
+    maps = AblationCAM()(_net(_Remembering()), _images()[:1], TARGETS[:1], "0.part")
+    yield answer("ablation_cam", "remembered_features", float((maps - right).abs().max()), 0.0, 1e-5)
 
 
-def _half() -> Finding:
-    """Probabilities of half-precision logits are summed in single precision."""
-    logits = torch.arange(600, dtype=torch.bfloat16)[None] / 100
-    got = target_probabilities(nn.Identity(), logits, torch.tensor([599]))
-    gap = float((got - logits.double().softmax(dim=1)[:, 599]).abs() / got)
-    return holds("target_probabilities", "half_precision", f"off by {gap:.1e} of the value" if gap > 1e-5 else "")
+def _seeds() -> Iterator[Finding]:
+    """Yield whether what libraries draw depends on the image and the seed, and on nothing else."""
+    images, drawn = _images(), []
+    with lent(nn.Identity()):
+        for image, seed in ((0, 5), (1, 5), (0, 6), (0, 5)):
+            seed_all(images[image : image + 1], seed)
+            drawn.append(float(torch.rand(())))
+    wrong = "" if drawn[0] == drawn[3] and len(set(drawn)) == 3 else f"drawn were {drawn}"
+    yield holds("lending", "seeds", wrong)

@@ -1,6 +1,8 @@
 """Known answers of models and data: what is refused, told apart, named, resized and chosen."""
 
+import struct
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -176,8 +178,20 @@ def _pictures() -> Iterator[Finding]:
                 yield _refused("grey_of_16_bits", lambda: read_picture(file), "8 bits")
             else:
                 yield _equal(f"mode_{mode}", read_picture(file).mode, "RGB")
+        file.write_bytes(_colour_of_16_bits())
+        yield _refused("colour_of_16_bits", lambda: read_picture(file), "8 bits")
         Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(file)
         yield _equal("transparent", read_picture(file).getpixel((0, 0)), (255, 255, 255))
+
+
+def _colour_of_16_bits() -> bytes:
+    """Return a PNG of 1 × 1 pixels of 16 bits a channel, which Pillow reads and does not write."""
+    parts = {b"IHDR": struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0), b"IDAT": zlib.compress(b"\0" + b"\x0f\xff" * 3)}
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in (*parts.items(), (b"IEND", b""))
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,17 @@ from benchmarks.conformance.findings import Finding
 from benchmarks.ranking import ranking
 from benchmarks.repeats import repeat
 from benchmarks.statistics.concordance import concordance, judges
-from benchmarks.statistics.friedman import friedman
+from benchmarks.statistics.effects import rank_biserial
+from benchmarks.statistics.friedman import critical_difference, friedman
 from benchmarks.statistics.groups import singletons
 from benchmarks.statistics.intervals import RESAMPLES, bca, bca_of_groups
 from benchmarks.statistics.kendall import kendall_w
 from benchmarks.statistics.leaderboard import leaderboard
 from benchmarks.statistics.paired import holm, wilcoxon
 from benchmarks.statistics.pairwise import pairwise
-from benchmarks.statistics.power import images_to_separate
+from benchmarks.statistics.power import images_needed, images_to_separate
+from benchmarks.statistics.ranks import rank_intervals
+from benchmarks.statistics.variants import told_apart
 
 SAMPLE = np.array([0.11, 0.52, 0.31, 0.94, 0.27, 0.66, 0.05, 0.48, 0.73, 0.39])
 FACTS = {
@@ -44,7 +47,7 @@ def table(values: dict[str, list[float]], **facts: object) -> pd.DataFrame:
 
 def statistics_answers() -> Iterator[Finding]:
     """Yield what statistics make of tables with known answers."""
-    for part in (_agreement, _tests, _intervals, _groups, _boards, _flags, _repeats):
+    for part in (_agreement, _tests, _intervals, _groups, _boards, _directions, _blocks, _families, _flags, _repeats):
         yield from part()
 
 
@@ -67,6 +70,7 @@ def _agreement() -> Iterator[Finding]:
     siegel = kendall_w(pd.DataFrame([[3.0, 2, 1], [3, 2, 1], [2, 3, 1]]))
     yield answer("kendall_w", "siegel_w", siegel.w, 7 / 9)
     yield answer("kendall_w", "siegel_p", siegel.p_value, 0.194, 5e-4)
+    yield answer("kendall_w", "ties_agree", kendall_w(pd.DataFrame([[2.0, 1, 1], [2, 1, 1]])).w, 1)
     # 9! arrangements are drawn, not enumerated; where none is as extreme, p is 1 in 10 000 and never 0
     yield answer("kendall_w", "drawn", kendall_w(pd.DataFrame([np.arange(9.0)] * 3)).p_value, 1e-4)
     values = {name: [0.1 * i, 0.12 * i] for i, name in enumerate("abcd")}
@@ -160,7 +164,58 @@ def _boards() -> Iterator[Finding]:
     holed = leaderboard(partial).set_index("method")
     yield answer("leaderboard", "same_images_rank", _cell(holed, "b", "rank"), 2)
     yield answer("leaderboard", "same_images_mean", _cell(holed, "a", "mean_ranked"), 0.8)
+    yield answer("leaderboard", "n_defined", _cell(holed, "b", "n"), 2)
     yield answer("leaderboard", "same_images_n", _cell(holed, "a", "n_ranked"), 2)
+
+
+def _directions() -> Iterator[Finding]:
+    """Deletion, of which less is better, in two definitions, and scores that only rounding tells apart."""
+    values = {"a": [0.1, 0.2, 0.3], "b": [0.4, 0.6, 0.5], "c": [0.1 + 0.2 - 0.2, 0.2, 0.1 + 0.2]}
+    lower = table(values, metric="deletion", definition="deletion", higher_is_better=False)
+    board = leaderboard(lower).set_index("method")
+    for method, rank in (("a", 1.5), ("b", 3), ("c", 1.5)):
+        yield answer("leaderboard", f"lower_is_better_{method}", _cell(board, method, "rank"), rank)
+    pair = pairwise(lower).query("method_a == 'a' and method_b == 'b'").iloc[0]
+    yield answer("pairwise", "difference", float(pair["difference"]), 0.3)
+    d = np.array([0.3, 0.4, 0.2])
+    yield answer("pairwise", "d_z", float(pair["d_z"]), float(d.mean() / d.std(ddof=1)))
+    yield answer("pairwise", "rank_biserial", float(pair["rank_biserial"]), 1)
+    two = pd.concat([lower, lower.assign(definition="deletion[steps=7]", trial="t" + lower["trial"])])
+    yield answer("leaderboard", "two_definitions", len(leaderboard(two)), 6)
+    # ranks −1, 2, 3 and a zero that does not count: (5 − 1) / 6, and Fisher's interval stays within [−1, 1]
+    r, low, high = rank_biserial(np.array([[-0.1], [0.2], [0.3], [0.0]]), 0.95)[:, 0]
+    yield answer("rank_biserial", "by_hand", float(r), 4 / 6)
+    yield holds("rank_biserial", "interval", "" if -1 <= low <= r <= high <= 1 else f"it is {low:.3g} to {high:.3g}")
+
+
+def _blocks() -> Iterator[Finding]:
+    """Demšar (2006): CD = q √(k(k + 1) / 6N), with q = 2.343 of three methods at .05; a block with a hole is none."""
+    scores = pd.DataFrame({"a": [0.9, 0.8, 0.9, np.nan], "b": [0.5, 0.6, 0.7, 0.9], "c": [0.1, 0.7, 0.2, 0.1]})
+    found = critical_difference(scores)
+    yield answer("critical_difference", "demsar", found.difference, 2.343 * np.sqrt(12 / 18), 1e-3)
+    for method, rank in (("a", 1), ("b", 7 / 3), ("c", 8 / 3)):
+        yield answer("critical_difference", f"mean_rank_{method}", float(found.mean_ranks[method]), rank)
+    yield answer("critical_difference", "n_blocks", found.n_blocks, 3)
+
+
+def _families() -> Iterator[Finding]:
+    """What a reader sees beside one board: Holm over all boards, plans with their interval, labels told apart."""
+    values = {"a": [0.9, 0.8, 0.9, 0.7], "b": [0.5, 0.6, 0.7, 0.9], "c": [0.1, 0.7, 0.2, 0.1]}
+    tests = friedman(pd.concat([table(values), table(values, model="other")]))
+    yield answer("friedman", "holm_overall", _cell(tests, 0, "p_holm_family"), 2 * _cell(tests, 0, "p_value"))
+    effects = {"d_z": [-0.7, 0.3], "d_z_low": [-1.0, -0.1], "d_z_high": [-0.5, 0.7]}
+    plan = images_needed(pd.DataFrame({**effects, "n_pairs": 3, "n_groups": 9}))
+    right = images_to_separate(np.array([0.7, 1.0, 0.5]), alpha=0.05 / 3)
+    for column, expected in zip(("needed", "needed_low", "needed_high"), right, strict=True):
+        yield answer("images_needed", column, _cell(plan, 0, column), float(expected))
+    endless = np.isposinf(_cell(plan, 1, "needed_high"))
+    yield holds("images_needed", "through_zero", "" if endless else "an effect that may be 0 is planned for")
+    checkpoints = pd.concat([table({"a": [0.5]}), table({"a": [0.7]}, weights_digest="y")])
+    yield answer("told_apart", "two_checkpoints", told_apart(checkpoints)["weights"].nunique(), 2)
+    options = pd.concat([table({"a": [x]}).assign(options=f'{{"x":{x}}}', trial=f"t{x}") for x in (1, 2)])
+    yield answer("told_apart", "two_options", told_apart(options)["method"].nunique(), 2)
+    alone = rank_intervals(np.array([[0.1, 0.2], [0.4, 0.3]]), np.array([0, 0]), seed=0)
+    yield answer("rank_intervals", "one_group", float(alone[1, 0]), np.nan)
 
 
 def _flags() -> Iterator[Finding]:

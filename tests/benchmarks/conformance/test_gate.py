@@ -189,3 +189,44 @@ def test_saving_replaces_what_was_measured_and_keeps_the_rest(case, tmp_path: Pa
     rows = gate.read(path)
     assert rows["method"].tolist() == ["grad_cam", "grad_cam", "other", "other"]
     assert held(case, Drifted(2.0), rows).verdict == "agrees"
+
+
+OLD = "deletion:rise-2018[steps=32]"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda r, metric: r.drop(columns=metric), "other metrics, without deletion:heatmark-1[steps=4]; if"),
+        (lambda r, metric: r.assign(**{metric: np.nan}), "other metrics, without deletion:heatmark-1[steps=4]; if"),
+        (lambda r, metric: r.rename(columns={metric: OLD}), f"without deletion:heatmark-1[steps=4] and with {OLD}; if"),
+        (lambda r, _: r.assign(**{OLD: 0.5}), f"other metrics, with {OLD}; if"),
+    ],
+)
+def test_metrics_without_a_number_to_compare_are_a_stale_reference(case, reference, change, words: str) -> None:
+    finding = held(case, GradCAM(), change(reference, "deletion:heatmark-1[steps=4]"))
+    assert (finding.verdict, finding.cause, finding.fault) == ("diverges", "stale_reference", True)
+    assert words in finding.note
+
+
+def test_metrics_of_other_cells_say_nothing_of_this_one(case, reference: pd.DataFrame) -> None:
+    other = reference.assign(method="other", **{OLD: 0.5})
+    assert held(case, GradCAM(), pd.concat([reference, other])).verdict == "agrees"
+
+
+def test_saving_drops_a_metric_with_the_last_row_that_has_it(case, tmp_path: Path) -> None:
+    path = tmp_path / "reference.csv"
+    old = measured(case, GradCAM()).rename(columns={"deletion:heatmark-1[steps=4]": OLD})
+    gate.save(pd.concat([old, old.assign(method="other")]), path)
+    gate.save(measured(case, GradCAM()), path)
+    assert gate.read(path)[OLD].notna().tolist() == [False, False, True, True]
+    gate.save(measured(case, GradCAM()).assign(method="other"), path)
+    assert OLD not in gate.read(path)
+    assert held(case, GradCAM(), gate.read(path)).verdict == "agrees"
+
+
+def test_saving_keeps_what_is_undefined_now(case, tmp_path: Path) -> None:
+    path = tmp_path / "reference.csv"
+    gate.save(measured(case, GradCAM()), path)
+    gate.save(measured(case, Drifted(float("nan"))), path)
+    assert "deletion:heatmark-1[steps=4]" in gate.read(path)

@@ -1,5 +1,7 @@
 """Folders of pictures: every way to label them, every mode of file, every way to be broken."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +107,19 @@ def test_grey_of_more_than_8_bits_is_refused(tmp_path: Path, mode: str, suffix: 
     save(tmp_path / f"scan.{suffix}", 4095, mode)  # white, in 12 bits
     message = broken(Folder(str(tmp_path)))
     assert f"scan.{suffix}: its mode is {mode!r}" in message
+    assert "convert it to 8 bits with a window of your own" in message
+
+
+@pytest.mark.parametrize(("kind", "channels", "mode"), [(2, 3, "RGB"), (6, 4, "RGBA"), (4, 2, "RGBA")])
+def test_colour_of_16_bits_is_refused(tmp_path: Path, kind: int, channels: int, mode: str) -> None:
+    rows = np.full((6, 1 + 2 * channels * 8), 0x0F, dtype=np.uint8)  # 12 bits in 16, stored by hand: Pillow cannot
+    rows[:, 0] = 0
+    header = struct.pack(">IIBBBBB", 8, 6, 16, kind, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b"")]
+    chunks = [struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in parts]
+    (tmp_path / "scan.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    message = broken(Folder(str(tmp_path)))
+    assert f"scan.png: its mode is {mode!r} of more than 8 bits" in message
     assert "convert it to 8 bits with a window of your own" in message
 
 

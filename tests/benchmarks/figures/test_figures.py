@@ -131,6 +131,22 @@ def test_ranks_in_the_heatmap_are_the_leaderboards(tables: Tables) -> None:
     assert any(text.get_text().startswith("= 1") for text in figure.axes[0].texts)
 
 
+def test_figures_of_one_layer_of_several_say_which(tables: Tables) -> None:
+    alone = replace(tables, results=tables.results[tables.results["layer"] != "features.8"])
+    for figure in (critical_difference, curves, metric_agreement, pareto, rank_heatmap):
+        note = " ".join(drawn(figure.draw, tables).texts[-1].get_text().split())
+        assert "Each model's deepest layer alone: features.15." in note, figure.NAME
+        assert "deepest" not in drawn(figure.draw, alone).texts[-1].get_text()
+
+
+def test_ranks_can_be_read_where_there_are_two(tables: Tables) -> None:
+    two = replace(tables, results=tables.results[tables.results["method"].isin(["grad_cam", "random"])])
+    words = drawn(rank_heatmap.draw, two).axes[0].texts
+    colours = {text.get_text()[0]: text.get_color() for text in words}
+    assert colours["1"] == "black"  # on yellow
+    assert colours["2"] == "white"  # on violet
+
+
 def test_narrow_columns_keep_their_names_and_ranks_readable(tables: Tables) -> None:
     finer = [tables.results.assign(definition=tables.results["definition"] + f"[blur={i}]") for i in range(4)]
     many = replace(tables, results=pd.concat([tables.results, *finer]))

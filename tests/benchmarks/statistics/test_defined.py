@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.statistics.defined import tied, tolerance
+from benchmarks.statistics.defined import means, tied, tolerance
 
 
 def test_only_rounding_is_tied() -> None:
@@ -21,3 +21,8 @@ def test_the_tolerance_is_in_the_scores_unit(rng: np.random.Generator) -> None:
         assert tolerance(scores * scale) == pytest.approx(1e-9 * scale * np.abs(scores).mean())
     assert tolerance(np.array([[np.nan, 2.0]])) == 2e-9
     assert tolerance(np.empty((0, 3))) == 0
+
+
+def test_means_are_of_what_is_defined() -> None:
+    values = np.array([[1.0, np.nan, np.nan], [2.0, 4.0, np.nan], [6.0, 8.0, np.nan]])
+    np.testing.assert_array_equal(means(values), [3.0, 6.0, np.nan])
