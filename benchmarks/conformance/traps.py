@@ -104,6 +104,47 @@ class Flattened(nn.Module):
         return logits
 
 
+class Block(nn.Module):
+    """A block that hands on more than its last part gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (N, 6, H, W)."""
+        one = self.one(images)
+        features: Tensor = torch.tanh(self.two(one)) + one
+        return features
+
+
+class Bypass(nn.Module):
+    """The picture itself, and a block before the layer, are used once more after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before, self.layer, self.fc = Block(), nn.Conv2d(6, 6, 3, padding=1), nn.Linear(6, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, 5) of images (N, 3, H, W)."""
+        before = self.before(images)
+        features = torch.tanh(self.layer(before)) * images.mean(dim=1, keepdim=True) + before.sigmoid()
+        logits: Tensor = self.fc(features.square().mean(dim=(2, 3)))
+        return logits
+
+
+class Overwriting(Bypass):
+    """The same, but what came before the layer is written into, so that it cannot be handed out again."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, 5) of images (N, 3, H, W)."""
+        before = self.before(images)
+        before += 0.5
+        features = torch.tanh(self.layer(before)) * images.mean(dim=1, keepdim=True) + before.sigmoid()
+        logits: Tensor = self.fc(features.square().mean(dim=(2, 3)))
+        return logits
+
+
 @dataclass(frozen=True)
 class Trap:
     """A network, the size of picture at which it tells, and its layers."""
@@ -141,7 +182,9 @@ TRAPS = (
     Trap("convolutions", Convolutions, (15, 20), ("stem", "inner")),
     Trap("said convolutions", SaidConvolutions, (15, 20), ("stem",)),
     Trap("channels last", ChannelsLast, (10, 15), ("block",)),
-    Trap("silent channels last", SilentChannelsLast, (10, 15), ("block",)),
+    Trap("silent channels last", SilentChannelsLast, (10, 15), ("block", "block.0")),
     ENCODER,
+    Trap("bypass", Bypass, (6, 8), ("layer", "before.one")),
+    Trap("overwriting", Overwriting, (6, 8), ("layer",)),
 )
 FLATTENED = Trap("flattened", Flattened, (12, 12), ("flat",))

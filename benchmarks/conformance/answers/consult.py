@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.conformance.answers import models
 from benchmarks.conformance.answers.answer import MODEL
+from benchmarks.conformance.answers.axes import axes_answers
 from benchmarks.conformance.answers.identity import identity_answers
 from benchmarks.conformance.answers.inputs import input_answers
 from benchmarks.conformance.answers.layouts import layout_answers
@@ -15,6 +16,7 @@ from benchmarks.conformance.findings import Finding
 from benchmarks.errors import one_paragraph
 
 ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    axes_answers,
     layout_answers,
     method_answers,
     input_answers,

@@ -11,7 +11,6 @@ from benchmarks.conformance.answers.answer import holds
 from benchmarks.conformance.findings import Finding
 from benchmarks.conformance.toy import TOY_LAYERS, toy_cell
 from methods.ablation_cam import AblationCAM
-from methods.capture import layer_arrangement
 from methods.eigen_cam import EigenCAM, first_component
 from methods.grad_cam import GradCAM
 from methods.pristine import observing
@@ -24,7 +23,9 @@ def input_answers() -> Iterator[Finding]:
     """Yield whether methods say NaN, wait and refuse where they must."""
     yield _sign()
     yield _threads()
-    yield _chance()
+    yield _lent_weights()
+    yield _repeated()
+    yield _cancelling_channel()
     yield _integers()
 
 
@@ -35,6 +36,26 @@ def _sign() -> Finding:
     given = int((~first_component(normed).isnan()).any(dim=(1, 2)).sum())
     name = EigenCAM.__name__
     return holds(name, "sign_of_rounding", f"{given} of 20 maps have a sign that rounding decides" if given else "")
+
+
+class _Squares(nn.Module):
+    """One logit, the mean square of all channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.MaxPool2d(1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.layer(images).square().mean(dim=(1, 2, 3))[:, None]
+        return logits
+
+
+def _cancelling_channel() -> Finding:
+    """A channel of sum 0 is not silent: of channels (1, −1), (1, 0) and (0, 0), w = ⅔, ⅓, 0 and L = (1, 0)."""
+    image = torch.tensor([[1.0, -1], [1, 0], [0, 0]]).view(1, 3, 1, 2)
+    found = AblationCAM()(_Squares(), image, torch.tensor([0]), "layer")[0, 0]
+    right = torch.allclose(found, torch.tensor([1.0, 0]))
+    return holds("AblationCAM", "cancelling_channel", "" if right else f"got {found.tolist()}, right is [1, 0]")
 
 
 def _integers() -> Finding:
@@ -62,22 +83,35 @@ def _threads() -> Finding:
     return holds("observing", "two_threads", "a second thread explains the network meanwhile" if early else "")
 
 
-class _Scrambled(nn.Module):
-    """Tokens (N, 14, 10) of which each number hangs on all of the picture, so that no reading is right."""
+def _lent_weights() -> Finding:
+    """A network made in inference mode has its own weights back."""
+    with torch.inference_mode():
+        model = nn.Linear(2, 2)
+    before = list(model.parameters())
+    with observing(model):
+        pass
+    same = all(now is then for now, then in zip(model.parameters(), before, strict=True))
+    return holds("observing", "inference_weights", "" if same else "the network is left with copies of its weights")
 
-    def __init__(self, seed: int) -> None:
+
+class _Twice(nn.Module):
+    """One convolution that runs twice."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self.weights = torch.randn(3 * 12 * 12, 14 * 10, generator=torch.Generator().manual_seed(seed))
+        self.conv = nn.Conv2d(3, 3, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        return (images.flatten(1) @ self.weights).view(-1, 14, 10)
+        logits: Tensor = self.conv(self.conv(images)).mean(dim=(2, 3))
+        return logits
 
 
-def _chance() -> Finding:
-    """A reading that follows one draw of noise by chance is none."""
-    model, images = nn.Sequential(_Scrambled(167)), torch.zeros(1, 3, 12, 12)
-    try:
-        found = layer_arrangement(model, "0", model(images), images)
-    except ValueError:
-        return holds("trace", "chance", "")
-    return holds("trace", "chance", f"what lies nowhere is read as {found}")
+def _repeated() -> Finding:
+    """A layer that runs twice has no one output."""
+    for method in (GradCAM(), EigenCAM(), AblationCAM()):
+        try:
+            method(_Twice(), torch.ones(1, 3, 4, 4), torch.tensor([0]), "conv")
+        except ValueError:
+            continue
+        return holds(type(method).__name__, "layer_that_runs_twice", "it is explained by one of its two outputs")
+    return holds("Tap", "layer_that_runs_twice", "")

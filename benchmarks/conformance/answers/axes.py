@@ -1,0 +1,80 @@
+"""Where features lie on the image, where it is said, where sizes mislead, and where nothing says it."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.conformance.answers.answer import holds
+from benchmarks.conformance.findings import Finding
+from methods.axes import stated
+from methods.capture import layer_arrangement
+from methods.layers import Arrangement, TokenLayout, grid_of
+
+
+class Scrambled(nn.Module):
+    """Tokens (N, 14, 10) of which each number hangs on all of the picture, so that no reading is right."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.weights = torch.randn(3 * 12 * 12, 14 * 10, generator=torch.Generator().manual_seed(seed))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return random sums of all pixels."""
+        return (images.flatten(1) @ self.weights).view(-1, 14, 10)
+
+
+class Both(nn.Module):
+    """Features x_ij + x_ci, which follow the picture along (i, j) and along (c, i) alike."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (N, 12, 12, 12) of (N, 3, 12, 12)."""
+        x = images[:, 0]
+        return x[:, None] + x[:, :, :, None]
+
+
+def axes_answers() -> Iterator[Finding]:
+    """Yield whether features are read as they lie, or not at all."""
+    for check, layer in (("chance", Scrambled(BY_CHANCE)), ("weak", Scrambled(WEAKLY)), ("both_readings", Both())):
+        yield holds("trace", check, _read(layer))
+    yield _grids()
+    yield _word_of_the_model()
+    yield _two_channel_counts()
+
+
+BY_CHANCE = 167
+"""A seed with which one draw of noise is followed by chance, and another is not."""
+
+WEAKLY = 11
+"""A seed with which every draw is followed, by no more than a tenth."""
+
+
+def _read(layer: nn.Module) -> str:
+    """Say how features that lie nowhere are read; ``""`` where they are refused."""
+    images = torch.zeros(1, 3, 12, 12)
+    try:
+        found = layer_arrangement(nn.Sequential(layer), "0", layer(images), images)
+    except ValueError:
+        return ""
+    return f"what lies nowhere is read as {found}"
+
+
+def _grids() -> Finding:
+    """Tokens lie on a grid of the image's aspect exactly: 5 × 6 is none of 48 × 64 pixels."""
+    wrong = [count for count, grid in ((12, (3, 4)), (48, (6, 8)), (30, None)) if grid_of(count, (48, 64)) != grid]
+    return holds("grid_of", "exact_aspect", f"wrong for {wrong} tokens on 48 × 64 pixels" if wrong else "")
+
+
+def _word_of_the_model() -> Finding:
+    """A ``token_layout`` is obeyed before anything is found out."""
+    model, features = nn.Sequential(nn.Identity()), torch.zeros(1, 6, 8, 4)
+    model.token_layout = TokenLayout(channels_last=True)  # type: ignore[assignment]
+    found = stated(model, "0", features, (6, 8))
+    return holds("stated", "layout_obeyed", "" if found == Arrangement(3, 0, (6, 8)) else f"read as {found}")
+
+
+def _two_channel_counts() -> Finding:
+    """A block whose convolutions have as many channels as both outer dimensions says nothing."""
+    block = nn.ModuleList([nn.Conv2d(3, 6, 1), nn.Conv2d(6, 4, 1)])
+    found = stated(nn.Sequential(block), "0", torch.zeros(1, 6, 8, 4), (8, 6))
+    return holds("stated", "two_channel_counts", "" if found is None else f"read as {found}")
