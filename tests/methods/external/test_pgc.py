@@ -107,3 +107,11 @@ def test_a_layer_without_a_map_is_refused(net, images, targets):
         PytorchGradCAM("GradCAM")(net, images, targets, "7")
     with pytest.raises(ValueError, match="unknown layer"):
         PytorchGradCAM("GradCAM")(net, images, targets, "17")
+
+
+def test_a_name_like_none_gets_all_in_alphabetical_order():
+    with pytest.raises(ValueError, match=r"no CAM '12': did you mean (.*)\?") as told:
+        library_class("12")
+    names = str(told.value).partition("did you mean ")[2].rstrip("?").split(", ")
+    assert names == sorted(names)
+    assert "GradCAM" in names
