@@ -110,3 +110,14 @@ def test_top_k_of_a_model_that_gives_nan() -> None:
         top_k(_classifier(), torch.full((1, 3, 4, 4), torch.nan), 1)
     with pytest.raises(ValueError, match="k is 0"):
         top_k(_classifier(), torch.zeros(1, 3, 4, 4), 0)
+
+
+def test_the_order_in_which_options_were_set_changes_no_digest() -> None:
+    class Scaled(nn.Module):
+        """Options of its own, set in any order."""
+
+    one, other = Scaled(), Scaled()
+    one.gain, one.power = 2.0, 3  # type: ignore[assignment]
+    other.power, other.gain = 3, 2.0  # type: ignore[assignment]
+    assert list(structure(one)) == list(structure(other))
+    assert "gain" in str(list(structure(one)))

@@ -96,6 +96,7 @@ def test_skips_and_failed_shards_are_rows_with_their_reason(run: Path) -> None:
         "captum_deep_lift", "re-used ReLU", "", "",
     )  # fmt: skip
     assert np.isnan(skipped["value"])
+    assert not skipped["higher_is_better"]
     failed = results[results["status"] == "error"].iloc[0]
     assert (failed["model"], failed["reason"], failed["method"]) == ("other", "no weights", "")
 

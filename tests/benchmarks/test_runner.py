@@ -389,3 +389,18 @@ def test_flags_are_of_the_raw_map_and_the_share_of_ties_of_what_is_ranked(shard:
     assert tied_share(ranked) > 4 / 6
     for measured in record.metrics.values():
         np.testing.assert_array_equal(measured.tied, np.full(5, tied_share(ranked)))
+
+
+@dataclass(frozen=True)
+class Attached(Method):
+    """Maps that still hang on a graph."""
+
+    explains: ClassVar[Literal["layer", "input"]] = "input"
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        return images[:, 0] * torch.ones((), requires_grad=True)
+
+
+def test_maps_that_hang_on_a_graph_are_taken_off_it(shard: Shard) -> None:
+    record = run_trial(one(Attached(), shard), shard, METRICS, machine())
+    assert (record.status, record.reason) == ("ok", "")

@@ -83,3 +83,9 @@ def test_an_error_is_not_finished_and_gives_way(tmp_path: Path) -> None:
 def test_a_skip_is_finished(tmp_path: Path) -> None:
     Store(tmp_path).write(record("skipped"))
     assert Store(tmp_path).finished(KEY)
+
+
+def test_a_trials_folder_may_be_read_by_whoever_may_read_its_neighbours(tmp_path: Path) -> None:
+    Store(tmp_path).write(record())
+    (tmp_path / "any").mkdir()
+    assert (tmp_path / "trials" / KEY).stat().st_mode == (tmp_path / "any").stat().st_mode

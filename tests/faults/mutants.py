@@ -32,9 +32,10 @@ def main() -> None:
     options = arguments()
     files = options.files or files_of_the_suite()
     chosen = [mutant for file in files for mutant in sample(file, options.sample, options.seed)]
-    argued, rows = arguments_of(EQUIVALENT), {}
+    argued, killers = arguments_of(EQUIVALENT), known_killers(RESULTS) if options.survivors else {}
+    rows = {m: row(m, killers[identity(m)], argued) for m in chosen if identity(m) in killers}
     judge = partial(red_of_tests, near_only=not options.far)
-    for mutant, killer in each(judge, chosen, options.jobs):
+    for mutant, killer in each(judge, [mutant for mutant in chosen if mutant not in rows], options.jobs):
         rows[mutant] = row(mutant, killer, argued)
         if not killer:
             console.print(f"{len(rows)}/{len(chosen)} {described(rows[mutant])}", highlight=False, markup=False)
@@ -49,6 +50,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=6, help="mutants a file at most")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--far", action="store_true", help="ask all other tests, too, before a mutant counts as alive")
+    parser.add_argument("--survivors", action="store_true", help="ask those alone that nothing killed in the last run")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at once")
     return parser.parse_args()
 
@@ -75,6 +77,17 @@ def sample(file: str, count: int, seed: int) -> list[Mutant]:
     return random.Random(f"{seed} {file}").sample(found, min(count, len(found)))
 
 
+def identity(mutant: Mutant) -> tuple[str, str, str]:
+    return mutant.file, mutant.where, mutant.change
+
+
+def known_killers(path: Path) -> dict[tuple[str, str, str], str]:
+    """Return what killed each mutant that the last run killed."""
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["killed_by"]]
+    return {(row["file"], row["function"], row["change"]): row["killed_by"] for row in rows}
+
+
 def arguments_of(path: Path) -> dict[tuple[str, str, str], str]:
     """Return why a mutant cannot be told from the original, by its file, function and change."""
     listed = tomllib.loads(path.read_text(encoding="utf-8")).get("mutant", []) if path.exists() else []
@@ -82,7 +95,7 @@ def arguments_of(path: Path) -> dict[tuple[str, str, str], str]:
 
 
 def row(mutant: Mutant, killer: str, argued: dict[tuple[str, str, str], str]) -> Row:
-    because = "" if killer else argued.get((mutant.file, mutant.where, mutant.change), "")
+    because = "" if killer else argued.get(identity(mutant), "")
     values = (mutant.file, mutant.where, str(mutant.line), mutant.change, killer, because)
     return dict(zip(COLUMNS, values, strict=True))
 

@@ -68,3 +68,7 @@ def test_a_seed_is_the_images_pixels_not_its_memory():
 
 def test_seeds_are_the_same_on_every_machine():
     assert image_seed(torch.zeros(3, 2, 2), 0) == 8328346640255369450
+
+
+def test_the_random_control_is_that_of_published_tables():
+    assert vars(RandomMap()) == {"cells": 8, "seed": 0}

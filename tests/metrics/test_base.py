@@ -53,3 +53,10 @@ def test_definition_without_preset_names_every_field_that_has_no_default():
 def test_definition_refuses_what_has_no_fields():
     with pytest.raises(ValueError, match="'x' is a str, expected a frozen dataclass"):
         definition("x", "text")
+
+
+def test_a_wrong_name_gets_the_nearest_or_all() -> None:
+    with pytest.raises(ValueError, match=r"unknown preset 'rise2018': did you mean 'rise-2018'\?"):
+        Deletion(preset="rise2018")
+    with pytest.raises(ValueError, match=r"unknown preset 'xyz': expected one of heatmark-1, rise-2018\."):
+        Deletion(preset="xyz")

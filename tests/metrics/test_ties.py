@@ -214,3 +214,7 @@ def test_no_bounds_are_given_where_none_are_asked_for_and_nan_stays_nan(additive
     metric = Deletion(tie_orders=2)
     bounds = metric.tie_bounds(case, metric(case))
     assert np.isnan(bounds.numpy()).tolist() == [[True, True], [False, False]]
+
+
+def test_the_order_is_that_of_published_tables() -> None:
+    assert (Deletion().ties, Deletion().seed, Deletion().tie_orders) == ("drawn", 0, 0)

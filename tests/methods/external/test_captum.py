@@ -275,3 +275,7 @@ def test_superpixels_are_numbered_from_zero_and_repeat(images):
     assert labels.unique().tolist() == list(range(int(labels.max()) + 1))
     assert 6 <= len(labels.unique()) <= 12
     assert torch.equal(labels, superpixels(images[:1], 9))
+
+
+def test_the_window_of_occlusion_is_that_of_published_tables():
+    assert (Occlusion().window, Occlusion().stride) == (32, 16)

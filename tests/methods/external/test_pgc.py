@@ -120,3 +120,11 @@ def test_ablates_channels_of_a_transformers_convolutional_stem_after_its_relu():
     maps = AblationCAM()(model, torch.randn(2, 3, 15, 11), torch.tensor([2, 0]), "0.1")
     ours = OurAblationCAM()(model, torch.randn(2, 3, 15, 11), torch.tensor([2, 0]), "0.1")
     assert maps.shape == ours.shape == (2, 7, 5)
+
+
+def test_a_name_like_none_gets_all_in_alphabetical_order():
+    with pytest.raises(ValueError, match=r"no CAM '12': did you mean (.*)\?") as told:
+        library_class("12")
+    names = str(told.value).partition("did you mean ")[2].rstrip("?").split(", ")
+    assert names == sorted(names)
+    assert "GradCAM" in names
