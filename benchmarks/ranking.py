@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks.statistics.boards import MOSTLY
+from benchmarks.statistics.boards import MOSTLY, same_as
 from benchmarks.statistics.defined import tied
 from benchmarks.statistics.groups import Groups, group_codes, mean_and_error, singletons
 from benchmarks.statistics.ranks import common
@@ -53,10 +53,12 @@ def _sound(scores: "pd.Series[float]", flags: "pd.Series[bool]") -> "pd.Series[f
 
 
 def _stands(cells: pd.DataFrame) -> "pd.Series[str]":
-    """Return, by trial, the trial whose maps it has, itself where that is not known or not among these."""
+    """Return, by trial, the trial among these that stands for it, itself where repeats are not known."""
     trials = cells.drop_duplicates("trial").set_index("trial", drop=False)
-    found = trials["map_of"] if "map_of" in trials else trials["trial"]
-    return found.where(found.isin(trials.index), trials["trial"])
+    if "map_of" not in trials:
+        return trials["trial"]
+    found = same_as(trials["map_of"])
+    return found.where(found != "", trials["trial"])
 
 
 def _ranks(scores: "pd.Series[float]", competing: Sequence[str], ending: str) -> pd.DataFrame:

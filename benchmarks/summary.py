@@ -15,6 +15,7 @@ from benchmarks.ranking import CONTROL, directions, ranking
 from benchmarks.recorded import is_of
 from benchmarks.repeats import with_repeats
 from benchmarks.statistics.boards import MOSTLY
+from benchmarks.statistics.groups import scored_on
 from benchmarks.statistics.variants import plain, told_apart
 
 WIDEST = 1000
@@ -28,8 +29,7 @@ def show(results: pd.DataFrame, run: Path, shards: list[dict[str, Any]]) -> None
     named = with_repeats(told_apart(results), run / "maps")
     scored = named[named["metric"] != ""]
     definitions = scored.groupby("trial")["definition"].agg(lambda names: " ".join(sorted(set(names))))
-    images = scored.groupby("trial")["image"].agg(frozenset)
-    alike = [*SETTING, *(scored["trial"].map(facts) for facts in (definitions, images))]
+    alike = [*SETTING, *(scored["trial"].map(facts) for facts in (definitions, scored_on(scored)))]
     for key, cells in scored.groupby(alike, sort=False):
         facts = dict(zip(SETTING, map(str, key), strict=False))
         asked = "" if facts["target_rule"] == "predicted" else f", target {facts['target_rule']}"

@@ -11,6 +11,7 @@ import pandas as pd
 from benchmarks.columns import SETTING
 from benchmarks.gathered import read_table
 from benchmarks.repeats import with_repeats
+from benchmarks.statistics.groups import scored_on
 from benchmarks.statistics.leaderboard import leaderboard
 from benchmarks.statistics.variants import plain, renamed, told_apart
 
@@ -113,9 +114,9 @@ def load(
 
 def alike(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of those trials that were scored on the images and classes that most trials were scored on."""
-    scored_on = (rows["image"] + "\0" + rows["target"]).groupby(rows["trial"]).agg(frozenset)
-    counts = scored_on.map(lambda pairs: (scored_on == pairs).sum())
-    most: pd.DataFrame = rows[rows["trial"].map(scored_on) == scored_on.loc[str(counts.idxmax())]]
+    found = scored_on(rows)
+    counts = found.map(lambda scored: (found == scored).sum())
+    most: pd.DataFrame = rows[rows["trial"].map(found) == found.loc[str(counts.idxmax())]]
     return most
 
 

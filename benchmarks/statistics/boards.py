@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.columns import SETTING
 from benchmarks.statistics.defined import Floats
 from benchmarks.statistics.digests import own_label
-from benchmarks.statistics.groups import Groups, group_codes, group_means
+from benchmarks.statistics.groups import Groups, group_codes, group_means, scored_on
 from benchmarks.statistics.ranks import common
 
 FACTS = [*SETTING, "metric", "definition"]
@@ -90,7 +90,7 @@ class Board:
 def boards(results: pd.DataFrame) -> Iterator[Board]:
     """Yield the boards of a results table, in the order of their facts; skips and errors are on none.
 
-    Trials that were scored on other images or classes than their fellows stand on a board of their own.
+    Trials that were scored on other images, groups or classes than their fellows stand on a board of their own.
 
     Args:
         results: the results table; its column ``map_of`` (:func:`benchmarks.repeats.with_repeats`) says which trials
@@ -100,8 +100,7 @@ def boards(results: pd.DataFrame) -> Iterator[Board]:
     if "map_of" not in scored:
         scored = scored.assign(map_of="")
     for _, rows in scored.groupby(FACTS):
-        scored_on = (rows["image"] + "\0" + rows["target"]).groupby(rows["trial"]).agg(frozenset)
-        for _, cells in rows.groupby(rows["trial"].map(scored_on), sort=False):
+        for _, cells in rows.groupby(rows["trial"].map(scored_on(rows)), sort=False):
             yield _board(cells)
 
 
@@ -116,7 +115,7 @@ def _board(cells: pd.DataFrame) -> Board:
     images = values.index.get_level_values("image").to_series(index=values.index)
     entrants = entrants.assign(
         label=_labels(entrants),
-        same_as=_same_as(entrants["map_of"]),
+        same_as=same_as(entrants["map_of"]),
         maps_compared=entrants["map_of"] != "",
         flagged=flags.sum(),
     ).drop(columns="map_of")
@@ -131,7 +130,7 @@ def _board(cells: pd.DataFrame) -> Board:
     )
 
 
-def _same_as(map_of: "pd.Series[str]") -> "pd.Series[str]":
+def same_as(map_of: "pd.Series[str]") -> "pd.Series[str]":
     """Return, by trial, the trial that stands for it on this board, ``""`` where it stands for itself.
 
     Where the one that its maps are of has no number here, the first that has the same maps stands for them.

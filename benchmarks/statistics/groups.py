@@ -10,6 +10,14 @@ Groups = NDArray[np.intp]
 """The number of every row's group, 0 to G − 1."""
 
 
+def scored_on(rows: pd.DataFrame) -> "pd.Series[str]":
+    """Return, by trial, the images with their groups and explained classes that its numbers are of.
+
+    Groups belong to it: a run may hold trials from before its label file had groups, and these know nothing of them.
+    """
+    return (rows["image"] + "\0" + rows["group"] + "\0" + rows["target"]).groupby(rows["trial"]).agg(frozenset)
+
+
 def group_codes(groups: "pd.Series[str]", images: "pd.Series[str]") -> Groups:
     """Return every row's group by number, in the order of appearance; an image without a group is one of its own."""
     codes: Groups = pd.factorize(groups.where(groups != "", "\0" + images))[0]

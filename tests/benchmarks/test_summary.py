@@ -40,6 +40,12 @@ def test_one_that_has_anothers_maps_has_its_rank() -> None:
     assert ranking(results, COST).set_index("method")["rank"].to_dict() == {"a": 1.5, "b": 1.5, "c": 3}
 
 
+def test_repeats_of_a_map_that_is_not_among_these_are_one() -> None:
+    results = table({"a": [0.9, 0.7], "b": [0.9, 0.7], "c": [0.1, 0.2]})
+    marked = results.assign(map_of=results["trial"].replace(["net-x-a", "net-x-b"], "of other metrics"))
+    assert ranking(marked, COST).set_index("method")["rank"].to_dict() == {"a": 1, "b": 1, "c": 2}
+
+
 def test_intervals_are_of_whole_groups() -> None:
     frame = table({"a": [0.1, 0.1, 0.9, 0.9], "b": [0.2, 0.3, 0.4, 0.5]}).assign(group=["p", "p", "q", "q"] * 2)
     row = ranking(frame, COST).set_index("method").loc["a"]
@@ -76,3 +82,17 @@ def test_a_narrow_terminal_loses_no_column_and_no_digit(
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["forwards", "flags"] in [row[-2:] for row in rows]
     assert ["1.50", "2!"] in [row[-2:] for row in rows]
+
+
+def test_trials_from_before_the_groups_are_a_table_of_their_own(
+    tmp_path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    COST.to_parquet(tmp_path / "timing.parquet")
+    before = table({"a": [0.1, 0.1, 0.9, 0.9]})
+    after = before.assign(trial="later", group=["p", "p", "q", "q"])
+    show(pd.concat([before, after]), tmp_path, [])
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("over 4 images, of 2 groups") == 1
+    assert said.count("over 4 images;") == 1
+    assert "0.500 ±.784" in said  # of two groups' means, 0.1 and 0.9

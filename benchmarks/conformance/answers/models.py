@@ -90,6 +90,22 @@ class _Fractions(nn.Module):
         return shares
 
 
+class _Function(nn.Module):
+    """What a network ends in that is no layer."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.function(values)
+
+
+def _clipped(probabilities: Tensor) -> Tensor:
+    """Return the mean of an ensemble of one, held off 0 and 1."""
+    return torch.stack([probabilities]).mean(0).clamp(1e-6, 1 - 1e-6)
+
+
 def _outputs() -> Iterator[Finding]:
     backbone = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     yield _refused("single_logit", lambda: _predicted(_net(outputs=1)), "single logit")
@@ -97,6 +113,9 @@ def _outputs() -> Iterator[Finding]:
     yield _refused("sigmoid", lambda: _predicted(_net(nn.Sigmoid())), "sigmoid")
     yield _refused("softmax", lambda: _predicted(_net(nn.Softmax(1))), "softmax")
     yield _refused("log_softmax", lambda: _predicted(_net(nn.LogSoftmax(1))), "log-softmax")
+    yield _refused("clipped", lambda: _predicted(_net(nn.Sigmoid(), _Function(_clipped))), "sigmoid")
+    yield _refused("log_of_softmax", lambda: _predicted(_net(nn.Softmax(1), _Function(torch.log))), "exponentials")
+    yield _refused("embedding", lambda: _predicted(_net(_Function(nn.functional.normalize))), "length of 1")
     yield _refused("fractions", lambda: _predicted(_Fractions(_net())), "sum to 1")
     yield _refused("headless", lambda: _predicted(backbone), "features")
     yield _refused("feature_maps", lambda: _predicted(nn.Conv2d(3, 3, 3)), "expected (N, classes)")

@@ -11,6 +11,7 @@ from benchmarks.conformance.answers.answer import answer, holds
 from benchmarks.conformance.findings import Finding
 from benchmarks.ranking import ranking
 from benchmarks.repeats import repeat
+from benchmarks.statistics.boards import boards
 from benchmarks.statistics.concordance import concordance, judges
 from benchmarks.statistics.effects import rank_biserial
 from benchmarks.statistics.friedman import critical_difference, friedman
@@ -129,6 +130,8 @@ def _groups() -> Iterator[Finding]:
     wider = {name: _cell(table, "a", "ci_high") - _cell(table, "a", "ci_low") for name, table in
              (("groups", board), ("images", alone))}  # fmt: skip
     yield holds("leaderboard", "interval", "" if wider["groups"] != wider["images"] else "groups change no interval")
+    later = pd.concat([frame.assign(group=""), frame.assign(trial="later " + frame["trial"])])
+    yield answer("boards", "groups_added_later", sum(board.unit == "groups" for board in boards(later)), 1)
     row, single = (
         pairwise(each).query("method_a == 'a' and method_b == 'c'").iloc[0] for each in (frame, frame.assign(group=""))
     )

@@ -44,6 +44,16 @@ def test_other_images_are_another_board(results) -> None:
     assert [board.entrants["label"].tolist() for board in found] == [["a", "b"], ["c"]]
 
 
+def test_other_groups_are_another_board(results) -> None:
+    before = results(VALUES)
+    after = before.assign(trial="a" + before["trial"], group=before["image"].map(lambda name: f"p{int(name) // 2}"))
+    for runs in ([before, after], [after, before]):
+        found = {board.unit: board for board in boards(pd.concat(runs))}
+        assert sorted(found) == ["groups", "images"]
+        assert found["groups"].groups.tolist() == [0, 0, 1]
+        assert found["images"].groups.tolist() == [0, 1, 2]
+
+
 def test_labels_say_as_much_as_is_needed(results) -> None:
     values = {("x", "a"): [1.0, 2.0], ("y", "a"): [2.0, 1.0], ("x", "b"): [2.0, 5.0]}
     twin = results({("x", "a"): [4.0, 5.0]}).assign(trial="0123456789")
