@@ -18,11 +18,18 @@ class TokenLayout:
         channels_last: whether features with four dimensions are (N, h, w, C), as in Swin, or (N, C, h, w); None does
             not say, so that what the layer is or a trace decides. What an ``nn.Conv2d`` or ``nn.BatchNorm2d`` itself
             gives is (N, C, h, w) in any case.
+
+    Raises:
+        ValueError: where ``channels_last`` is a word, which would count as true.
     """
 
     prefix: int = 1
     grid: tuple[int, int] | None = None
     channels_last: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.channels_last, bool | None):
+            raise ValueError(f"channels_last is {self.channels_last!r}, expected true, false or null")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from methods.layers import Arrangement, find_layer, grid_of, readings
+from methods.layers import Arrangement, TokenLayout, find_layer, grid_of, readings
 
 
 def features(*shape):
@@ -69,3 +69,9 @@ def test_the_nearest_layers_are_named(network):
         find_layer(network("Residual"), "block3.conv1")
     with pytest.raises(ValueError, match="its top layers are stem, block1, block2, fc"):
         find_layer(network("Residual"), "??")
+
+
+@pytest.mark.parametrize("word", ["false", "maybe", 1])
+def test_a_word_for_channels_last_is_refused(word: object) -> None:
+    with pytest.raises(ValueError, match="expected true, false or null"):
+        TokenLayout(channels_last=word)  # type: ignore[arg-type]
