@@ -14,6 +14,8 @@ from benchmarks.data.pictures import read_picture
 
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 COLUMNS = ("file", "label", "group")
+GROUPS = ("case", "patient", "subject", "video")
+"""What others call a group; left unread, images of one patient would count as independent."""
 """Of a label file; others are not read."""
 
 TYPO = 0.8
@@ -160,6 +162,11 @@ def _check_columns(table: Path, columns: Sequence[str]) -> None:
     for name in columns:
         if meant := difflib.get_close_matches(name.strip().lower(), absent, 1, TYPO) if name not in COLUMNS else []:
             raise ValueError(f"the label file {table}, line 1: unknown column {name!r}; did you mean {meant[0]}?")
+        if "group" in absent and name.strip().lower().removesuffix("_id") in GROUPS:
+            raise ValueError(
+                f"the label file {table}, line 1: call the column {name!r} group, so that intervals and tests resample "
+                "these and not single images; or leave it out"
+            )
     if {"file", "label"} & set(absent):
         raise ValueError(
             f"the label file {table} starts with {','.join(columns)!r}, expected the header line file,label"

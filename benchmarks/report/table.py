@@ -23,6 +23,7 @@ class Score:
     mean_unflagged: float
     n_unflagged: int
     rank_unflagged: float
+    n_ranked_unflagged: int
     left: float
     width: float
     at: float

@@ -188,6 +188,7 @@ def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:
         (b"file,label\nx.png,1\nx.png,2\n", "labels.csv, line 3: x.png twice"),
         (b"file,label\n,1\n", "labels.csv, line 2: no file"),
         (b"file,label\n\nx.png,great white shark, white shark\n", "line 3: more than the 2 cells of the header"),
+        (b"file,label,Patient_ID\nx.png,1,p\n", "labels.csv, line 1: call the column 'Patient_ID' group"),
         (b"file,label,groups\nx.png,1,p\n", "labels.csv, line 1: unknown column 'groups'; did you mean group"),
         (b"file,lable\nx.png,1\n", "line 1: unknown column 'lable'; did you mean label"),
         (b"file, label\nx.png,1\n", "line 1: unknown column ' label'; did you mean label"),
