@@ -32,7 +32,8 @@ def main() -> None:
     options = arguments()
     files = options.files or files_of_the_suite()
     chosen = [mutant for file in files for mutant in sample(file, options.sample, options.seed)]
-    argued, killers = arguments_of(EQUIVALENT), known_killers(RESULTS) if options.survivors else {}
+    argued = arguments_of(EQUIVALENT)
+    killers = {**dict.fromkeys(argued, ""), **known_killers(RESULTS)} if options.survivors else {}
     rows = {m: row(m, killers[identity(m)], argued) for m in chosen if identity(m) in killers}
     judge = partial(red_of_tests, near_only=not options.far)
     for mutant, killer in each(judge, [mutant for mutant in chosen if mutant not in rows], options.jobs):
@@ -50,7 +51,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=6, help="mutants a file at most")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--far", action="store_true", help="ask all other tests, too, before a mutant counts as alive")
-    parser.add_argument("--survivors", action="store_true", help="ask those alone that nothing killed in the last run")
+    parser.add_argument("--survivors", action="store_true", help="ask those that the last run and no argument killed")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at once")
     return parser.parse_args()
 
