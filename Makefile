@@ -7,8 +7,9 @@ BIN := .venv/bin
 run: install
 	$(BIN)/heatmark sweep experiment=quickstart
 
+# A process per core with one thread each: threads of several processes would wait for each other.
 test: install
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .
