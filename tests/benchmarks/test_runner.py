@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.classifier import Classifier
+from benchmarks.degenerate import degeneracies
 from benchmarks.preprocessing import Preprocessing
+from benchmarks.resize import upsample
 from benchmarks.runner import Machine, run, run_trial
 from benchmarks.shard import Batch, Shard, predict
 from benchmarks.store import Record, Store
@@ -367,3 +369,19 @@ def test_degenerate_maps_are_flagged_per_image(shard: Shard, tmp_path: Path) -> 
     changed = Shard(shard.classifier, "toys", batch, shard.targets, shard.settings)
     record: Record = run_trial(one(Red(), changed), changed, METRICS, machine())
     assert record.flags == ["", "all zero", "", "not finite", ""]
+
+
+@dataclass(frozen=True)
+class Corner(Method):
+    """Two by two cells of which three are equal: upsampled, most of the values differ."""
+
+    explains: ClassVar[Literal["layer", "input"]] = "input"
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        return torch.tensor([[0.0, 0.0], [0.0, 1.0]]).expand(len(images), 2, 2)
+
+
+def test_flags_are_of_the_raw_map_and_ties_of_the_upsampled(shard: Shard) -> None:
+    record = run_trial(one(Corner(), shard, "input"), shard, {"mean": MeanInMask()}, machine())
+    assert record.flags == ["mostly tied"] * 5
+    assert degeneracies(upsample(torch.from_numpy(record.maps), (8, 8))) == [""] * 5
