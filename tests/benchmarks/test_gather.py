@@ -51,6 +51,7 @@ def test_one_row_a_trial_image_and_metric(run: Path) -> None:
     assert len(results) == 2 * 3 * 2 + 1 + 1
     row = results[(results["trial"] == "k1") & (results["image"] == "b") & (results["metric"] == "insertion")].iloc[0]
     assert (row["value"], row["target"], row["status"], row["reason"]) == (0.75, "3", "degenerate", "constant")
+    assert results.loc[results["trial"] == "k1", "target"].tolist() == ["3", "3", "1"] * 2
     assert row["higher_is_better"]
     assert row["definition"] == "insertion:rise-2018"
     mine = results[(results["trial"] == "k1") & (results["metric"] == "insertion")]

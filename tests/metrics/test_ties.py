@@ -218,3 +218,9 @@ def test_no_bounds_are_given_where_none_are_asked_for_and_nan_stays_nan(additive
 
 def test_the_order_is_that_of_published_tables() -> None:
     assert (Deletion().ties, Deletion().seed, Deletion().tie_orders) == ("drawn", 0, 0)
+
+
+def test_seeds_of_either_sign_are_orders_of_their_own():
+    images = pictures(1)
+    orders = [tuple(drawn(images, seed)[0].tolist()) for seed in (-2, -1, 0, 1, 2)]
+    assert len(set(orders)) == 5

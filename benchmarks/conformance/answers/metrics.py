@@ -97,6 +97,8 @@ def _ties() -> Iterator[Finding]:
     marked = replace(case, maps=(torch.arange(PIXELS).view(1, HEIGHT, WIDTH) < WIDTH).double())
     yield answer("deletion", "two_levels", float(Deletion(PIXELS)(marked)), first)
     yield answer("deletion", "nan_map", float(Deletion()(_top_heavy(white, nan))), nan)
+    holed = replace(marked, maps=marked.maps.index_fill(2, torch.tensor([0]), nan))  # its first column alone
+    yield answer("deletion", "nan_pixels", float(Deletion()(holed)), nan)
     pairs = torch.tensor([[[1.0, 2.0, 1.0], [2.0, 5.0, -0.0]], [[0.0, -0.0, 3.0], [4.0, 5.0, 6.0]]])
     for n, share in enumerate(tied_share(pairs).tolist()):
         yield answer("ties", f"share_{n}", share, (4 / 6, 2 / 6)[n])

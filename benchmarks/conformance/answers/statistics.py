@@ -94,6 +94,8 @@ def _tests() -> Iterator[Finding]:
     yield answer("pairwise", "least_p", least, 2 / 16)
     yield answer("pairwise", "holm_in_table", float(pairs["p_holm"].min()), 3 * least)
     yield answer("pairwise", "holm_overall", float(pairs["p_holm_family"].min()), 6 * least)
+    planned = images_needed(pairwise(table(values)))
+    yield answer("images_needed", "level_of_three", float(planned["alpha"].iloc[0]), 0.05 / 3)
     yield answer("pairwise", "against_one", len(pairwise(table(values), control="c")), 2)
     layers = pd.concat([table(values), table(values, layer="early").assign(trial=lambda rows: "e" + rows["trial"])])
     yield answer("pairwise", "at_its_layer", len(pairwise(layers, control="c")), 4)
@@ -132,6 +134,11 @@ def _groups() -> Iterator[Finding]:
     yield holds("leaderboard", "interval", "" if wider["groups"] != wider["images"] else "groups change no interval")
     later = pd.concat([frame.assign(group=""), frame.assign(trial="later " + frame["trial"])])
     yield answer("boards", "groups_added_later", sum(board.unit == "groups" for board in boards(later)), 1)
+    # a wins on every image of one group, b by less on those of the other, which is drawn twice with 1/4
+    two = table({"a": [1.0] * 20 + [0.0] * 20, "b": [0.0] * 20 + [0.2] * 20}).assign(
+        group=(["p"] * 20 + ["q"] * 20) * 2
+    )
+    yield answer("leaderboard", "groups_rank_high", _cell(leaderboard(two).set_index("method"), "a", "rank_high"), 2)
     row, single = (
         pairwise(each).query("method_a == 'a' and method_b == 'c'").iloc[0] for each in (frame, frame.assign(group=""))
     )
@@ -158,7 +165,8 @@ def _boards() -> Iterator[Finding]:
     yield answer("leaderboard", "own_rank", _cell(board, ("y", "a"), "rank"), 2)
     # the second image of the third has no value, and so no gain
     third = table({"a": [0.5, np.nan], "random": [0.1, 0.2]}, weights_digest="z")
-    for digest, frame, gain in (("x", first, 0.45), ("y", other, -0.35), ("z", third, 0.4)):
+    bare = table({"a": [0.5, 0.7, 0.9], "random": [0.1, 0.2, np.nan]})  # the control lacks an image: no gain there
+    for digest, frame, gain in (("x", first, 0.45), ("y", other, -0.35), ("z", third, 0.4), ("bare", bare, 0.45)):
         yield answer("summary", f"gain_{digest}", _cell(_ranking(frame), "a", "insertion gain"), gain)
     # b has the larger mean, on the images that are easy
     partial = table({"a": [0.9, 0.7, 0.1], "b": [0.8, 0.6, np.nan]})
@@ -227,6 +235,8 @@ def _flags() -> Iterator[Finding]:
     flagged = frame.assign(status=np.where(hit, "degenerate", "ok"))
     yield answer("summary", "mean_unflagged", _cell(_ranking(flagged), "a", "insertion without"), 0.3)
     board = leaderboard(flagged).set_index("method")
+    pair = pairwise(flagged).query("method_a == 'a' and method_b == 'c'")
+    yield answer("pairwise", "flagged_either", float(pair["flagged"].iloc[0]), 4)
     yield answer("leaderboard", "flagged", _cell(board, "a", "flagged"), 1)
     yield answer("leaderboard", "mean_with", _cell(board, "a", "mean"), 0.475)
     yield answer("leaderboard", "mean_unflagged", _cell(board, "a", "mean_unflagged"), 0.3)

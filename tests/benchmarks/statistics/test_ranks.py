@@ -23,6 +23,13 @@ def test_a_method_that_always_wins_has_a_sure_rank_and_equal_ones_do_not(rng: np
     assert (low[1], high[1]) == (low[2], high[2]) == (2, 3)
 
 
+def test_whole_groups_are_resampled() -> None:
+    # over images a is the first for sure; the group in which b wins is drawn twice with 1/4
+    scores, groups = np.repeat([[1.0, 0], [0, 0.2]], 20, axis=0), np.repeat([0, 1], 20)
+    assert rank_intervals(scores, singletons(40), seed=0)[:, 0].tolist() == [1, 1, 1]
+    assert rank_intervals(scores, groups, seed=0)[:, 0].tolist() == [1, 1, 2]
+
+
 def test_bounds_are_quantiles_of_resampled_ranks() -> None:
     # b beats a exactly where the third image is not drawn: probability (2/3)³ = 0.296; a first otherwise
     scores = np.array([[0.0, 1], [0, 1], [10, 0]])
