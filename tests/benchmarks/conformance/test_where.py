@@ -18,9 +18,13 @@ PLACED = {
     ("said convolutions", "stem"): Placement(1, 0, (8, 10)),
     ("channels last", "block"): Placement(3, 0, (5, 8)),
     ("silent channels last", "block"): Placement(3, 0, (5, 8)),
+    ("silent channels last", "block.0"): Placement(3, 0, (5, 8)),
     ("encoder", "encoder.layers.0.norm1"): Placement(2, 1, (3, 4)),
     ("encoder", "encoder.layers.0.linear2"): Placement(2, 1, (3, 4)),
     ("encoder", "encoder.layers.1.norm2"): Placement(2, 1, (3, 4)),
+    ("bypass", "before.one"): Placement(1, 0, (6, 8)),
+    ("bypass", "layer"): Placement(1, 0, (6, 8)),
+    ("overwriting", "layer"): Placement(1, 0, (6, 8)),
     ("flattened", "flat"): Placement(1, 0, (12, 12)),
 }
 
