@@ -75,7 +75,7 @@ def find_placement(module: nn.Module, layer: str, image: Tensor) -> Placement:
     return Placement(3, 0, (a, b)) if last > first else Placement(1, 0, (b, c))
 
 
-UNCLEAR = 0.05
+UNCLEAR = 0.1
 """Motions along a dimension, in parts of its length, that may be chance: a single place moves nowhere."""
 
 
