@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.classifier import Classifier
-from benchmarks.layer_listing import resolve_layer
-from benchmarks.memory import with_batch_size
-from benchmarks.timing import interleaved, peak_memory_mib, summarise
-from methods.base import Method
-from methods.cam import GradientCAM
-from methods.capture import capture
-from metrics.base import Case
-from metrics.deletion import Deletion
-from metrics.insertion import Insertion
+from heatmark.benchmarks.machine.timing import interleaved, peak_memory_mib, summarise
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.layers import resolve_layer
+from heatmark.common.batching import with_batch_size
+from heatmark.methods.base import Method
+from heatmark.methods.engine.cam import GradientCAM
+from heatmark.methods.engine.capture import capture
+from heatmark.metrics.base import Case
+from heatmark.metrics.deletion import Deletion
+from heatmark.metrics.insertion import Insertion
 
 FIVE = ("grad_cam", "grad_cam_pp", "xgrad_cam", "hires_cam", "layer_cam")
 TARGETS = {"Grad-CAM": 1.10, "five CAMs": 1.15, "Ablation-CAM": 4.0, "deletion": 1.08, "insertion": 1.08}

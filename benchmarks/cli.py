@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.hints import did_you_mean
+from heatmark.common.names import did_you_mean
 
 EXAMPLES = {
     "sweep": ("explain, score and time methods on a model", "heatmark sweep model=resnet50 'method=[grad_cam,random]'"),
@@ -51,12 +51,12 @@ def overview() -> str:
 def _run(command: str, arguments: Sequence[str]) -> int:
     # Hydra would print its own traceback and exit; raised, errors become the one paragraph that they are here.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    from benchmarks.config import named
+    from heatmark.benchmarks.config.compose import named
 
     sys.argv = [f"heatmark {command}", *named(arguments)]
     sys.path.append(str(Path.cwd()))  # where a user's own _target_ may lie
     try:
-        return int(importlib.import_module(f"benchmarks.commands.{command}").main() or 0)
+        return int(importlib.import_module(f"heatmark.benchmarks.commands.{command}").main() or 0)
     except KeyboardInterrupt:
         again = "; run the same command again to go on" if command == "sweep" else ""  # no other one resumes
         print(f"\nheatmark {command}: stopped{again}.", file=sys.stderr)
@@ -66,8 +66,8 @@ def _run(command: str, arguments: Sequence[str]) -> int:
 
 
 def _report(command: str, error: Exception) -> int:
-    from benchmarks.config import nearest_hint
-    from benchmarks.errors import EXPECTED, one_paragraph
+    from heatmark.benchmarks.config.compose import nearest_hint
+    from heatmark.benchmarks.config.errors import EXPECTED, one_paragraph
 
     print(f"heatmark {command}: {nearest_hint(one_paragraph(error), command)}", file=sys.stderr)
     if not isinstance(error, EXPECTED):

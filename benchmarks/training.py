@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader
 
-from benchmarks.data.base import Dataset, Sample
-from benchmarks.preprocessing import Preprocessing
+from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.benchmarks.models.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from methods.base import Method
-from methods.cam import weighted_sum
-from methods.capture import full_precision, layer_arrangement, target_logits
-from methods.layers import Arrangement
-from methods.resume import Resumption, resumable
+from heatmark.common.features import Arrangement
+from heatmark.methods.base import Method
+from heatmark.methods.engine.cam import weighted_sum
+from heatmark.methods.engine.capture import full_precision, layer_arrangement, target_logits
+from heatmark.methods.engine.partial_forward import Resumption, resumable
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from methods.base import Method
-from methods.capture import activations_at
+from heatmark.methods.base import Method
+from heatmark.methods.engine.capture import activations_at
 
 ROUNDING = 256
 """How many ε of the terms' absolute values a sum must exceed for its sign to be more than rounding."""

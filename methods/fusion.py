@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from methods.base import Method
+from heatmark.methods.base import Method
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from methods.cam import WeightedCAM
-from methods.capture import Capture
+from heatmark.methods.engine.cam import WeightedCAM
+from heatmark.methods.engine.capture import Capture
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from methods.cam import GradientCAM
-from methods.capture import Capture
+from heatmark.methods.engine.cam import GradientCAM
+from heatmark.methods.engine.capture import Capture
 
 
 @dataclass(frozen=True)

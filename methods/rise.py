@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from methods.base import Method
-from methods.capture import full_precision
-from methods.pristine import observing
-from methods.scoring import target_probabilities
+from heatmark.common.model_state import observing
+from heatmark.common.probabilities import target_probabilities
+from heatmark.methods.base import Method
+from heatmark.methods.engine.capture import full_precision
 
 
 @dataclass(frozen=True)

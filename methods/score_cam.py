@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from methods.base import Method
-from methods.cam import weighted_sum
-from methods.capture import activations_at
-from methods.pristine import observing
-from methods.scoring import target_probabilities
+from heatmark.common.model_state import observing
+from heatmark.common.probabilities import target_probabilities
+from heatmark.methods.base import Method
+from heatmark.methods.engine.cam import weighted_sum
+from heatmark.methods.engine.capture import activations_at
 
 
 @dataclass(frozen=True)

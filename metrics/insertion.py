@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from metrics.pixel_curve import PixelCurve
+from heatmark.metrics.engine.pixel_flipping import PixelCurve
 
 
 @dataclass(frozen=True)

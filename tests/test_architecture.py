@@ -9,10 +9,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("benchmarks", "methods", "metrics", "conf")
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
-EDGE_OF_HYDRA = ("benchmarks/commands/", "benchmarks/building.py", "benchmarks/config.py", "benchmarks/errors.py")
+EDGE_OF_HYDRA = (
+    "benchmarks/commands/",
+    "benchmarks/config/building.py",
+    "benchmarks/config/compose.py",
+    "benchmarks/config/errors.py",
+)
 """Where Hydra may be imported: the commands, and the three files that compose, build and explain configs."""
 
-WHERE_FIGURES_ARE_DRAWN = ("benchmarks/figures/", "benchmarks/panels.py", "benchmarks/overlay.py")
+WHERE_FIGURES_ARE_DRAWN = ("benchmarks/figures/", "benchmarks/explain/panels.py", "benchmarks/explain/overlay.py")
 
 
 def imports(path: Path) -> set[str]:

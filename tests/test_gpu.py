@@ -10,12 +10,12 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
-from benchmarks.cli import dispatch
-from benchmarks.devices import autocast
-from benchmarks.models import torchvision_model
-from methods.base import Method
-from metrics.base import Case
-from metrics.deletion import Deletion
+from heatmark.benchmarks.cli import dispatch
+from heatmark.benchmarks.machine.devices import autocast
+from heatmark.benchmarks.models.sources import torchvision_model
+from heatmark.methods.base import Method
+from heatmark.metrics.base import Case
+from heatmark.metrics.deletion import Deletion
 
 pytestmark = [
     pytest.mark.gpu,

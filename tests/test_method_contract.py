@@ -12,11 +12,11 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from benchmarks.devices import autocast
-from methods.base import Method
+from heatmark.benchmarks.machine.devices import autocast
+from heatmark.methods.base import Method
 
 CONFIGS = sorted(
-    (f for f in files("conf").joinpath("method").iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name
+    (f for f in files("heatmark.conf").joinpath("method").iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name
 )
 NAMES = [config.name.removesuffix(".yaml") for config in CONFIGS]
 SMALL = {"masks": 24, "n_steps": 8, "n_superpixels": 12, "window": 8, "stride": 4}
@@ -47,7 +47,9 @@ class TinyNet(nn.Module):
 
 @cache
 def config_of(name: str):
-    config = OmegaConf.create({"seed": 0, **OmegaConf.load(str(files("conf").joinpath("method", f"{name}.yaml")))})
+    config = OmegaConf.create(
+        {"seed": 0, **OmegaConf.load(str(files("heatmark.conf").joinpath("method", f"{name}.yaml")))}
+    )
     options = config[name]
     for option, value in SMALL.items():
         if isinstance(options.get(option), int):
@@ -102,7 +104,7 @@ def test_it_is_a_frozen_method_under_its_own_name(name):
         "_args_",
     }
     if "seed" in {f.name for f in dataclasses.fields(method)}:
-        assert "${seed}" in files("conf").joinpath("method", f"{name}.yaml").read_text()
+        assert "${seed}" in files("heatmark.conf").joinpath("method", f"{name}.yaml").read_text()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
-from metrics.base import Case, CurveMetric, Metric, definition
+from heatmark.metrics.base import Case, CurveMetric, Metric, definition
 
 CONFIGS = sorted((Path(__file__).parents[1] / "conf" / "metric").glob("*.yaml"))
 

@@ -13,19 +13,19 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import Group, cam_groups, curve_group, curve_images, measure, subject, tuned
-from benchmarks.building import build, build_all
-from benchmarks.classifier import Classifier
-from benchmarks.config import compose_command
-from benchmarks.devices import autocast, pick_device
-from benchmarks.gather import publish
-from benchmarks.tuning import best_batch_size
+from heatmark.benchmarks.bench import Group, cam_groups, curve_group, curve_images, measure, subject, tuned
+from heatmark.benchmarks.config.building import build, build_all
+from heatmark.benchmarks.config.compose import compose_command
+from heatmark.benchmarks.machine.batch_size import best_batch_size
+from heatmark.benchmarks.machine.devices import autocast, pick_device
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.tables.gather import publish
 
 progress = Console(stderr=True)
 COLUMNS = 100
 
 
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="bench")
+@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="bench")
 def main(config: DictConfig) -> None:
     """Time everything, print the table, and write it as bench.parquet and bench.csv."""
     if not config.models:

@@ -10,20 +10,20 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.building import build, build_all
-from benchmarks.classifier import Classifier
-from benchmarks.config import compose_command
-from benchmarks.conformance import gate, report
-from benchmarks.conformance.answers.consult import consult_answers
-from benchmarks.conformance.examination import Claims, Model, Step, oracles, sizes
-from benchmarks.conformance.findings import Finding
-from benchmarks.conformance.inputs import check_inputs
-from benchmarks.conformance.known import KNOWN
-from benchmarks.conformance.refusals import check_refusals
-from benchmarks.conformance.suite import BRIEFLY, Claim, awaken, check_toys, check_traps, claims
-from benchmarks.errors import one_paragraph
-from benchmarks.gather import publish
-from methods.base import Method
+from heatmark.benchmarks.config.building import build, build_all
+from heatmark.benchmarks.config.compose import compose_command
+from heatmark.benchmarks.config.errors import one_paragraph
+from heatmark.benchmarks.conformance import regression_baseline, report
+from heatmark.benchmarks.conformance.answers.consult import consult_answers
+from heatmark.benchmarks.conformance.examination import Claims, Model, Step, oracles, sizes
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.inputs import check_inputs
+from heatmark.benchmarks.conformance.known import KNOWN
+from heatmark.benchmarks.conformance.refusals import check_refusals
+from heatmark.benchmarks.conformance.suite import BRIEFLY, Claim, awaken, check_toys, check_traps, claims
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.tables.gather import publish
+from heatmark.methods.base import Method
 
 console = Console(stderr=True)
 COLUMNS = 100
@@ -40,13 +40,13 @@ def main() -> int:
     return int(any(_reds))
 
 
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="check")
+@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="check")
 def check(config: DictConfig) -> None:
     """Print one table, and write it as conformance.parquet and conformance.csv."""
     sizes(config)  # what is wrong in the options is said before anything runs
     oracles(config)
     if config.mine._target_ is None:
-        gate.located(config.reference, config.save)
+        regression_baseline.located(config.reference, config.save)
     found = list(_shown(config, _claims(config)))
     _reds.append(sum(map(report.is_red, found)))
     folder = Path(config.results_dir) / config.name
@@ -90,7 +90,7 @@ def _without_models(config: DictConfig, claimed: list[Claim]) -> Iterator[Findin
     yield from check_refusals(claimed)
     yield from check_inputs()
     if config.peers:
-        from benchmarks.conformance.toy_peers import compare_on_toys
+        from heatmark.benchmarks.conformance.toy_libraries import compare_on_toys
 
         yield from compare_on_toys()
 
@@ -159,5 +159,5 @@ def _mine(config: DictConfig) -> Claim:
     options = compose_command("sweep", [f"method=[{config.against}]", f"seed={config.seed}"]).method[config.against]
     method = build(config.mine, "mine")
     if not isinstance(method, Method):
-        raise ValueError(f"mine is a {type(method).__name__}, expected a subclass of methods.base.Method")
+        raise ValueError(f"mine is a {type(method).__name__}, expected a subclass of heatmark.methods.base.Method")
     return Claim("mine", method, build(options, f"against={config.against}"))

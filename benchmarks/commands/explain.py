@@ -15,20 +15,27 @@ from rich.table import Column as Field
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.building import build, build_all
-from benchmarks.classifier import Classifier
-from benchmarks.devices import autocast, pick_device
-from benchmarks.explain import Explanation, Target, chosen_targets, maps_of, picture_name, read_image
-from benchmarks.layer_listing import resolve_layer
-from benchmarks.overlay import Look
-from benchmarks.panels import colormap, draw, write
-from benchmarks.predictions import Prediction, top_k
-from benchmarks.shard import predict
+from heatmark.benchmarks.config.building import build, build_all
+from heatmark.benchmarks.explain.explanation import (
+    Explanation,
+    Target,
+    chosen_targets,
+    maps_of,
+    picture_name,
+    read_image,
+)
+from heatmark.benchmarks.explain.overlay import Look
+from heatmark.benchmarks.explain.panels import colormap, draw, write
+from heatmark.benchmarks.machine.devices import autocast, pick_device
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.layers import resolve_layer
+from heatmark.benchmarks.models.predictions import Prediction, top_k
+from heatmark.benchmarks.sweep.shard import predict
 
 COLUMNS = 100
 
 
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="explain")
+@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="explain")
 def main(config: DictConfig) -> None:
     """Print the top classes; write the panel as PNG and PDF, and every raw map as .npy."""
     look: Look = build(config.look, "look")

@@ -7,15 +7,15 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.console import Console
 
-from benchmarks.figures.atlas import draw_all
-from benchmarks.figures.tables import Tables, load
-from benchmarks.gather import publish
-from benchmarks.paper_tables import paper_tables, write
-from benchmarks.statistics.pairwise import require
-from benchmarks.statistics.tables import statistics
+from heatmark.benchmarks.figures.atlas import draw_all
+from heatmark.benchmarks.figures.tables import Tables, load
+from heatmark.benchmarks.statistics.pairwise import require
+from heatmark.benchmarks.statistics.tables import statistics
+from heatmark.benchmarks.tables.gather import publish
+from heatmark.benchmarks.tables.paper import paper_tables, write
 
 
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="figures")
+@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="figures")
 def main(config: DictConfig) -> None:
     """Draw everything, and say where it is and what was left out."""
     run = Path(config.results_dir) / config.name

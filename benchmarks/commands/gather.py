@@ -4,9 +4,9 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.config import run_folder
-from benchmarks.gather import gather
-from benchmarks.summary import show
+from heatmark.benchmarks.config.compose import run_folder
+from heatmark.benchmarks.tables.gather import gather
+from heatmark.benchmarks.tables.summary import show
 
 
 def main() -> int:

@@ -10,12 +10,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
-from benchmarks.building import build
-from benchmarks.classifier import Classifier
-from benchmarks.layer_listing import AUTO, Candidate, candidate_layers, resolve_layer, shortlist
+from heatmark.benchmarks.config.building import build
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.layers import AUTO, Candidate, candidate_layers, resolve_layer, shortlist
 
 
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="layers")
+@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="layers")
 def main(config: DictConfig) -> None:
     """Print the table."""
     chosen = HydraConfig.get().runtime.choices["model"]

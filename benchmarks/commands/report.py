@@ -6,11 +6,11 @@ import hydra
 from omegaconf import DictConfig
 from rich.console import Console
 
-from benchmarks.gather import gather
-from benchmarks.report.page import page
+from heatmark.benchmarks.report.page import page
+from heatmark.benchmarks.tables.gather import gather
 
 
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="report")
+@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="report")
 def main(config: DictConfig) -> None:
     """Write the page, and say where it is and how large."""
     run = Path(config.results_dir) / config.name

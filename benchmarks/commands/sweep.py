@@ -18,15 +18,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from benchmarks.commands.gather import finish
-from benchmarks.config import run_folder
-from benchmarks.devices import autocast
-from benchmarks.errors import one_paragraph
-from benchmarks.plan import Plan, plan_shard
-from benchmarks.provenance import provenance
-from benchmarks.runner import run
-from benchmarks.store import Store
-from benchmarks.trials import Trial, digest_json
+from heatmark.benchmarks.commands.gather import finish
+from heatmark.benchmarks.config.compose import run_folder
+from heatmark.benchmarks.config.errors import one_paragraph
+from heatmark.benchmarks.machine.devices import autocast
+from heatmark.benchmarks.machine.provenance import provenance
+from heatmark.benchmarks.store import Store
+from heatmark.benchmarks.sweep.cells import Trial, digest_json
+from heatmark.benchmarks.sweep.prepare import Plan, plan_shard
+from heatmark.benchmarks.sweep.run import run
 
 console = Console(stderr=True)
 ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
@@ -45,7 +45,7 @@ def main() -> int:
     return int(store.failed_since(began))
 
 
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="sweep")
+@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="sweep")
 def sweep(config: DictConfig) -> None:
     """Run one shard; what goes wrong is recorded beside its trials, so that other shards go on."""
     store = Store(Path(config.results_dir) / config.name)

@@ -12,16 +12,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from benchmarks.building import build
-from benchmarks.classifier import Classifier
-from benchmarks.data.base import Dataset
-from benchmarks.devices import autocast, pick_device
-from benchmarks.training import Progress, Recipe, accuracy, fit, load, save
+from heatmark.benchmarks.config.building import build
+from heatmark.benchmarks.data.base import Dataset
+from heatmark.benchmarks.machine.devices import autocast, pick_device
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.training import Progress, Recipe, accuracy, fit, load, save
 
 console = Console(stderr=True)
 
 
-@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="train")
+@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="train")
 def main(config: DictConfig) -> None:
     """Train, measure the accuracy on unseen pictures, write the weights."""
     recipe: Recipe = build(config.recipe, "recipe")

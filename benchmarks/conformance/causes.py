@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from benchmarks.conformance.compare import Difference, Tolerances, compare
-from methods.base import Method
-from methods.stages import STAGES, Stages
+from heatmark.benchmarks.conformance.compare import Difference, Tolerances, compare
+from heatmark.methods.base import Method
+from heatmark.methods.engine.stages import STAGES, Stages
 
 Peer = Callable[[nn.Module, Tensor, Tensor, str], Stages]
 """Model, images, targets, layer -> the peer's stages."""

@@ -7,14 +7,14 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance import recording
-from benchmarks.conformance.compare import Difference
-from benchmarks.conformance.findings import Finding
-from benchmarks.conformance.profiles import shown
-from methods.base import Method
-from methods.cam import GradientCAM
-from methods.capture import Capture, capture
-from methods.stages import Stages, stages_from, stages_of
+from heatmark.benchmarks.conformance import recording
+from heatmark.benchmarks.conformance.compare import Difference
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.profiles import shown
+from heatmark.methods.base import Method
+from heatmark.methods.engine.cam import GradientCAM
+from heatmark.methods.engine.capture import Capture, capture
+from heatmark.methods.engine.stages import Stages, stages_from, stages_of
 
 Size = tuple[int, int]
 """Height and width in pixels."""

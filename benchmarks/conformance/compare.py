@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from methods.stages import STAGES, Stages
+from heatmark.methods.engine.stages import STAGES, Stages
 
 Tolerances = Mapping[str, float]
 """Stage to the relative difference that is rounding; see :func:`tolerances`."""

@@ -8,18 +8,18 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch import Tensor, nn
 
-from benchmarks.building import build, build_all
-from benchmarks.classifier import Classifier
-from benchmarks.config import compose_command
-from benchmarks.conformance import gate
-from benchmarks.conformance.cell import Cell, Size, in_float64, pixels
-from benchmarks.conformance.findings import Finding
-from benchmarks.conformance.oracles import ORACLES, Oracle
-from benchmarks.conformance.suite import Claim, alternating, check_laws, check_layer
-from benchmarks.conformance.where import cells_of, drawn_size, layer_of
-from benchmarks.hints import did_you_mean
-from benchmarks.shard import Batch, load_batch, predict
-from methods.base import Method
+from heatmark.benchmarks.config.building import build, build_all
+from heatmark.benchmarks.config.compose import compose_command
+from heatmark.benchmarks.conformance import regression_baseline
+from heatmark.benchmarks.conformance.cell import Cell, Size, in_float64, pixels
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.invariants import ORACLES, Oracle
+from heatmark.benchmarks.conformance.suite import Claim, alternating, check_laws, check_layer
+from heatmark.benchmarks.conformance.where import cells_of, drawn_size, layer_of
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.sweep.shard import Batch, load_batch, predict
+from heatmark.common.names import did_you_mean
+from heatmark.methods.base import Method
 
 Step = tuple[str, Callable[[], Iterable[Finding]]]
 """What is done at a layer, in words, and the doing."""
@@ -97,7 +97,7 @@ class Model:
             yield f"peers {pixels(cell.size)}", lambda: self._peers(cell, at_this_size)
 
     def _peers(self, cell: Cell, at_this_size: bool) -> Iterable[Finding]:
-        from benchmarks.conformance.peers import compare_with_peers
+        from heatmark.benchmarks.conformance.reference_libraries import compare_with_peers
 
         images = cell.images.to(self.batch.images) if at_this_size else self.batch.images
         targets = cell.targets if at_this_size else self.targets
@@ -114,11 +114,11 @@ class Model:
 
     def _reference(self, layer: str, methods: Mapping[str, Method]) -> Iterable[Finding]:
         metrics = build_all(self.config.metric, "metric")
-        path = gate.located(self.config.reference, self.config.save)
-        rows = gate.measure(self.classifier, layer, methods, metrics, self.batch, self.targets)
+        path = regression_baseline.located(self.config.reference, self.config.save)
+        rows = regression_baseline.measure(self.classifier, layer, methods, metrics, self.batch, self.targets)
         if self.config.save:
-            gate.save(rows, path)
-        return gate.hold(rows, gate.read(path))
+            regression_baseline.save(rows, path)
+        return regression_baseline.hold(rows, regression_baseline.read(path))
 
 
 def sizes(config: DictConfig) -> list[Size] | None:

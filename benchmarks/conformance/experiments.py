@@ -12,18 +12,18 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance import formulas, profiles
-from benchmarks.conformance.causes import Evidence
-from benchmarks.conformance.compare import difference
-from methods.ablation_cam import AblationCAM
-from methods.cam import weighted_sum
-from methods.eigen_cam import EigenCAM
-from methods.external.stages import guided_backprop
-from methods.grad_cam import GradCAM
-from methods.layers import find_layer
-from methods.pristine import untouched
-from methods.score_cam import ScoreCAM
-from methods.stages import Stages
+from heatmark.benchmarks.conformance import formulas, profiles
+from heatmark.benchmarks.conformance.causes import Evidence
+from heatmark.benchmarks.conformance.compare import difference
+from heatmark.common.features import find_layer
+from heatmark.common.model_state import untouched
+from heatmark.methods.ablation_cam import AblationCAM
+from heatmark.methods.eigen_cam import EigenCAM
+from heatmark.methods.engine.cam import weighted_sum
+from heatmark.methods.engine.stages import Stages
+from heatmark.methods.external.stages import guided_backprop
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.methods.score_cam import ScoreCAM
 
 Formula = Callable[[Tensor, Tensor], Tensor]
 """Activations and gradients, (N, C, h, w), to weights (N, C)."""

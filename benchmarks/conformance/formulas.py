@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance.profiles import corners_aligned
-from methods.capture import layer_arrangement, tapped, target_logits
-from methods.pristine import observing
-from methods.resume import Resumption, resumable
+from heatmark.benchmarks.conformance.profiles import corners_aligned
+from heatmark.common.model_state import observing
+from heatmark.methods.engine.capture import layer_arrangement, tapped, target_logits
+from heatmark.methods.engine.partial_forward import Resumption, resumable
 
 
 def grad_cam_pp_weights(activations: Tensor, gradients: Tensor, eps: float) -> Tensor:

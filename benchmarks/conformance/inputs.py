@@ -9,18 +9,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks.conformance.cell import Cell, Subject
-from benchmarks.conformance.compare import difference
-from benchmarks.conformance.findings import Finding
-from benchmarks.conformance.oracles import ORACLES, Oracle, consult
-from benchmarks.conformance.perturbing import probability
-from benchmarks.conformance.textbook import bilinear
-from methods.base import Method
-from methods.centre_prior import CentrePrior
-from methods.edge_filter import EdgeFilter
-from methods.external import captum_gradients as captum
-from methods.random_map import RandomMap
-from methods.rise import RISE
+from heatmark.benchmarks.conformance.cell import Cell, Subject
+from heatmark.benchmarks.conformance.compare import difference
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.invariants import ORACLES, Oracle, consult
+from heatmark.benchmarks.conformance.perturbing import probability
+from heatmark.benchmarks.conformance.reference_implementation import bilinear
+from heatmark.methods.base import Method
+from heatmark.methods.centre_prior import CentrePrior
+from heatmark.methods.edge_filter import EdgeFilter
+from heatmark.methods.external import captum_gradients as captum
+from heatmark.methods.random_map import RandomMap
+from heatmark.methods.rise import RISE
 
 Array = NDArray[np.float64]
 Form = Callable[[Cell], Array]

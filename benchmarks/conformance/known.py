@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from benchmarks.conformance import experiments, formulas, profiles
-from benchmarks.conformance.causes import Cause
-from methods.grad_cam_pp import GradCAMPlusPlus
-from methods.xgrad_cam import XGradCAM
+from heatmark.benchmarks.conformance import experiments, formulas, profiles
+from heatmark.benchmarks.conformance.causes import Cause
+from heatmark.methods.grad_cam_pp import GradCAMPlusPlus
+from heatmark.methods.xgrad_cam import XGradCAM
 
 GRAD_CAM_PP_EPSILONS = (1e-6, 1e-7, 1e-8)
 XGRAD_CAM_EPSILONS = (1e-7, 1e-8)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance.findings import Finding
-from methods.capture import layer_arrangement, target_logits
-from methods.layers import find_layer
-from methods.pristine import observing
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.common.features import find_layer
+from heatmark.common.model_state import observing
+from heatmark.methods.engine.capture import layer_arrangement, target_logits
 
 
 @dataclass

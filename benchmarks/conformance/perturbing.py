@@ -5,8 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks.conformance.placement import changed, find_placement, output_of
-from benchmarks.conformance.textbook import bilinear, min_max
+from heatmark.benchmarks.conformance.placement import changed, find_placement, output_of
+from heatmark.benchmarks.conformance.reference_implementation import bilinear, min_max
 
 Array = NDArray[np.float64]
 

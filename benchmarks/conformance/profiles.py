@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks.resize import upsample
-from methods.stages import Stages
+from heatmark.common.resize import upsample
+from heatmark.methods.engine.stages import Stages
 
 Size = tuple[int, int]
 """Height and width in pixels."""

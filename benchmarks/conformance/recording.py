@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks.conformance.placement import changed, find_placement, output_of
+from heatmark.benchmarks.conformance.placement import changed, find_placement, output_of
 
 Array = NDArray[np.float64]
 

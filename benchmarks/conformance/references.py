@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.conformance import perturbing, textbook
-from benchmarks.conformance.cell import Cell, Size
-from methods.ablation_cam import AblationCAM
-from methods.base import Method
-from methods.fusion import FusedLayers
-from methods.score_cam import ScoreCAM
-from methods.stages import Stages
+from heatmark.benchmarks.conformance import perturbing, reference_implementation
+from heatmark.benchmarks.conformance.cell import Cell, Size
+from heatmark.methods.ablation_cam import AblationCAM
+from heatmark.methods.base import Method
+from heatmark.methods.engine.stages import Stages
+from heatmark.methods.fusion import FusedLayers
+from heatmark.methods.score_cam import ScoreCAM
 
 Array = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ def covers(definition: Method) -> bool:
     """Say whether this method was written a second time."""
     if isinstance(definition, FusedLayers):
         return covers(definition.method)
-    return textbook.covers(definition) or type(definition) in (ScoreCAM, AblationCAM)
+    return reference_implementation.covers(definition) or type(definition) in (ScoreCAM, AblationCAM)
 
 
 def too_dear(definition: Method, module: nn.Module, channels: int, size: Size) -> str:
@@ -43,10 +43,10 @@ def reference(definition: Method, cell: Cell) -> Stages:
     """
     size = cell.size
     if isinstance(definition, FusedLayers):
-        return textbook.displayed(cell.recorded, _fused(definition, cell), size)
+        return reference_implementation.displayed(cell.recorded, _fused(definition, cell), size)
     if isinstance(definition, ScoreCAM | AblationCAM):
-        return textbook.weighted(cell.recorded, _weights(definition, cell), size)
-    return textbook.stages(definition, cell.recorded, size)
+        return reference_implementation.weighted(cell.recorded, _weights(definition, cell), size)
+    return reference_implementation.stages(definition, cell.recorded, size)
 
 
 def _weights(definition: ScoreCAM | AblationCAM, cell: Cell) -> Array:
@@ -65,7 +65,10 @@ def _fused(definition: FusedLayers, cell: Cell) -> Array:
     maps = [m.numpy() for m in found if m is not None]
     height, width = max((m.shape[1:] for m in maps), key=lambda shape: shape[0] * shape[1])
     scaled = [
-        np.stack([textbook.min_max(textbook.bilinear(m, (height, width))) for m in of_layer]) for of_layer in maps
+        np.stack(
+            [reference_implementation.min_max(reference_implementation.bilinear(m, (height, width))) for m in of_layer]
+        )
+        for of_layer in maps
     ]
     fused: Array = np.mean(scaled, axis=0) if definition.how == "mean" else np.max(scaled, axis=0)
     return fused

@@ -7,15 +7,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from benchmarks.conformance.cell import Subject
-from benchmarks.conformance.compare import compare, difference
-from benchmarks.conformance.findings import Finding
-from benchmarks.conformance.oracles import Oracle, consult
-from benchmarks.conformance.references import reference
-from benchmarks.conformance.suite import Claim
-from benchmarks.conformance.toy import toy_cell
-from methods.eigen_cam import EigenCAM
-from methods.stages import Stages
+from heatmark.benchmarks.conformance.cell import Subject
+from heatmark.benchmarks.conformance.compare import compare, difference
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.invariants import Oracle, consult
+from heatmark.benchmarks.conformance.references import reference
+from heatmark.benchmarks.conformance.suite import Claim
+from heatmark.benchmarks.conformance.toy import toy_cell
+from heatmark.methods.eigen_cam import EigenCAM
+from heatmark.methods.engine.stages import Stages
 
 Change = Callable[[Subject], Subject]
 """A subject to one that must be refused."""

@@ -13,7 +13,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.findings import Finding
 
 K = TypeVar("K")
 

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from benchmarks.classifier import Classifier
-from benchmarks.conformance.cell import Cell, Subject
-from benchmarks.conformance.findings import Finding, Verdict
-from benchmarks.conformance.linter import lint
-from benchmarks.conformance.oracles import ORACLES, Oracle, consult, right_or_refused
-from benchmarks.conformance.toy import TOY_LAYERS, Toy, toy_cell
-from benchmarks.conformance.traps import FLATTENED, TRAPS
-from methods.ablation_cam import AblationCAM
-from methods.base import Method
-from methods.eigen_cam import EigenCAM
-from methods.fusion import FusedLayers
-from methods.grad_cam import GradCAM
-from methods.pristine import observing
-from methods.score_cam import ScoreCAM
+from heatmark.benchmarks.conformance.cell import Cell, Subject
+from heatmark.benchmarks.conformance.findings import Finding, Verdict
+from heatmark.benchmarks.conformance.invariants import ORACLES, Oracle, consult, right_or_refused
+from heatmark.benchmarks.conformance.linter import lint
+from heatmark.benchmarks.conformance.toy import TOY_LAYERS, Toy, toy_cell
+from heatmark.benchmarks.conformance.traps import FLATTENED, TRAPS
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.common.model_state import observing
+from heatmark.methods.ablation_cam import AblationCAM
+from heatmark.methods.base import Method
+from heatmark.methods.eigen_cam import EigenCAM
+from heatmark.methods.fusion import FusedLayers
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.methods.score_cam import ScoreCAM
 
 BRIEFLY: Mapping[str, Method] = {"eigen_cam": EigenCAM(), "score_cam": ScoreCAM(), "ablation_cam": AblationCAM()}
 """In-house methods that take many passes or much algebra: held to all laws on toys, to the textbook alone elsewhere."""
@@ -111,8 +111,8 @@ def check_layer(classifier: Classifier, layer: str, images: Tensor) -> Iterator[
 def check_method(method: Method, against: Method, name: str = "mine") -> list[Finding]:
     """Return what the oracles say of your method on the toy network: the short check, for a test of your own.
 
-    >>> from methods.grad_cam import GradCAM
-    >>> from benchmarks.conformance.report import is_red
+    >>> from heatmark.methods.grad_cam import GradCAM
+    >>> from heatmark.benchmarks.conformance.report import is_red
     >>> any(map(is_red, check_method(GradCAM(), against=GradCAM())))
     False
     """

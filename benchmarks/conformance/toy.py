@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance.cell import Cell
+from heatmark.benchmarks.conformance.cell import Cell
 
 
 class Toy(nn.Module):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance.cell import Cell
-from methods.layers import TokenLayout
+from heatmark.benchmarks.conformance.cell import Cell
+from heatmark.common.features import TokenLayout
 
 
 class Convolutions(nn.Module):

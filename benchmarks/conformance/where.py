@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.classifier import Classifier
-from benchmarks.conformance.cell import Cell, Size, pixels
-from benchmarks.conformance.findings import Finding
-from benchmarks.conformance.suite import alternating
-from benchmarks.layer_listing import Candidate, candidate_layers, resolve_layer
-from methods.pristine import observing
+from heatmark.benchmarks.conformance.cell import Cell, Size, pixels
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.suite import alternating
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.layers import Candidate, candidate_layers, resolve_layer
+from heatmark.common.model_state import observing
 
 SIZES: tuple[Size, ...] = ((72, 72), (60, 80), (63, 85), (96, 64))
 """Square, oblong, odd, and upright, so that transpositions, roundings and guesses from sizes show; and small."""

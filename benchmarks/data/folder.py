@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.data.base import Dataset, Sample
-from benchmarks.data.pictures import read_picture
+from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.benchmarks.data.pictures import read_picture
 
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 COLUMNS = ("file", "label", "group")

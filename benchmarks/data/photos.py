@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.data.base import Dataset, Sample
-from benchmarks.data.pictures import read_picture
+from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.benchmarks.data.pictures import read_picture
 
 PHOTOS: dict[str, tuple[str, str]] = {
     "chelsea": ("skimage", "data/chelsea.png"),

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from PIL import Image
 
-from benchmarks.data.base import Dataset, Sample
-from benchmarks.data.drawing import OUTLINES, Array, background, clutter, coverage, place
+from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.benchmarks.data.drawing import OUTLINES, Array, background, clutter, coverage, place
 
 CLASSES: tuple[str, ...] = tuple(OUTLINES)
 SPLITS: tuple[str, ...] = ("train", "test")

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from benchmarks.data.base import Sample
-from benchmarks.data.drawing import Array
-from benchmarks.data.shapes import CLASSES, Shapes, add_object, scene
+from heatmark.benchmarks.data.base import Sample
+from heatmark.benchmarks.data.drawing import Array
+from heatmark.benchmarks.data.shapes import CLASSES, Shapes, add_object, scene
 
 MARK = 0.15
 """Side of the mark, as a fraction of the picture's."""

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-import benchmarks.figures as folder
-from benchmarks.errors import one_paragraph
-from benchmarks.figures.style import save, styled
-from benchmarks.figures.tables import Tables
-from benchmarks.hints import did_you_mean
+import heatmark.benchmarks.figures as folder
+from heatmark.benchmarks.config.errors import one_paragraph
+from heatmark.benchmarks.figures.style import save, styled
+from heatmark.benchmarks.figures.tables import Tables
+from heatmark.common.names import did_you_mean
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from benchmarks.figures.style import ONE_COLUMN, TWO_COLUMNS, below
-from benchmarks.figures.tables import Tables
+from heatmark.benchmarks.figures.style import ONE_COLUMN, TWO_COLUMNS, below
+from heatmark.benchmarks.figures.tables import Tables
 
 NAME = "conformance_matrix"
 OUTCOMES = {"not applicable": "#E8E8E8", "all agree": "#A6CEE3", "a known cause": "#E69F00", "red": "#B2182B"}

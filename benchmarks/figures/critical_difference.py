@@ -4,11 +4,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.columns import SETTING
-from benchmarks.figures.style import TWO_COLUMNS, below, fold, grid, looks, span
-from benchmarks.figures.tables import Tables, named, titles
-from benchmarks.statistics.boards import Board, boards
-from benchmarks.statistics.friedman import CriticalDifference, comparable, critical_difference
+from heatmark.benchmarks.figures.style import TWO_COLUMNS, below, fold, grid, looks, span
+from heatmark.benchmarks.figures.tables import Tables, named, titles
+from heatmark.benchmarks.schema import SETTING
+from heatmark.benchmarks.statistics.comparisons import Board, boards
+from heatmark.benchmarks.statistics.friedman import CriticalDifference, comparable, critical_difference
 
 NAME = "critical_difference"
 ROW, BAR = 1.0, 0.55

@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from benchmarks.figures.style import Look, below, fold, grid, looks, repeats, span
-from benchmarks.figures.tables import Tables, panels
-from benchmarks.statistics.groups import group_codes, mean_and_error
+from heatmark.benchmarks.figures.style import Look, below, fold, grid, looks, repeats, span
+from heatmark.benchmarks.figures.tables import Tables, panels
+from heatmark.benchmarks.statistics.groups import group_codes, mean_and_error
 
 NAME = "curves"
 

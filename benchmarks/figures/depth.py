@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.figures.style import Look, below, fold, grid, looks, span
-from benchmarks.figures.tables import (
+from heatmark.benchmarks.figures.style import Look, below, fold, grid, looks, span
+from heatmark.benchmarks.figures.tables import (
     NO_LAYER,
     Tables,
     alike,
@@ -16,7 +16,7 @@ from benchmarks.figures.tables import (
     panels,
     settings,
 )
-from benchmarks.statistics.leaderboard import leaderboard
+from heatmark.benchmarks.statistics.leaderboard import leaderboard
 
 NAME = "depth"
 

@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.columns import SETTING
-from benchmarks.figures.style import ONE_COLUMN, TWO_COLUMNS, below
-from benchmarks.figures.tables import Tables, named, titles
-from benchmarks.statistics.concordance import judges
-from benchmarks.statistics.kendall import kendall_w
+from heatmark.benchmarks.figures.style import ONE_COLUMN, TWO_COLUMNS, below
+from heatmark.benchmarks.figures.tables import Tables, named, titles
+from heatmark.benchmarks.schema import SETTING
+from heatmark.benchmarks.statistics.concordance import judges
+from heatmark.benchmarks.statistics.kendall import kendall_w
 
 NAME = "metric_agreement"
 FEWEST = 3

@@ -5,11 +5,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from benchmarks.columns import TRIAL
-from benchmarks.figures.labels import place
-from benchmarks.figures.style import GREY, TWO_COLUMNS, Look, below, fold, grid, looks, span
-from benchmarks.figures.tables import Tables, on_common_images, settings
-from benchmarks.statistics.leaderboard import leaderboard
+from heatmark.benchmarks.figures.labels import place
+from heatmark.benchmarks.figures.style import GREY, TWO_COLUMNS, Look, below, fold, grid, looks, span
+from heatmark.benchmarks.figures.tables import Tables, on_common_images, settings
+from heatmark.benchmarks.schema import TRIAL
+from heatmark.benchmarks.statistics.leaderboard import leaderboard
 
 NAME = "pareto"
 FEW = 6

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
-from benchmarks import torchvision_zoo as zoo
-from benchmarks.building import build
-from benchmarks.data.base import Dataset
-from benchmarks.preprocessing import Preprocessing
+from heatmark.benchmarks.config.building import build
+from heatmark.benchmarks.data.base import Dataset
+from heatmark.benchmarks.models import torchvision_zoo as zoo
+from heatmark.benchmarks.models.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)

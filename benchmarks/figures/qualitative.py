@@ -13,13 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from benchmarks.errors import one_paragraph
-from benchmarks.figures.pictures import configs, shard
-from benchmarks.figures.style import SMALL, TWO_COLUMNS, below, fold
-from benchmarks.figures.tables import Tables, settings, titles
-from benchmarks.overlay import tamed
-from benchmarks.recorded import is_of
-from benchmarks.resize import upsample
+from heatmark.benchmarks.config.errors import one_paragraph
+from heatmark.benchmarks.explain.overlay import tamed
+from heatmark.benchmarks.figures.pictures import configs, shard
+from heatmark.benchmarks.figures.style import SMALL, TWO_COLUMNS, below, fold
+from heatmark.benchmarks.figures.tables import Tables, settings, titles
+from heatmark.benchmarks.tables.recorded import is_of
+from heatmark.common.resize import upsample
 
 NAME = "qualitative"
 MOST_METHODS = 8

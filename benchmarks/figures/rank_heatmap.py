@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.figures.style import ONE_COLUMN, SMALL, TWO_COLUMNS, below, fold
-from benchmarks.figures.tables import Tables, heading, settings
+from heatmark.benchmarks.figures.style import ONE_COLUMN, SMALL, TWO_COLUMNS, below, fold
+from heatmark.benchmarks.figures.tables import Tables, heading, settings
 
 NAME = "rank_heatmap"
 LETTER = 0.056

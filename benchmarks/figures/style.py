@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.figures.tables import Tables, family, library_of, settings
-from benchmarks.statistics.variants import plain
+from heatmark.benchmarks.figures.tables import Tables, family, library_of, settings
+from heatmark.benchmarks.statistics.variants import plain
 
 ONE_COLUMN, TWO_COLUMNS = 3.35, 6.9
 """Widths in inches."""

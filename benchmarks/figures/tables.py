@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.columns import SETTING
-from benchmarks.gathered import read_table
-from benchmarks.repeats import with_repeats
-from benchmarks.statistics.groups import scored_on
-from benchmarks.statistics.leaderboard import leaderboard
-from benchmarks.statistics.variants import plain, renamed, told_apart
+from heatmark.benchmarks.schema import SETTING
+from heatmark.benchmarks.statistics.groups import scored_on
+from heatmark.benchmarks.statistics.leaderboard import leaderboard
+from heatmark.benchmarks.statistics.variants import plain, renamed, told_apart
+from heatmark.benchmarks.tables.gathered import read_table
+from heatmark.benchmarks.tables.repeats import with_repeats
 
 NO_LAYER = "input"
 TOLD = [name for name in SETTING if name != "model" and not name.endswith("_digest")]
@@ -93,7 +93,7 @@ def load(
 ) -> Tables:
     """Return the tables of a run's folder, a method with several sets of options under several names.
 
-    Methods that are one map are looked for in the run's maps (:func:`benchmarks.repeats.with_repeats`).
+    Methods that are one map are looked for in the run's maps (:func:`heatmark.benchmarks.tables.repeats.with_repeats`).
 
     Raises:
         ValueError: where the folder has neither results nor a conformance table, or they are an older version's.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.report.pictures import webp_uri
+from heatmark.benchmarks.report.pictures import webp_uri
 
 WIDTH_PIXELS = 1400
 BUDGET_BYTES = 3_000_000

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.columns import SETTING
-from benchmarks.report.maps import affordable_side, quantised, shrink, thinned
-from benchmarks.report.pictures import Seen
+from heatmark.benchmarks.report.maps import affordable_side, quantised, shrink, thinned
+from heatmark.benchmarks.report.pictures import Seen
+from heatmark.benchmarks.schema import SETTING
 
 MAP_BYTES = 3_000_000
 SUBJECT = [name for name in SETTING if name != "target_rule"]  # several classes of one picture stand side by side

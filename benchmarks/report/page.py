@@ -8,17 +8,17 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from benchmarks.gathered import read_table
-from benchmarks.recorded import DIGESTS, is_of
-from benchmarks.repeats import with_repeats
-from benchmarks.report.figures import figures
-from benchmarks.report.gallery import SHARD, Tables, gallery, places
-from benchmarks.report.pictures import Seen, seen
-from benchmarks.report.settings import varying
-from benchmarks.report.table import rows
-from benchmarks.report.troubles import failures, suspects
-from benchmarks.statistics.leaderboard import leaderboard
-from benchmarks.statistics.variants import told_apart
+from heatmark.benchmarks.report.figures import figures
+from heatmark.benchmarks.report.gallery import SHARD, Tables, gallery, places
+from heatmark.benchmarks.report.pictures import Seen, seen
+from heatmark.benchmarks.report.settings import varying
+from heatmark.benchmarks.report.table import rows
+from heatmark.benchmarks.report.troubles import failures, suspects
+from heatmark.benchmarks.statistics.leaderboard import leaderboard
+from heatmark.benchmarks.statistics.variants import told_apart
+from heatmark.benchmarks.tables.gathered import read_table
+from heatmark.benchmarks.tables.recorded import DIGESTS, is_of
+from heatmark.benchmarks.tables.repeats import with_repeats
 
 HERE = Path(__file__).parent
 SCRIPTS = ("leaderboard.js", "colours.js", "curves.js", "gallery.js")

@@ -10,11 +10,11 @@ from typing import Any
 from omegaconf import OmegaConf
 from PIL import Image
 
-from benchmarks import torchvision_zoo as zoo
-from benchmarks.building import build
-from benchmarks.classifier import Classifier
-from benchmarks.data.base import Dataset, Sample
-from benchmarks.errors import one_paragraph
+from heatmark.benchmarks.config.building import build
+from heatmark.benchmarks.config.errors import one_paragraph
+from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.benchmarks.models import torchvision_zoo as zoo
+from heatmark.benchmarks.models.classifier import Classifier
 
 PICTURE_PIXELS = 160
 QUALITY = 72

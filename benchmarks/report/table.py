@@ -49,7 +49,7 @@ def rows(board: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
     """Return one row a trial, model after model, each in the order of the first definition, repeats behind their like.
 
     Args:
-        board: of :func:`benchmarks.statistics.leaderboard.leaderboard`.
+        board: of :func:`heatmark.benchmarks.statistics.leaderboard.leaderboard`.
         timing: the run's timing table.
     """
     placed = board.groupby(["dataset", "definition"], group_keys=False)[board.columns.tolist()].apply(_placed)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.columns import TRIAL
+from heatmark.benchmarks.schema import TRIAL
 
 
 @dataclass(frozen=True)

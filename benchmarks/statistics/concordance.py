@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.statistics.boards import FACTS, Board, boards
-from benchmarks.statistics.digests import own_label
-from benchmarks.statistics.kendall import kendall_w
-from benchmarks.statistics.ranks import common
+from heatmark.benchmarks.statistics.comparisons import FACTS, Board, boards
+from heatmark.benchmarks.statistics.digests import own_label
+from heatmark.benchmarks.statistics.kendall import kendall_w
+from heatmark.benchmarks.statistics.ranks import common
 
 MODEL = ["model", "weights", "weights_digest"]
 """What tells one model from another."""

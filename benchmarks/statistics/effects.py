@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from benchmarks.statistics.defined import Floats
+from heatmark.benchmarks.statistics.defined import Floats
 
 
 def cohen_dz(differences: Floats, axis: int = 0) -> Floats:

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks.statistics.boards import FACTS, boards
-from benchmarks.statistics.defined import Floats, Mask, tied
-from benchmarks.statistics.paired import holm
-from benchmarks.statistics.ranks import common
+from heatmark.benchmarks.statistics.comparisons import FACTS, boards
+from heatmark.benchmarks.statistics.defined import Floats, Mask, tied
+from heatmark.benchmarks.statistics.paired import holm
+from heatmark.benchmarks.statistics.ranks import common
 
 COLUMNS = [
     *FACTS, "n_methods", "n_blocks", "unit", "dropped", "statistic", "p_value", "p_holm_family", "n_family",

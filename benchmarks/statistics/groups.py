@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.statistics.defined import Floats
+from heatmark.benchmarks.statistics.defined import Floats
 
 Groups = NDArray[np.intp]
 """The number of every row's group, 0 to G − 1."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from benchmarks.statistics.defined import Floats, columnwise, patterns
-from benchmarks.statistics.groups import Groups, group_sums
+from heatmark.benchmarks.statistics.defined import Floats, columnwise, patterns
+from heatmark.benchmarks.statistics.groups import Groups, group_sums
 
 RESAMPLES = 2000
 ELEMENTS_AT_ONCE = 2_000_000

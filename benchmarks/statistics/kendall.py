@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.statistics.defined import Floats, tied
-from benchmarks.statistics.groups import group_sums
+from heatmark.benchmarks.statistics.defined import Floats, tied
+from heatmark.benchmarks.statistics.groups import group_sums
 
 EXACT = 50_000
 """As many arrangements are all looked at; of more, so many are drawn:"""

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from benchmarks.statistics.boards import FACTS, MOSTLY, Board, boards
-from benchmarks.statistics.defined import means
-from benchmarks.statistics.groups import group_counts
-from benchmarks.statistics.intervals import bca_of_groups
-from benchmarks.statistics.ranks import common, rank_intervals
+from heatmark.benchmarks.statistics.comparisons import FACTS, MOSTLY, Board, boards
+from heatmark.benchmarks.statistics.defined import means
+from heatmark.benchmarks.statistics.groups import group_counts
+from heatmark.benchmarks.statistics.intervals import bca_of_groups
+from heatmark.benchmarks.statistics.ranks import common, rank_intervals
 
 COLUMNS = [
     *FACTS, "higher_is_better", "layer", "method", "implementation", "label", "trial", "mean", "ci_low", "ci_high",
@@ -22,7 +22,7 @@ def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     """Return one row a trial and definition of a metric, best first within its board.
 
     Returns:
-        The board's facts (:data:`benchmarks.statistics.boards.FACTS`), ``higher_is_better``;
+        The board's facts (:data:`heatmark.benchmarks.statistics.comparisons.FACTS`), ``higher_is_better``;
         ``layer, method, implementation, label, trial``; ``mean, ci_low, ci_high`` over its ``n`` defined images of
         ``n_groups`` groups (BCa; ``unit``, images or groups, is what is resampled); ``undefined`` and ``flagged``
         (degenerate maps) images, ``mostly_flagged`` where these are over half.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from benchmarks.statistics.defined import Floats
+from heatmark.benchmarks.statistics.defined import Floats
 
 
 def wilcoxon(differences: Floats) -> Floats:
@@ -18,7 +18,7 @@ def wilcoxon(differences: Floats) -> Floats:
 
     Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945). Zero differences are left out
     (on hits and misses this is McNemar's test). It sees signs and ranks, not sizes: differences that are only rounding
-    must be made zero first, as :func:`benchmarks.statistics.pairwise.pairwise` does.
+    must be made zero first, as :func:`heatmark.benchmarks.statistics.pairwise.pairwise` does.
 
     Args:
         differences: (n, m), an image a row; NaN where undefined, which is left out.

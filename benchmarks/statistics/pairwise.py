@@ -6,13 +6,13 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from benchmarks.hints import did_you_mean
-from benchmarks.statistics.boards import FACTS, Board, boards
-from benchmarks.statistics.defined import Floats, columnwise, means, tolerance
-from benchmarks.statistics.effects import cohen_dz, rank_biserial
-from benchmarks.statistics.groups import group_counts, group_means
-from benchmarks.statistics.intervals import bca, bca_of_groups
-from benchmarks.statistics.paired import HYPOTHESES, holm, wilcoxon
+from heatmark.benchmarks.statistics.comparisons import FACTS, Board, boards
+from heatmark.benchmarks.statistics.defined import Floats, columnwise, means, tolerance
+from heatmark.benchmarks.statistics.effects import cohen_dz, rank_biserial
+from heatmark.benchmarks.statistics.groups import group_counts, group_means
+from heatmark.benchmarks.statistics.intervals import bca, bca_of_groups
+from heatmark.benchmarks.statistics.paired import HYPOTHESES, holm, wilcoxon
+from heatmark.common.names import did_you_mean
 
 SIDE = ["trial", "label", "layer", "method"]
 COLUMNS = [

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks.statistics.defined import Floats
+from heatmark.benchmarks.statistics.defined import Floats
 
 MANY = 1e6
 """Above this many images the t distribution is the normal one, to all its digits that count."""
@@ -66,7 +66,7 @@ def images_needed(pairs: pd.DataFrame, power: float = 0.8, alpha: float = 0.05) 
     interval holds 0 may need any number of images.
 
     Args:
-        pairs: as :func:`benchmarks.statistics.pairwise.pairwise` returns it.
+        pairs: as :func:`heatmark.benchmarks.statistics.pairwise.pairwise` returns it.
         power: probability to find each effect.
         alpha: level of all pairs of one board together.
 

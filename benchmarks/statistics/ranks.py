@@ -3,9 +3,9 @@
 import numpy as np
 from scipy import stats
 
-from benchmarks.statistics.defined import Floats, Mask, tied
-from benchmarks.statistics.groups import Groups, group_sums
-from benchmarks.statistics.intervals import RESAMPLES
+from heatmark.benchmarks.statistics.defined import Floats, Mask, tied
+from heatmark.benchmarks.statistics.groups import Groups, group_sums
+from heatmark.benchmarks.statistics.intervals import RESAMPLES
 
 
 def rank_intervals(scores: Floats, groups: Groups, seed: int, confidence: float = 0.95) -> Floats:

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from benchmarks.statistics.concordance import concordance
-from benchmarks.statistics.friedman import friedman
-from benchmarks.statistics.leaderboard import leaderboard
-from benchmarks.statistics.pairwise import pairwise
-from benchmarks.statistics.power import images_needed
-from benchmarks.statistics.variants import told_apart
+from heatmark.benchmarks.statistics.concordance import concordance
+from heatmark.benchmarks.statistics.friedman import friedman
+from heatmark.benchmarks.statistics.leaderboard import leaderboard
+from heatmark.benchmarks.statistics.pairwise import pairwise
+from heatmark.benchmarks.statistics.power import images_needed
+from heatmark.benchmarks.statistics.variants import told_apart
 
 
 def statistics(results: pd.DataFrame, compare: str = "") -> dict[str, pd.DataFrame]:

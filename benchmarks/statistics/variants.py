@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.columns import SETTING
-from benchmarks.statistics.digests import labels_told_apart
+from heatmark.benchmarks.schema import SETTING
+from heatmark.benchmarks.statistics.digests import labels_told_apart
 
 FEWEST_LETTERS = 4
 """Of a trial's key, where nothing else tells two trials apart."""
@@ -19,7 +19,7 @@ def told_apart(results: pd.DataFrame) -> pd.DataFrame:
     A method that ran with one set keeps its name. Where two trials on the same images, at one layer of one setting,
     still share a name (the run does not know their options, or something else differs), it ends in the first letters of
     the trial's key. Labels of weights and datasets that mean two things are told apart as well
-    (:func:`benchmarks.statistics.digests.labels_told_apart`).
+    (:func:`heatmark.benchmarks.statistics.digests.labels_told_apart`).
 
     Returns:
         All columns as they are but ``method``, ``weights`` and ``dataset``.

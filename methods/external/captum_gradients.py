@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from methods.base import Method
-from methods.external.lending import in_chunks, lent, seed_all
-from methods.external.structure import beyond_rescale_rule, hidden_relus
+from heatmark.methods.base import Method
+from heatmark.methods.external.preserved import in_chunks, lent, seed_all
+from heatmark.methods.external.structure import beyond_rescale_rule, hidden_relus
 
 
 def largest_magnitude(attributions: Tensor) -> Tensor:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from methods.base import Method
-from methods.capture import layer_arrangement
-from methods.external.lending import in_chunks, lent
-from methods.external.structure import gives_tokens, hidden_relus
-from methods.layers import find_layer
+from heatmark.common.features import find_layer
+from heatmark.methods.base import Method
+from heatmark.methods.engine.capture import layer_arrangement
+from heatmark.methods.external.preserved import in_chunks, lent
+from heatmark.methods.external.structure import gives_tokens, hidden_relus
 
 TOKENS = "Captum's LayerGradCam takes the second dimension for the channels, which on this layer are tokens or rows"
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from methods.base import Method
-from methods.external.lending import in_chunks, lent, seed_all
+from heatmark.methods.base import Method
+from heatmark.methods.external.preserved import in_chunks, lent, seed_all
 
 
 def superpixels(image: Tensor, count: int) -> Tensor:

@@ -24,11 +24,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.base import Method
-from methods.capture import layer_arrangement
-from methods.external.lending import in_chunks, lent, recorded, seed_all
-from methods.external.structure import gives_tokens
-from methods.layers import Arrangement, find_layer
+from heatmark.common.features import Arrangement, find_layer
+from heatmark.methods.base import Method
+from heatmark.methods.engine.capture import layer_arrangement
+from heatmark.methods.external.preserved import in_chunks, lent, recorded, seed_all
+from heatmark.methods.external.structure import gives_tokens
 
 
 @dataclass(frozen=True)

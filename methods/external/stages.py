@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.external.lending import lent_from, recorded
-from methods.external.pgc import PytorchGradCAM, to_maps, without_progress
-from methods.layers import find_layer
-from methods.stages import Stages
+from heatmark.common.features import find_layer
+from heatmark.methods.engine.stages import Stages
+from heatmark.methods.external.pgc import PytorchGradCAM, to_maps, without_progress
+from heatmark.methods.external.preserved import lent_from, recorded
 
 
 @dataclass(frozen=True)

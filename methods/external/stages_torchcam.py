@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from methods.capture import layer_arrangement
-from methods.external.lending import lent_from, recorded
-from methods.layers import find_layer
-from methods.stages import Stages
+from heatmark.common.features import find_layer
+from heatmark.methods.engine.capture import layer_arrangement
+from heatmark.methods.engine.stages import Stages
+from heatmark.methods.external.preserved import lent_from, recorded
 
 
 def installed() -> bool:

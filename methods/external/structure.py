@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import fx, nn
 
-from methods.axes import shaping
-from methods.layers import find_layer
-from methods.pristine import evaluating
+from heatmark.common.axes import shaping
+from heatmark.common.features import find_layer
+from heatmark.common.model_state import evaluating
 
 NONLINEAR_MODULES = (
     *(getattr(nn.modules.activation, name) for name in nn.modules.activation.__all__),

@@ -7,13 +7,23 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from benchmarks import bench
-from benchmarks.bench import FIVE, Entry, Group, Subject, cam_groups, curve_group, curve_images, measure, verdict
-from methods.grad_cam import GradCAM
-from methods.grad_cam_pp import GradCAMPlusPlus
-from methods.hires_cam import HiResCAM
-from methods.layer_cam import LayerCAM
-from methods.xgrad_cam import XGradCAM
+from heatmark.benchmarks import bench
+from heatmark.benchmarks.bench import (
+    FIVE,
+    Entry,
+    Group,
+    Subject,
+    cam_groups,
+    curve_group,
+    curve_images,
+    measure,
+    verdict,
+)
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.methods.grad_cam_pp import GradCAMPlusPlus
+from heatmark.methods.hires_cam import HiResCAM
+from heatmark.methods.layer_cam import LayerCAM
+from heatmark.methods.xgrad_cam import XGradCAM
 
 OURS = dict(zip(FIVE, (GradCAM(), GradCAMPlusPlus(), XGradCAM(), HiResCAM(), LayerCAM()), strict=True))
 
@@ -102,7 +112,7 @@ def test_targets():
 
 
 def test_table_fits_100_columns_and_says_everything():
-    from benchmarks.commands.bench import table
+    from heatmark.benchmarks.commands.bench import table
 
     row = {
         "model": "mobilenet_v3_small",
@@ -127,7 +137,7 @@ def test_table_fits_100_columns_and_says_everything():
 
 @pytest.mark.slow
 def test_the_command_runs_beside_the_peers(tmp_path, monkeypatch, capsys):
-    from benchmarks.cli import dispatch
+    from heatmark.benchmarks.cli import dispatch
 
     options = ["models=[squeezenet1_1]", "batch_sizes=[1]", "image_pixels=64", "curve_steps=7", "repeats=1"]
     assert dispatch(["bench", *options, f"results_dir={tmp_path}"]) == 0

@@ -10,16 +10,16 @@ import pytest
 import torch
 from rich.console import Console
 
-from benchmarks.cli import dispatch
-from benchmarks.config import compose_command, named
-from benchmarks.conformance import report
-from benchmarks.conformance.cell import pixels
-from benchmarks.conformance.findings import Finding
-from benchmarks.conformance.suite import BRIEFLY, check_method
-from benchmarks.conformance.toy import Toy
-from benchmarks.conformance.where import SIZES
-from benchmarks.light_torchvision import models as torchvision_models
-from methods.grad_cam import GradCAM
+from heatmark.benchmarks.cli import dispatch
+from heatmark.benchmarks.config.compose import compose_command, named
+from heatmark.benchmarks.conformance import report
+from heatmark.benchmarks.conformance.cell import pixels
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.suite import BRIEFLY, check_method
+from heatmark.benchmarks.conformance.toy import Toy
+from heatmark.benchmarks.conformance.where import SIZES
+from heatmark.benchmarks.models.light_torchvision import models as torchvision_models
+from heatmark.methods.grad_cam import GradCAM
 
 CONF = Path(__file__).parents[2] / "conf"
 Heatmark = Callable[..., tuple[int, str]]

@@ -13,9 +13,9 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from benchmarks.building import build
-from benchmarks.cli import EXAMPLES, dispatch
-from benchmarks.config import compose_command
+from heatmark.benchmarks.cli import EXAMPLES, dispatch
+from heatmark.benchmarks.config.building import build
+from heatmark.benchmarks.config.compose import compose_command
 
 Heatmark = Callable[..., tuple[int, str, str]]
 
@@ -135,7 +135,7 @@ def test_only_a_sweep_that_was_stopped_goes_on(
     def stopped() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"benchmarks.commands.{command}.main", stopped)
+    monkeypatch.setattr(f"heatmark.benchmarks.commands.{command}.main", stopped)
     code, _, said = heatmark(command)
     assert code == 130
     assert f"heatmark {command}: stopped" in said

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.ops import Permute
 
-from benchmarks.classifier import Classifier
-from benchmarks.commands.layers import table
-from benchmarks.layer_listing import Candidate, candidate_layers, resolve_layer, shortlist
-from benchmarks.preprocessing import Preprocessing
-from methods.layers import TokenLayout
+from heatmark.benchmarks.commands.layers import table
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.layers import Candidate, candidate_layers, resolve_layer, shortlist
+from heatmark.benchmarks.models.preprocessing import Preprocessing
+from heatmark.common.features import TokenLayout
 
 
 class _Odd(nn.Module):

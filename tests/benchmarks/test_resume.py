@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-RUN = "from benchmarks.cli import main; main()"
+RUN = "from heatmark.benchmarks.cli import main; main()"
 KILLED = f"""
 import os, signal
-from benchmarks import store
+from heatmark.benchmarks import store
 
 calls, arrays = [], store._arrays
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.store import Measured, Record, Store
+from heatmark.benchmarks.store import Measured, Record, Store
 
 KEY = "k" * 64
 

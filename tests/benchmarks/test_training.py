@@ -8,11 +8,11 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from benchmarks.cli import dispatch
-from benchmarks.data.base import Dataset, Sample
-from benchmarks.data.shapes import Shapes
-from benchmarks.preprocessing import Preprocessing
-from benchmarks.training import Pictures, Recipe, accuracy, fit, load, save
+from heatmark.benchmarks.cli import dispatch
+from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.benchmarks.data.shapes import Shapes
+from heatmark.benchmarks.models.preprocessing import Preprocessing
+from heatmark.benchmarks.training import Pictures, Recipe, accuracy, fit, load, save
 
 PREPARE = Preprocessing(resize=None, crop=None, mean=[0.5, 0.5, 0.5], std=[0.25, 0.25, 0.25])
 
@@ -116,7 +116,7 @@ def test_the_command_writes_weights_that_load_again(tmp_path: Path) -> None:
     assert 0 <= json.loads(story["accuracy"]) <= 1
     assert json.loads(story["dataset"])["limit"] == 64
     assert json.loads(story["recipe"])["epochs"] == 1
-    from benchmarks.nets.plain import Plain
+    from heatmark.benchmarks.models.nets.plain import Plain
 
     Plain().load_state_dict(weights)
 

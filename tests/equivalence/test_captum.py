@@ -5,10 +5,10 @@ import torch
 import torchvision
 from torch import nn
 
-from benchmarks.building import build
-from benchmarks.config import compose_command
-from methods.external.captum_layers import LayerGradCAM
-from methods.grad_cam import GradCAM
+from heatmark.benchmarks.config.building import build
+from heatmark.benchmarks.config.compose import compose_command
+from heatmark.methods.external.captum_layers import LayerGradCAM
+from heatmark.methods.grad_cam import GradCAM
 
 DEFAULT = [
     ("resnet18", "layer4"),

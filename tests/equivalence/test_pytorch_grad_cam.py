@@ -8,15 +8,15 @@ import torchvision
 from torch import Tensor, nn
 from torchvision.models.vgg import cfgs, make_layers
 
-from methods.base import Method
-from methods.external.pgc import PytorchGradCAM
+from heatmark.methods.base import Method
+from heatmark.methods.external.pgc import PytorchGradCAM
 
 PAIRS = {
-    "GradCAM": "methods.grad_cam.GradCAM",
-    "HiResCAM": "methods.hires_cam.HiResCAM",
-    "LayerCAM": "methods.layer_cam.LayerCAM",
-    "XGradCAM": "methods.xgrad_cam.XGradCAM",
-    "GradCAMPlusPlus": "methods.grad_cam_pp.GradCAMPlusPlus",
+    "GradCAM": "heatmark.methods.grad_cam.GradCAM",
+    "HiResCAM": "heatmark.methods.hires_cam.HiResCAM",
+    "LayerCAM": "heatmark.methods.layer_cam.LayerCAM",
+    "XGradCAM": "heatmark.methods.xgrad_cam.XGradCAM",
+    "GradCAMPlusPlus": "heatmark.methods.grad_cam_pp.GradCAMPlusPlus",
 }
 
 

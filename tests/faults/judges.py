@@ -32,8 +32,8 @@ def red_test(files: list[str]) -> str:
 
 def red_answer() -> str:
     """Return the first known answer that is wrong, which every ``heatmark check`` asks for, ``""`` where none is."""
-    from benchmarks.conformance.answers.consult import consult_answers
-    from benchmarks.conformance.report import is_red
+    from heatmark.benchmarks.conformance.answers.consult import consult_answers
+    from heatmark.benchmarks.conformance.report import is_red
 
     red = (finding for finding in consult_answers() if is_red(finding))
     return next((f"{finding.method} {finding.check}" for finding in red), "")
@@ -43,7 +43,7 @@ def red_finding(options: list[str], folder: Path) -> str:
     """Return the first red finding of ``heatmark check`` with these options, ``""`` where all is green."""
     import pandas as pd
 
-    from benchmarks.cli import dispatch
+    from heatmark.benchmarks.cli import dispatch
 
     shutil.rmtree(folder, ignore_errors=True)  # what the last fault left
     code = dispatch(["check", *options, f"results_dir={folder}"])

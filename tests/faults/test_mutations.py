@@ -46,9 +46,9 @@ def test_a_mutant_is_the_file_with_one_change_and_knows_its_function() -> None:
 
 
 def test_the_sample_is_the_same_each_time() -> None:
-    first = sample("metrics/perturbation.py", 5, 0)
-    assert first == sample("metrics/perturbation.py", 5, 0)
-    assert first != sample("metrics/perturbation.py", 5, 1)
+    first = sample("metrics/engine/perturbation.py", 5, 0)
+    assert first == sample("metrics/engine/perturbation.py", 5, 0)
+    assert first != sample("metrics/engine/perturbation.py", 5, 1)
     assert len(first) == 5
 
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from methods.ablation_cam import AblationCAM
-from methods.capture import activations_at, capture
-from methods.layers import TokenLayout
-from methods.pristine import observing
-from methods.resume import resumable
+from heatmark.common.features import TokenLayout
+from heatmark.common.model_state import observing
+from heatmark.methods.ablation_cam import AblationCAM
+from heatmark.methods.engine.capture import activations_at, capture
+from heatmark.methods.engine.partial_forward import resumable
 
 LAYERS = [
     ("GapLinear", "features.4"),

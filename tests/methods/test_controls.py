@@ -5,10 +5,10 @@ import torch
 from scipy import ndimage
 from torch import nn
 
-from methods.centre_prior import CentrePrior
-from methods.edge_filter import EdgeFilter
-from methods.random_map import RandomMap
-from methods.seeds import image_generator, image_seed
+from heatmark.common.seeds import image_generator, image_seed
+from heatmark.methods.centre_prior import CentrePrior
+from heatmark.methods.edge_filter import EdgeFilter
+from heatmark.methods.random_map import RandomMap
 
 NO_MODEL, TARGET = nn.Identity(), torch.tensor([0])
 

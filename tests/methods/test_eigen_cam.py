@@ -4,8 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from methods.capture import activations_at
-from methods.eigen_cam import EigenCAM, first_component
+from heatmark.methods.eigen_cam import EigenCAM, first_component
+from heatmark.methods.engine.capture import activations_at
 
 
 def test_by_hand():

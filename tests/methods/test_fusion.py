@@ -3,11 +3,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from methods.eigen_cam import EigenCAM
-from methods.fusion import FusedLayers, unit_range, upsampled
-from methods.grad_cam import GradCAM
-from methods.layer_cam import LayerCAM
-from methods.random_map import RandomMap
+from heatmark.methods.eigen_cam import EigenCAM
+from heatmark.methods.fusion import FusedLayers, unit_range, upsampled
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.methods.layer_cam import LayerCAM
+from heatmark.methods.random_map import RandomMap
 
 
 @pytest.mark.parametrize("how", ["mean", "max"])

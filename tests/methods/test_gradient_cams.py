@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from methods.capture import Capture, capture
-from methods.grad_cam import GradCAM
-from methods.grad_cam_pp import GradCAMPlusPlus
-from methods.hires_cam import HiResCAM
-from methods.layer_cam import LayerCAM
-from methods.xgrad_cam import XGradCAM
+from heatmark.methods.engine.capture import Capture, capture
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.methods.grad_cam_pp import GradCAMPlusPlus
+from heatmark.methods.hires_cam import HiResCAM
+from heatmark.methods.layer_cam import LayerCAM
+from heatmark.methods.xgrad_cam import XGradCAM
 
 EVERY = [GradCAM(), GradCAMPlusPlus(), XGradCAM(), HiResCAM(), LayerCAM()]
 IDS = [type(method).__name__ for method in EVERY]

@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from methods.ablation_cam import AblationCAM
-from methods.capture import activations_at, capture
-from methods.eigen_cam import EigenCAM
-from methods.fusion import FusedLayers
-from methods.grad_cam import GradCAM
-from methods.pristine import observing, untouched
-from methods.resume import resumable
-from methods.score_cam import ScoreCAM
+from heatmark.common.model_state import observing, untouched
+from heatmark.methods.ablation_cam import AblationCAM
+from heatmark.methods.eigen_cam import EigenCAM
+from heatmark.methods.engine.capture import activations_at, capture
+from heatmark.methods.engine.partial_forward import resumable
+from heatmark.methods.fusion import FusedLayers
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.methods.score_cam import ScoreCAM
 
 
 class Encoder(nn.Module):

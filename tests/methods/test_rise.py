@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from methods.rise import RISE, place
+from heatmark.methods.rise import RISE, place
 
 
 def plain_rise(model, image, target, method):

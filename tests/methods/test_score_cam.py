@@ -3,9 +3,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from methods.capture import activations_at
-from methods.score_cam import ScoreCAM, unit_masks, varying
-from methods.scoring import target_probabilities
+from heatmark.common.probabilities import target_probabilities
+from heatmark.methods.engine.capture import activations_at
+from heatmark.methods.score_cam import ScoreCAM, unit_masks, varying
 
 
 def plain_score_cam(model, image, target, A):

@@ -5,16 +5,16 @@ import torch
 from torch import nn
 from torchvision.models import SwinTransformer, VisionTransformer, swin_t
 
-from methods.ablation_cam import AblationCAM
-from methods.capture import activations_at, capture
-from methods.eigen_cam import EigenCAM
-from methods.grad_cam import GradCAM
-from methods.grad_cam_pp import GradCAMPlusPlus
-from methods.hires_cam import HiResCAM
-from methods.layer_cam import LayerCAM
-from methods.layers import TokenLayout
-from methods.score_cam import ScoreCAM
-from methods.xgrad_cam import XGradCAM
+from heatmark.common.features import TokenLayout
+from heatmark.methods.ablation_cam import AblationCAM
+from heatmark.methods.eigen_cam import EigenCAM
+from heatmark.methods.engine.capture import activations_at, capture
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.methods.grad_cam_pp import GradCAMPlusPlus
+from heatmark.methods.hires_cam import HiResCAM
+from heatmark.methods.layer_cam import LayerCAM
+from heatmark.methods.score_cam import ScoreCAM
+from heatmark.methods.xgrad_cam import XGradCAM
 
 EVERY = [GradCAM(), GradCAMPlusPlus(), XGradCAM(), HiResCAM(), LayerCAM(), EigenCAM(), ScoreCAM(), AblationCAM()]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from metrics.base import Case
+from heatmark.metrics.base import Case
 
 
 class Additive(nn.Module):

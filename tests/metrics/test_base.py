@@ -2,9 +2,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from metrics.base import definition, request
-from metrics.deletion import Deletion
-from metrics.insertion import Insertion
+from heatmark.metrics.base import definition, request
+from heatmark.metrics.deletion import Deletion
+from heatmark.metrics.insertion import Insertion
 
 
 def test_definition_is_the_preset_and_what_departs_from_it():

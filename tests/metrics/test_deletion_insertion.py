@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from metrics.deletion import Deletion
-from metrics.insertion import Insertion
+from heatmark.metrics.deletion import Deletion
+from heatmark.metrics.insertion import Insertion
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -151,7 +151,7 @@ def test_equals_a_plain_loop_of_rise_on_a_real_network(make_case, build, rows, m
 
 
 def test_ends_are_the_plain_forwards_of_image_and_baseline_and_order_of_images_is_free(make_case):
-    from metrics.baselines import blur
+    from heatmark.metrics.engine.baselines import blur
 
     model, images = small_network()
     targets, maps = [3, 1], torch.randn(2, 48, 48, generator=torch.Generator().manual_seed(5))

@@ -2,7 +2,7 @@
 
 import math
 
-from benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.findings import Finding
 
 MODEL = "known answers"
 """What the report calls the group of these checks."""

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance.answers.answer import holds
-from benchmarks.conformance.findings import Finding
-from methods.axes import stated
-from methods.capture import layer_arrangement
-from methods.layers import Arrangement, TokenLayout, grid_of
+from heatmark.benchmarks.conformance.answers.answer import holds
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.common.axes import stated
+from heatmark.common.features import Arrangement, TokenLayout, grid_of
+from heatmark.methods.engine.capture import layer_arrangement
 
 
 class Scrambled(nn.Module):

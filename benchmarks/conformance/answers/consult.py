@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterator
 
-from benchmarks.conformance.answers import models
-from benchmarks.conformance.answers.answer import MODEL
-from benchmarks.conformance.answers.axes import axes_answers
-from benchmarks.conformance.answers.identity import identity_answers
-from benchmarks.conformance.answers.inputs import input_answers
-from benchmarks.conformance.answers.layouts import layout_answers
-from benchmarks.conformance.answers.methods import method_answers
-from benchmarks.conformance.answers.metrics import metric_answers
-from benchmarks.conformance.answers.runner import runner_answers
-from benchmarks.conformance.answers.statistics import statistics_answers
-from benchmarks.conformance.findings import Finding
-from benchmarks.errors import one_paragraph
+from heatmark.benchmarks.config.errors import one_paragraph
+from heatmark.benchmarks.conformance.answers import models
+from heatmark.benchmarks.conformance.answers.answer import MODEL
+from heatmark.benchmarks.conformance.answers.axes import axes_answers
+from heatmark.benchmarks.conformance.answers.identity import identity_answers
+from heatmark.benchmarks.conformance.answers.inputs import input_answers
+from heatmark.benchmarks.conformance.answers.layouts import layout_answers
+from heatmark.benchmarks.conformance.answers.methods import method_answers
+from heatmark.benchmarks.conformance.answers.metrics import metric_answers
+from heatmark.benchmarks.conformance.answers.runner import runner_answers
+from heatmark.benchmarks.conformance.answers.statistics import statistics_answers
+from heatmark.benchmarks.conformance.findings import Finding
 
 ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (
     axes_answers,

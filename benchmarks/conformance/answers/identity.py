@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from benchmarks.classifier import Classifier
-from benchmarks.conformance.answers.answer import answer, holds
-from benchmarks.conformance.findings import Finding
-from benchmarks.degenerate import degeneracies
-from benchmarks.preprocessing import Preprocessing
-from benchmarks.resize import upsample
-from benchmarks.shard import Batch, Shard
-from benchmarks.trials import trials
-from methods.base import Method
+from heatmark.benchmarks.conformance.answers.answer import answer, holds
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.preprocessing import Preprocessing
+from heatmark.benchmarks.sweep.cells import trials
+from heatmark.benchmarks.sweep.degenerate import degeneracies
+from heatmark.benchmarks.sweep.shard import Batch, Shard
+from heatmark.common.resize import upsample
+from heatmark.methods.base import Method
 
 
 @dataclass(frozen=True)

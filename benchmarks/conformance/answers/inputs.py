@@ -7,13 +7,13 @@ from threading import Thread
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance.answers.answer import holds
-from benchmarks.conformance.findings import Finding
-from benchmarks.conformance.toy import TOY_LAYERS, toy_cell
-from methods.ablation_cam import AblationCAM
-from methods.eigen_cam import EigenCAM, first_component
-from methods.grad_cam import GradCAM
-from methods.pristine import observing
+from heatmark.benchmarks.conformance.answers.answer import holds
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.toy import TOY_LAYERS, toy_cell
+from heatmark.common.model_state import observing
+from heatmark.methods.ablation_cam import AblationCAM
+from heatmark.methods.eigen_cam import EigenCAM, first_component
+from heatmark.methods.grad_cam import GradCAM
 
 PATIENCE = 0.1
 """Seconds for a thread that does not wait to come through; one that waits is never late."""

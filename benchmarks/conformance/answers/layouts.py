@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance.answers.answer import holds
-from benchmarks.conformance.findings import Finding
-from methods.capture import layer_arrangement
-from methods.layers import TokenLayout
+from heatmark.benchmarks.conformance.answers.answer import holds
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.common.features import TokenLayout
+from heatmark.methods.engine.capture import layer_arrangement
 
 FIRST, LAST = TokenLayout(channels_last=False), TokenLayout(channels_last=True)
 HEIGHT, WIDTH, SIDE = 6, 8, 4

@@ -6,17 +6,17 @@ from math import inf, nan
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance.answers.answer import answer, holds
-from benchmarks.conformance.findings import Finding
-from methods.ablation_cam import AblationCAM
-from methods.capture import Capture, activations_at, capture
-from methods.eigen_cam import first_component
-from methods.external.lending import lent, seed_all
-from methods.fusion import unit_range
-from methods.grad_cam import GradCAM
-from methods.pristine import observing
-from methods.scoring import target_probabilities
-from methods.xgrad_cam import XGradCAM
+from heatmark.benchmarks.conformance.answers.answer import answer, holds
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.common.model_state import observing
+from heatmark.common.probabilities import target_probabilities
+from heatmark.methods.ablation_cam import AblationCAM
+from heatmark.methods.eigen_cam import first_component
+from heatmark.methods.engine.capture import Capture, activations_at, capture
+from heatmark.methods.external.preserved import lent, seed_all
+from heatmark.methods.fusion import unit_range
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.methods.xgrad_cam import XGradCAM
 
 TARGETS = torch.tensor([2, 0])
 

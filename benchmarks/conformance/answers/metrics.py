@@ -10,15 +10,15 @@ import torch
 from scipy.ndimage import correlate, gaussian_filter
 from torch import Tensor
 
-from benchmarks.conformance.answers.answer import answer, holds
-from benchmarks.conformance.answers.by_hand import Array, Known, additive, area, walk
-from benchmarks.conformance.findings import Finding
-from benchmarks.degenerate import tied_share
-from metrics.base import Case, definition, request
-from metrics.deletion import Deletion
-from metrics.insertion import Insertion
-from metrics.pixel_curve import PixelCurve
-from metrics.ties import find_tie_order
+from heatmark.benchmarks.conformance.answers.answer import answer, holds
+from heatmark.benchmarks.conformance.answers.by_hand import Array, Known, additive, area, walk
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.sweep.degenerate import tied_share
+from heatmark.metrics.base import Case, definition, request
+from heatmark.metrics.deletion import Deletion
+from heatmark.metrics.engine.pixel_flipping import PixelCurve
+from heatmark.metrics.engine.ties import find_tie_order
+from heatmark.metrics.insertion import Insertion
 
 HEIGHT, WIDTH = 6, 8
 PIXELS = HEIGHT * WIDTH

@@ -12,23 +12,23 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from benchmarks.classifier import Classifier
-from benchmarks.columns import DIGESTS, SETTING
-from benchmarks.conformance.answers.answer import answer, holds
-from benchmarks.conformance.findings import Finding
-from benchmarks.data.base import Dataset, Sample
-from benchmarks.data.folder import Folder
-from benchmarks.data.pictures import read_picture
-from benchmarks.gather import named, result_rows
-from benchmarks.naming import Weights, weights_names
-from benchmarks.preprocessing import Preprocessing
-from benchmarks.runner import Machine, run_trial
-from benchmarks.shard import Batch, Shard, load_batch, predict
-from benchmarks.store import Measured
-from benchmarks.targets import choose_targets
-from benchmarks.trials import trials
-from benchmarks.weights_io import read_state
-from methods.centre_prior import CentrePrior
+from heatmark.benchmarks.conformance.answers.answer import answer, holds
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.benchmarks.data.folder import Folder
+from heatmark.benchmarks.data.pictures import read_picture
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.preprocessing import Preprocessing
+from heatmark.benchmarks.models.weights_io import read_state
+from heatmark.benchmarks.schema import DIGESTS, SETTING
+from heatmark.benchmarks.store import Measured
+from heatmark.benchmarks.sweep.cells import trials
+from heatmark.benchmarks.sweep.run import Machine, run_trial
+from heatmark.benchmarks.sweep.shard import Batch, Shard, load_batch, predict
+from heatmark.benchmarks.sweep.targets import choose_targets
+from heatmark.benchmarks.tables.gather import named, result_rows
+from heatmark.benchmarks.tables.naming import Weights, weights_names
+from heatmark.methods.centre_prior import CentrePrior
 
 CLASSES = ("red fox", "cat", "dog")
 WHOLE = Preprocessing(resize=None, crop=None)

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.classifier import Classifier
-from benchmarks.conformance.answers.answer import answer, holds
-from benchmarks.conformance.answers.by_hand import Array, Known, area, probabilities, walk
-from benchmarks.conformance.answers.signed import (
+from heatmark.benchmarks.conformance.answers.answer import answer, holds
+from heatmark.benchmarks.conformance.answers.by_hand import Array, Known, area, probabilities, walk
+from heatmark.benchmarks.conformance.answers.signed import (
     CLASSES,
     HEIGHT,
     LABELS,
@@ -26,17 +25,18 @@ from benchmarks.conformance.answers.signed import (
     signed_map,
     who,
 )
-from benchmarks.conformance.findings import Finding
-from benchmarks.gather import result_rows
-from benchmarks.preprocessing import Preprocessing
-from benchmarks.runner import Machine, run_trial
-from benchmarks.shard import Shard, load_batch, predict
-from benchmarks.targets import choose_targets
-from benchmarks.trials import trials
-from metrics.base import Case, Metric
-from metrics.deletion import Deletion
-from metrics.insertion import Insertion
-from metrics.ties import drawn, raster, reversed_raster
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.preprocessing import Preprocessing
+from heatmark.benchmarks.sweep.cells import trials
+from heatmark.benchmarks.sweep.run import Machine, run_trial
+from heatmark.benchmarks.sweep.shard import Shard, load_batch, predict
+from heatmark.benchmarks.sweep.targets import choose_targets
+from heatmark.benchmarks.tables.gather import result_rows
+from heatmark.metrics.base import Case, Metric
+from heatmark.metrics.deletion import Deletion
+from heatmark.metrics.engine.ties import drawn, raster, reversed_raster
+from heatmark.metrics.insertion import Insertion
 
 STEPS = 6
 NUMBERS = ("value", "tied", "tie_low", "tie_high")

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from benchmarks.conformance.answers.by_hand import Array, Known
-from benchmarks.data.base import Dataset, Sample
-from methods.base import Method
+from heatmark.benchmarks.conformance.answers.by_hand import Array, Known
+from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.methods.base import Method
 
 HEIGHT, WIDTH, CLASSES = 6, 8, ("a", "b", "c", "d")
 LABELS = (1, 3, 0, 2, 0, 3, 2)

@@ -7,23 +7,23 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks.conformance.answers.answer import answer, holds
-from benchmarks.conformance.findings import Finding
-from benchmarks.ranking import ranking
-from benchmarks.repeats import repeat
-from benchmarks.statistics.boards import boards
-from benchmarks.statistics.concordance import concordance, judges
-from benchmarks.statistics.effects import rank_biserial
-from benchmarks.statistics.friedman import critical_difference, friedman
-from benchmarks.statistics.groups import singletons
-from benchmarks.statistics.intervals import RESAMPLES, bca, bca_of_groups
-from benchmarks.statistics.kendall import kendall_w
-from benchmarks.statistics.leaderboard import leaderboard
-from benchmarks.statistics.paired import holm, wilcoxon
-from benchmarks.statistics.pairwise import pairwise
-from benchmarks.statistics.power import images_needed, images_to_separate
-from benchmarks.statistics.ranks import rank_intervals
-from benchmarks.statistics.variants import told_apart
+from heatmark.benchmarks.conformance.answers.answer import answer, holds
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.statistics.comparisons import boards
+from heatmark.benchmarks.statistics.concordance import concordance, judges
+from heatmark.benchmarks.statistics.effects import rank_biserial
+from heatmark.benchmarks.statistics.friedman import critical_difference, friedman
+from heatmark.benchmarks.statistics.groups import singletons
+from heatmark.benchmarks.statistics.intervals import RESAMPLES, bca, bca_of_groups
+from heatmark.benchmarks.statistics.kendall import kendall_w
+from heatmark.benchmarks.statistics.leaderboard import leaderboard
+from heatmark.benchmarks.statistics.paired import holm, wilcoxon
+from heatmark.benchmarks.statistics.pairwise import pairwise
+from heatmark.benchmarks.statistics.power import images_needed, images_to_separate
+from heatmark.benchmarks.statistics.ranks import rank_intervals
+from heatmark.benchmarks.statistics.variants import told_apart
+from heatmark.benchmarks.tables.ranking import ranking
+from heatmark.benchmarks.tables.repeats import repeat
 
 SAMPLE = np.array([0.11, 0.52, 0.31, 0.94, 0.27, 0.66, 0.05, 0.48, 0.73, 0.39])
 FACTS = {

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.classifier import Classifier
-from benchmarks.conformance.causes import Evidence
-from benchmarks.conformance.peers import PAIRS, bench_of, gather
-from benchmarks.preprocessing import Preprocessing
+from heatmark.benchmarks.conformance.causes import Evidence
+from heatmark.benchmarks.conformance.reference_libraries import PAIRS, bench_of, gather
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.preprocessing import Preprocessing
 
 
 def vgg_like() -> nn.Sequential:

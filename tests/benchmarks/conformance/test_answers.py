@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from benchmarks.conformance.answers import consult
-from benchmarks.conformance.answers.answer import answer, holds
-from benchmarks.conformance.report import is_red
+from heatmark.benchmarks.conformance.answers import consult
+from heatmark.benchmarks.conformance.answers.answer import answer, holds
+from heatmark.benchmarks.conformance.report import is_red
 
 
 @pytest.mark.parametrize(

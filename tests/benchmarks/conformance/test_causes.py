@@ -6,21 +6,21 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.conformance import profiles
-from benchmarks.conformance.causes import Evidence, explain
-from benchmarks.conformance.compare import compare, tolerances
-from benchmarks.conformance.experiments import handing_on_copies
-from benchmarks.conformance.known import KNOWN
-from benchmarks.resize import upsample
-from methods.capture import Capture, capture
-from methods.external import stages_torchcam
-from methods.external.stages import guided_backprop
-from methods.external.stages_captum import layer_grad_cam
-from methods.grad_cam import GradCAM
-from methods.hires_cam import HiResCAM
-from methods.layers import find_layer
-from methods.stages import stages_from
-from methods.xgrad_cam import XGradCAM
+from heatmark.benchmarks.conformance import profiles
+from heatmark.benchmarks.conformance.causes import Evidence, explain
+from heatmark.benchmarks.conformance.compare import compare, tolerances
+from heatmark.benchmarks.conformance.experiments import handing_on_copies
+from heatmark.benchmarks.conformance.known import KNOWN
+from heatmark.common.features import find_layer
+from heatmark.common.resize import upsample
+from heatmark.methods.engine.capture import Capture, capture
+from heatmark.methods.engine.stages import stages_from
+from heatmark.methods.external import stages_torchcam
+from heatmark.methods.external.stages import guided_backprop
+from heatmark.methods.external.stages_captum import layer_grad_cam
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.methods.hires_cam import HiResCAM
+from heatmark.methods.xgrad_cam import XGradCAM
 
 TOLERANCE = tolerances(torch.float32)
 SIZE = (24, 24)

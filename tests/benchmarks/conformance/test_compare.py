@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from benchmarks.conformance.compare import compare, difference, pearson, tolerances
-from methods.stages import STAGES, Stages
+from heatmark.benchmarks.conformance.compare import compare, difference, pearson, tolerances
+from heatmark.methods.engine.stages import STAGES, Stages
 
 TOLERANCE = dict.fromkeys(STAGES, 1e-5)
 

@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-import metrics.baselines
-import metrics.perturbation
-import metrics.pixel_curve
-import metrics.ties
-from benchmarks import runner
-from benchmarks.conformance.answers import metrics as of_metrics
-from benchmarks.conformance.answers import runner as of_runner
-from benchmarks.conformance.report import is_red
-from benchmarks.store import Record
-from metrics.base import Case, Curves
+import heatmark.metrics.engine.baselines
+import heatmark.metrics.engine.perturbation
+import heatmark.metrics.engine.pixel_flipping
+import heatmark.metrics.engine.ties
+from heatmark.benchmarks.conformance.answers import metrics as of_metrics
+from heatmark.benchmarks.conformance.answers import runner as of_runner
+from heatmark.benchmarks.conformance.report import is_red
+from heatmark.benchmarks.store import Record
+from heatmark.benchmarks.sweep import run
+from heatmark.metrics.base import Case, Curves
 
 
 def any_red(ask: Callable[[], Iterator]) -> bool:
@@ -61,8 +61,8 @@ FAULTS_OF_CASES: dict[str, Callable[[list[Case]], list[Case]]] = {
 
 @pytest.mark.parametrize("fault", FAULTS_OF_CASES.values(), ids=FAULTS_OF_CASES)
 def test_a_mix_up_of_cases_is_red(monkeypatch: pytest.MonkeyPatch, fault: Callable[[list[Case]], list[Case]]) -> None:
-    right = runner._cases
-    monkeypatch.setattr(runner, "_cases", lambda *args: iter(fault(list(right(*args)))))
+    right = run._cases
+    monkeypatch.setattr(run, "_cases", lambda *args: iter(fault(list(right(*args)))))
     assert any_red(of_runner.runner_answers)
 
 
@@ -91,9 +91,9 @@ def test_a_wrong_zip_is_red(monkeypatch: pytest.MonkeyPatch, fault: Callable[[Re
 
 
 def test_maps_of_other_targets_are_red(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = runner._explain_chunk
+    right = run._explain_chunk
     monkeypatch.setattr(
-        runner, "_explain_chunk", lambda m, layer, s, k, images, targets: right(m, layer, s, k, images, targets.roll(1))
+        run, "_explain_chunk", lambda m, layer, s, k, images, targets: right(m, layer, s, k, images, targets.roll(1))
     )
     assert any_red(of_runner.runner_answers)
 
@@ -125,7 +125,7 @@ def test_another_rule_for_targets_is_red(monkeypatch: pytest.MonkeyPatch, rule: 
 
 
 def in_raster(images: Tensor, seed: int) -> Tensor:
-    return metrics.ties.raster(images, seed)
+    return heatmark.metrics.engine.ties.raster(images, seed)
 
 
 def one_order_for_all(images: Tensor, seed: int) -> Tensor:
@@ -143,8 +143,10 @@ def single_pixels(images: Tensor, seed: int) -> Tensor:
 
 
 @pytest.mark.parametrize("order", [in_raster, one_order_for_all, by_position, single_pixels])
-def test_another_order_of_ties_is_red(monkeypatch: pytest.MonkeyPatch, order: metrics.ties.TieOrder) -> None:
-    monkeypatch.setitem(metrics.ties.TIE_ORDERS, "drawn", order)
+def test_another_order_of_ties_is_red(
+    monkeypatch: pytest.MonkeyPatch, order: heatmark.metrics.engine.ties.TieOrder
+) -> None:
+    monkeypatch.setitem(heatmark.metrics.engine.ties.TIE_ORDERS, "drawn", order)
     assert any_red(of_metrics.metric_answers)
 
 
@@ -168,24 +170,24 @@ def last_point_lost(pixels: int, steps: int) -> list[int]:
     return [pixels * step // steps for step in range(steps)]
 
 
-RANKS = metrics.perturbation.relevance_ranks
+RANKS = heatmark.metrics.engine.perturbation.relevance_ranks
 
 
 @pytest.mark.parametrize(
     ("module", "name", "fault"),
     [
-        (metrics.perturbation, "relevance_ranks", least_relevant_first),
-        (metrics.perturbation, "relevance_ranks", transposed),
-        (metrics.perturbation, "target_probabilities", first_class),
-        (metrics.pixel_curve, "area", mean_of_points),
-        (metrics.pixel_curve, "pixel_counts", last_point_lost),
-        (metrics.baselines, "SIGMA_PIXELS", 4),
+        (heatmark.metrics.engine.perturbation, "relevance_ranks", least_relevant_first),
+        (heatmark.metrics.engine.perturbation, "relevance_ranks", transposed),
+        (heatmark.metrics.engine.perturbation, "target_probabilities", first_class),
+        (heatmark.metrics.engine.pixel_flipping, "area", mean_of_points),
+        (heatmark.metrics.engine.pixel_flipping, "pixel_counts", last_point_lost),
+        (heatmark.metrics.engine.baselines, "SIGMA_PIXELS", 4),
         (of_metrics, "tied_share", lambda maps: torch.zeros(len(maps))),
     ],
 )
 def test_a_fault_of_a_metric_is_red(monkeypatch: pytest.MonkeyPatch, module: object, name: str, fault: object) -> None:
-    metrics.baselines._rise_kernel.cache_clear()
+    heatmark.metrics.engine.baselines._rise_kernel.cache_clear()
     monkeypatch.setattr(module, name, fault)
     red = any_red(of_metrics.metric_answers)
-    metrics.baselines._rise_kernel.cache_clear()
+    heatmark.metrics.engine.baselines._rise_kernel.cache_clear()
     assert red

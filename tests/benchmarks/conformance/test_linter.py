@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance.linter import lint
-from methods.layers import TokenLayout
+from heatmark.benchmarks.conformance.linter import lint
+from heatmark.common.features import TokenLayout
 
 
 class Odd(nn.Module):

@@ -9,18 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks import resize
-from benchmarks.conformance import cell, profiles
-from benchmarks.conformance.cell import Subject
-from benchmarks.conformance.findings import Finding
-from benchmarks.conformance.oracles import consult
-from benchmarks.conformance.toy import toy_cell
-from methods import cam, capture, pristine, stages
-from methods.base import Method
-from methods.capture import Capture
-from methods.grad_cam import GradCAM
-from methods.grad_cam_pp import GradCAMPlusPlus
-from methods.layers import Arrangement
+from heatmark.benchmarks.conformance import cell, profiles
+from heatmark.benchmarks.conformance.cell import Subject
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.invariants import consult
+from heatmark.benchmarks.conformance.toy import toy_cell
+from heatmark.common import model_state, resize
+from heatmark.common.features import Arrangement
+from heatmark.methods.base import Method
+from heatmark.methods.engine import cam, capture, stages
+from heatmark.methods.engine.capture import Capture
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.methods.grad_cam_pp import GradCAMPlusPlus
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 OVERWRITTEN, LAST = "features.4", "features.5"
@@ -131,7 +131,7 @@ def no_clone(patch: pytest.MonkeyPatch) -> None:
     def keep(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Capture:
         kept: list[Tensor] = []
         handle = model.get_submodule(layer).register_forward_hook(lambda _m, _i, output: kept.append(output))
-        with torch.no_grad(), pristine.evaluating(model):
+        with torch.no_grad(), model_state.evaluating(model):
             model(images)
         handle.remove()
         return replace(ours(model, images, targets, layer), activations=kept[0])
@@ -146,7 +146,7 @@ def height_for_width(patch: pytest.MonkeyPatch) -> None:
 
 
 def running_in_training_mode(patch: pytest.MonkeyPatch) -> None:
-    ours = pristine.evaluating
+    ours = model_state.evaluating
 
     def training(model: nn.Module):
         context = ours(model)
@@ -158,7 +158,7 @@ def running_in_training_mode(patch: pytest.MonkeyPatch) -> None:
 
         return SimpleContext(enter_and_train, context.__exit__)
 
-    patch.setattr(pristine, "evaluating", training)
+    patch.setattr(model_state, "evaluating", training)
 
 
 class SimpleContext:

@@ -7,25 +7,25 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.classifier import Classifier
-from benchmarks.conformance import peers
-from benchmarks.conformance.causes import Evidence, explain
-from benchmarks.conformance.compare import tolerances
-from benchmarks.conformance.experiments import second_dimension
-from benchmarks.conformance.known import KNOWN
-from benchmarks.conformance.peers import PAIRS, compare_with_peers
-from benchmarks.conformance.report import is_red
-from benchmarks.preprocessing import Preprocessing
-from methods.ablation_cam import AblationCAM
-from methods.base import Method
-from methods.cam import weighted_sum
-from methods.capture import Capture, activations_at
-from methods.eigen_cam import EigenCAM
-from methods.external import stages_torchcam
-from methods.grad_cam import GradCAM
-from methods.grad_cam_pp import GradCAMPlusPlus
-from methods.score_cam import ScoreCAM
-from methods.xgrad_cam import XGradCAM
+from heatmark.benchmarks.conformance import reference_libraries
+from heatmark.benchmarks.conformance.causes import Evidence, explain
+from heatmark.benchmarks.conformance.compare import tolerances
+from heatmark.benchmarks.conformance.experiments import second_dimension
+from heatmark.benchmarks.conformance.known import KNOWN
+from heatmark.benchmarks.conformance.reference_libraries import PAIRS, compare_with_peers
+from heatmark.benchmarks.conformance.report import is_red
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.preprocessing import Preprocessing
+from heatmark.methods.ablation_cam import AblationCAM
+from heatmark.methods.base import Method
+from heatmark.methods.eigen_cam import EigenCAM
+from heatmark.methods.engine.cam import weighted_sum
+from heatmark.methods.engine.capture import Capture, activations_at
+from heatmark.methods.external import stages_torchcam
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.methods.grad_cam_pp import GradCAMPlusPlus
+from heatmark.methods.score_cam import ScoreCAM
+from heatmark.methods.xgrad_cam import XGradCAM
 
 TOLERANCE = tolerances(torch.float32)
 BEFORE_RELU, AFTER_RELU = "3", "4"
@@ -169,7 +169,9 @@ def cancelling(e: Evidence) -> Evidence:
 def test_a_wrong_perturbation_cam_turns_the_peers_row_red(
     build, images, targets, monkeypatch, ours: type[Method], method: str
 ) -> None:
-    monkeypatch.setattr(peers, "PAIRS", tuple(pair for pair in PAIRS if pair.name in ("grad_cam", method)))
+    monkeypatch.setattr(
+        reference_libraries, "PAIRS", tuple(pair for pair in PAIRS if pair.name in ("grad_cam", method))
+    )
     model = build()
     model[4].inplace = False
 

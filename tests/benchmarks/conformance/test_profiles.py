@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.conformance import profiles
-from benchmarks.resize import upsample
-from methods.external import stages_torchcam
-from methods.stages import Stages
+from heatmark.benchmarks.conformance import profiles
+from heatmark.common.resize import upsample
+from heatmark.methods.engine.stages import Stages
+from heatmark.methods.external import stages_torchcam
 
 RAW = torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(0))
 COARSE = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(1))

@@ -8,30 +8,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.conformance.findings import Finding
-from benchmarks.conformance.inputs import check_inputs
-from benchmarks.conformance.refusals import check_refusals
-from benchmarks.conformance.report import is_red
-from benchmarks.conformance.suite import BRIEFLY, check_toys, check_traps, claims
-from benchmarks.conformance.toy_peers import compare_on_toys
-from methods import (
-    ablation_cam,
-    cam,
-    capture,
-    edge_filter,
-    eigen_cam,
-    fusion,
-    pristine,
-    random_map,
-    rise,
-    score_cam,
-    seeds,
-)
-from methods.centre_prior import CentrePrior
-from methods.external import captum_gradients, pgc
-from methods.grad_cam import GradCAM
-from methods.layers import Arrangement
-from methods.resume import Resumption, resumable
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.inputs import check_inputs
+from heatmark.benchmarks.conformance.refusals import check_refusals
+from heatmark.benchmarks.conformance.report import is_red
+from heatmark.benchmarks.conformance.suite import BRIEFLY, check_toys, check_traps, claims
+from heatmark.benchmarks.conformance.toy_libraries import compare_on_toys
+from heatmark.common import model_state, seeds
+from heatmark.common.features import Arrangement
+from heatmark.methods import ablation_cam, edge_filter, eigen_cam, fusion, random_map, rise, score_cam
+from heatmark.methods.centre_prior import CentrePrior
+from heatmark.methods.engine import cam, capture
+from heatmark.methods.engine.partial_forward import Resumption, resumable
+from heatmark.methods.external import captum_gradients, pgc
+from heatmark.methods.grad_cam import GradCAM
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 ALL = claims({"grad_cam": GradCAM(), **BRIEFLY})
@@ -48,7 +38,7 @@ def overwritten(model: nn.Module, images: Tensor, layer: str) -> Tensor:
     """Return the layer's own output, after whatever runs in place has written into it."""
     kept: list[Tensor] = []
     handle = model.get_submodule(layer).register_forward_hook(lambda _m, _i, output: kept.append(output))
-    with pristine.observing(model):
+    with model_state.observing(model):
         model(images)
     handle.remove()
     return kept[0]

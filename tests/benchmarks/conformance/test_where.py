@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.classifier import Classifier
-from benchmarks.conformance.placement import Placement, find_placement, output_of
-from benchmarks.conformance.traps import FLATTENED, TRAPS
-from benchmarks.conformance.where import SIZES, cells_of, drawn_size, layer_of
-from benchmarks.models import torchvision_model
-from benchmarks.preprocessing import Preprocessing
+from heatmark.benchmarks.conformance.placement import Placement, find_placement, output_of
+from heatmark.benchmarks.conformance.traps import FLATTENED, TRAPS
+from heatmark.benchmarks.conformance.where import SIZES, cells_of, drawn_size, layer_of
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.preprocessing import Preprocessing
+from heatmark.benchmarks.models.sources import torchvision_model
 
 PLACED = {
     ("convolutions", "stem"): Placement(1, 0, (8, 10)),

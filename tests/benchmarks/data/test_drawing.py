@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from benchmarks.data.drawing import OUTLINES, TEXTURES, background, clutter, coverage, place
+from heatmark.benchmarks.data.drawing import OUTLINES, TEXTURES, background, clutter, coverage, place
 
 CENTRE = np.float32([0.5, 0.5])
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from torch import nn
 
-from benchmarks.classifier import Classifier
-from benchmarks.data.folder import Folder, imagenet_numbers
-from benchmarks.preprocessing import Preprocessing
-from benchmarks.shard import load_batch
+from heatmark.benchmarks.data.folder import Folder, imagenet_numbers
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.preprocessing import Preprocessing
+from heatmark.benchmarks.sweep.shard import load_batch
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "data" / "imagenet-sample"
 

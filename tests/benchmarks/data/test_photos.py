@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.data.photos import PHOTOS, Photos
+from heatmark.benchmarks.data.photos import PHOTOS, Photos
 
 
 def test_every_photo_is_there_in_colour() -> None:

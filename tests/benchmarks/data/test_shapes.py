@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.data.base import Sample
-from benchmarks.data.shapes import CLASSES, Shapes, add_object, scene
+from heatmark.benchmarks.data.base import Sample
+from heatmark.benchmarks.data.shapes import CLASSES, Shapes, add_object, scene
 
 
 def pixels(sample: Sample) -> np.ndarray:

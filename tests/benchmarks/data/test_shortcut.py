@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.data.shapes import CLASSES
-from benchmarks.data.shortcut import ShapesShortcut, mark_colour
+from heatmark.benchmarks.data.shapes import CLASSES
+from heatmark.benchmarks.data.shortcut import ShapesShortcut, mark_colour
 
 
 def colour_in_the_mark(sample) -> np.ndarray:

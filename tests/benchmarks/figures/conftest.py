@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.figures.tables import Tables
+from heatmark.benchmarks.figures.tables import Tables
 
 SHARED = {
     "weights": "shapes", "dataset": "shapes", "target_rule": "predicted", "device": "cpu", "precision": "fp32",

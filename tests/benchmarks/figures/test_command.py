@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.cli import dispatch
-from benchmarks.figures import rank_heatmap
-from benchmarks.figures.tables import Tables
-from benchmarks.statistics.tables import statistics
+from heatmark.benchmarks.cli import dispatch
+from heatmark.benchmarks.figures import rank_heatmap
+from heatmark.benchmarks.figures.tables import Tables
+from heatmark.benchmarks.statistics.tables import statistics
 
 
 def test_figures_tables_and_statistics_are_written(

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
-from benchmarks.figures import (
+from heatmark.benchmarks.figures import (
     conformance_matrix,
     critical_difference,
     curves,
@@ -22,9 +22,9 @@ from benchmarks.figures import (
     qualitative,
     rank_heatmap,
 )
-from benchmarks.figures.atlas import draw_all, drawings
-from benchmarks.figures.style import SMALL, looks, repeats, styled
-from benchmarks.figures.tables import Tables, by_depth, family, load, panels
+from heatmark.benchmarks.figures.atlas import draw_all, drawings
+from heatmark.benchmarks.figures.style import SMALL, looks, repeats, styled
+from heatmark.benchmarks.figures.tables import Tables, by_depth, family, load, panels
 
 FIGURES = sorted(set(drawings()) - {"qualitative", "conformance_matrix"})
 

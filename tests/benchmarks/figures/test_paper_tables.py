@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.figures.tables import Tables
-from benchmarks.paper_tables import Estimate, escape, latex, markdown, paper_tables
-from benchmarks.statistics.leaderboard import leaderboard
+from heatmark.benchmarks.figures.tables import Tables
+from heatmark.benchmarks.statistics.leaderboard import leaderboard
+from heatmark.benchmarks.tables.paper import Estimate, escape, latex, markdown, paper_tables
 
 
 def test_cells_are_the_leaderboards_and_the_best_is_bold(tables: Tables) -> None:

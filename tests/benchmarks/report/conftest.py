@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.config import compose_command
-from benchmarks.gather import gather
-from benchmarks.store import Measured, Record, Store
+from heatmark.benchmarks.config.compose import compose_command
+from heatmark.benchmarks.store import Measured, Record, Store
+from heatmark.benchmarks.tables.gather import gather
 
 ONES = ["grad_cam", "layer_cam"]
 LAYERS = {"shapes_plain": ["features.15"], "shapes_residual": ["layer3", "layer4"]}
@@ -112,13 +112,13 @@ def varied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def varied_html(varied: Path) -> str:
-    from benchmarks.report.page import page
+    from heatmark.benchmarks.report.page import page
 
     return page(varied, 4, True)
 
 
 @pytest.fixture(scope="session")
 def html(run: Path) -> str:
-    from benchmarks.report.page import page
+    from heatmark.benchmarks.report.page import page
 
     return page(run, None, True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.cli import dispatch
+from heatmark.benchmarks.cli import dispatch
 
 from .test_page import data
 

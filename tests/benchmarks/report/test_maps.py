@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from benchmarks.report.maps import affordable_side, quantised, shrink, thinned
+from heatmark.benchmarks.report.maps import affordable_side, quantised, shrink, thinned
 
 
 def restored(packed: dict, shape: tuple[int, ...]) -> np.ndarray:

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmarks.report.figures import figures
-from benchmarks.report.page import breakable, latency, page, rank
-from benchmarks.report.pictures import seen
-from benchmarks.report.settings import varying
-from benchmarks.report.troubles import failures
+from heatmark.benchmarks.report.figures import figures
+from heatmark.benchmarks.report.page import breakable, latency, page, rank
+from heatmark.benchmarks.report.pictures import seen
+from heatmark.benchmarks.report.settings import varying
+from heatmark.benchmarks.report.troubles import failures
 
 from .conftest import HOSTILE, IMAGES, shard
 
@@ -55,7 +55,7 @@ def test_repeats_faults_and_reasons_are_told(html: str) -> None:
 
 def test_a_dataset_that_is_gone_is_a_remark_and_no_failure() -> None:
     config = shard("shapes_plain")["config"]
-    config["dataset"] = {"_target_": "benchmarks.data.folder.Folder", "root": "gone"}
+    config["dataset"] = {"_target_": "heatmark.benchmarks.data.folder.Folder", "root": "gone"}
     view = seen(config, {"a"})
     assert view.pictures == {}
     assert "does not exist" in view.problem

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.gather import RESULTS, table
+from heatmark.benchmarks.tables.gather import RESULTS, table
 
 Results = Callable[..., pd.DataFrame]
 

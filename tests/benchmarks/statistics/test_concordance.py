@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.statistics.concordance import DESCRIPTIVE, HYPOTHESIS, concordance, judges
+from heatmark.benchmarks.statistics.concordance import DESCRIPTIVE, HYPOTHESIS, concordance, judges
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.statistics.defined import means, tied, tolerance
+from heatmark.benchmarks.statistics.defined import means, tied, tolerance
 
 
 def test_only_rounding_is_tied() -> None:

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from benchmarks.recorded import is_of
-from benchmarks.statistics.digests import labels_told_apart, own_label
-from benchmarks.statistics.tables import statistics
-from benchmarks.statistics.variants import renamed, told_apart
+from heatmark.benchmarks.statistics.digests import labels_told_apart, own_label
+from heatmark.benchmarks.statistics.tables import statistics
+from heatmark.benchmarks.statistics.variants import renamed, told_apart
+from heatmark.benchmarks.tables.recorded import is_of
 
 VALUES = {"grad_cam": [0.5, 0.7], "random": [0.1, 0.2]}
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.statistics.effects import cohen_dz, rank_biserial
+from heatmark.benchmarks.statistics.effects import cohen_dz, rank_biserial
 
 
 def test_cohen_dz_by_hand() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.statistics.friedman import cliques, comparable, critical_difference, friedman
+from heatmark.benchmarks.statistics.friedman import cliques, comparable, critical_difference, friedman
 
 
 def frame(scores: np.ndarray) -> pd.DataFrame:

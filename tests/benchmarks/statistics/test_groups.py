@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.statistics.groups import group_codes, group_means, group_sums, mean_and_error, singletons
-from benchmarks.statistics.intervals import bca, bca_of_groups
-from benchmarks.statistics.ranks import rank_intervals
+from heatmark.benchmarks.statistics.groups import group_codes, group_means, group_sums, mean_and_error, singletons
+from heatmark.benchmarks.statistics.intervals import bca, bca_of_groups
+from heatmark.benchmarks.statistics.ranks import rank_intervals
 
 NAN = np.nan
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.statistics import intervals
-from benchmarks.statistics.effects import cohen_dz
-from benchmarks.statistics.intervals import RESAMPLES, bca
+from heatmark.benchmarks.statistics import intervals
+from heatmark.benchmarks.statistics.effects import cohen_dz
+from heatmark.benchmarks.statistics.intervals import RESAMPLES, bca
 
 
 def alone(column: np.ndarray, seed: int) -> tuple[float, float]:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.statistics import kendall
-from benchmarks.statistics.kendall import kendall_w
+from heatmark.benchmarks.statistics import kendall
+from heatmark.benchmarks.statistics.kendall import kendall_w
 
 
 def frame(rows: list[list[float]]) -> pd.DataFrame:

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.statistics.boards import boards
-from benchmarks.statistics.intervals import bca, bca_of_groups
-from benchmarks.statistics.leaderboard import COLUMNS, leaderboard
+from heatmark.benchmarks.statistics.comparisons import boards
+from heatmark.benchmarks.statistics.intervals import bca, bca_of_groups
+from heatmark.benchmarks.statistics.leaderboard import COLUMNS, leaderboard
 
 VALUES = {
     "grad_cam": [0.5, 0.7, 0.6, 0.4],

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.statistics.paired import holm, paired_t, wilcoxon
+from heatmark.benchmarks.statistics.paired import holm, paired_t, wilcoxon
 
 
 def test_wilcoxon_is_scipys_on_defined_differences(rng: np.random.Generator) -> None:

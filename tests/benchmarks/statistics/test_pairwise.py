@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from benchmarks.statistics.paired import holm, paired_t
-from benchmarks.statistics.pairwise import COLUMNS, pairwise
-from benchmarks.statistics.power import images_needed
+from heatmark.benchmarks.statistics.paired import holm, paired_t
+from heatmark.benchmarks.statistics.pairwise import COLUMNS, pairwise
+from heatmark.benchmarks.statistics.power import images_needed
 
 
 @pytest.fixture

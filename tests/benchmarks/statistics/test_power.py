@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.statistics.power import images_needed, images_to_separate, paired_t_power
+from heatmark.benchmarks.statistics.power import images_needed, images_to_separate, paired_t_power
 
 
 def test_textbook_sizes() -> None:

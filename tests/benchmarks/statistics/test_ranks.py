@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.statistics.groups import singletons
-from benchmarks.statistics.ranks import rank_intervals
+from heatmark.benchmarks.statistics.groups import singletons
+from heatmark.benchmarks.statistics.ranks import rank_intervals
 
 
 def test_ranks_by_hand_on_common_images() -> None:

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from benchmarks.statistics.tables import statistics
-from benchmarks.statistics.variants import plain, renamed, told_apart
+from heatmark.benchmarks.statistics.tables import statistics
+from heatmark.benchmarks.statistics.variants import plain, renamed, told_apart
 
 FEW = '{"grid":7,"inner":{"eps":0.5},"masks":1000,"order":[1,2]}'
 MANY = '{"grid":7,"inner":{"eps":0.5},"masks":4000,"order":[1,2]}'

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from methods.external.captum_gradients import DeepLIFT, GuidedBackprop, IntegratedGradients
-from methods.external.captum_layers import GuidedGradCAM, LayerGradCAM
-from methods.external.captum_perturbations import KernelSHAP, Occlusion, superpixels
-from methods.external.lending import seed_all
+from heatmark.methods.external.captum_gradients import DeepLIFT, GuidedBackprop, IntegratedGradients
+from heatmark.methods.external.captum_layers import GuidedGradCAM, LayerGradCAM
+from heatmark.methods.external.captum_perturbations import KernelSHAP, Occlusion, superpixels
+from heatmark.methods.external.preserved import seed_all
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

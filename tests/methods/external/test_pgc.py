@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from methods.ablation_cam import AblationCAM as OurAblationCAM
-from methods.capture import capture
-from methods.external.lending import seed_all
-from methods.external.pgc import AblationCAM, PytorchGradCAM, ScoreCAM, SeededCAM, library_class, to_maps
-from methods.layers import TokenLayout
+from heatmark.common.features import TokenLayout
+from heatmark.methods.ablation_cam import AblationCAM as OurAblationCAM
+from heatmark.methods.engine.capture import capture
+from heatmark.methods.external.pgc import AblationCAM, PytorchGradCAM, ScoreCAM, SeededCAM, library_class, to_maps
+from heatmark.methods.external.preserved import seed_all
 
 ADAPTERS = [
     *map(PytorchGradCAM, ["GradCAM", "GradCAMPlusPlus", "XGradCAM", "HiResCAM", "LayerCAM", "GradCAMElementWise"]),

@@ -3,8 +3,8 @@
 from torch import nn
 from torchvision.models import VisionTransformer
 
-from methods.external.structure import gives_tokens
-from methods.layers import TokenLayout
+from heatmark.common.features import TokenLayout
+from heatmark.methods.external.structure import gives_tokens
 
 
 def test_a_transformers_blocks_give_tokens_and_its_convolutions_do_not():

@@ -1,0 +1,1 @@
+"""Configurations composed, objects built from them, and their errors in words."""

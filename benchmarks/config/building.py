@@ -1,0 +1,65 @@
+"""From a config to the object it names, with every option's name and type checked."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+from hydra.errors import InstantiationException
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+from typeguard import TypeCheckError, check_type
+
+from heatmark.common.names import did_you_mean
+
+
+def build(config: DictConfig, what: str) -> Any:
+    """Return the object of a config with a ``_target_``.
+
+    Args:
+        config: ``_target_`` and its options.
+        what: how the message calls it, such as ``method=grad_cam``.
+
+    Raises:
+        ValueError: for a target that cannot be imported, an option it does not have, or a value of the wrong type.
+    """
+    options = OmegaConf.to_container(config, resolve=True)
+    if not isinstance(options, dict) or "_target_" not in options:
+        raise ValueError(f"{what} needs a _target_ (the dotted path of its class), got {options!r}")
+    _check(str(options["_target_"]), {str(k): v for k, v in options.items()}, what)
+    try:
+        return instantiate(config, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, ValueError):  # what the object itself said, without Hydra's words around it
+            raise error.__cause__ from None
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ValueError(f"{what} cannot be built: {reason}") from error
+
+
+def build_all(configs: Mapping[str, DictConfig], group: str) -> dict[str, Any]:
+    """Return the objects of a group such as ``method``, by name."""
+    return {name: build(config, f"{group}={name}") for name, config in configs.items()}
+
+
+def _check(target: str, options: Mapping[str, Any], what: str) -> None:
+    try:
+        cls = get_object(target)
+    except Exception as error:  # noqa: BLE001 - importing runs the user's code, which may raise anything
+        raise ValueError(f"{what}: cannot import _target_ {target!r} ({error})") from None
+    known = inspect.signature(cls).parameters
+    hints = get_type_hints(cls.__init__ if inspect.isclass(cls) else cls)
+    for name, value in options.items():
+        if name.startswith("_"):
+            continue
+        if name not in known:
+            hint = did_you_mean(name, known, f"it has {', '.join(known) or 'none'}.")
+            raise ValueError(f"{what} has no option {name!r}: {hint}")
+        if name in hints and not isinstance(value, dict):
+            _check_type(value, hints[name], f"{what}: option {name}")
+
+
+def _check_type(value: object, hint: Any, what: str) -> None:
+    try:
+        check_type(value, hint)
+    except TypeCheckError:
+        kind = getattr(hint, "__name__", None) if inspect.isclass(hint) else str(hint)
+        raise ValueError(f"{what} is {value!r} ({type(value).__name__}), expected {kind}") from None

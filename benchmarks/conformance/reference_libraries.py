@@ -1,0 +1,256 @@
+"""Ours held against other libraries, stage by stage, at one layer of one model."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
+
+import torch
+from torch import Tensor, nn
+
+from heatmark.benchmarks.conformance import profiles
+from heatmark.benchmarks.conformance.causes import Evidence, Explanation, Peer, explain
+from heatmark.benchmarks.conformance.cell import Cell, Subject, in_float64, pixels
+from heatmark.benchmarks.conformance.compare import Difference, difference, tolerances
+from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.invariants import against_the_textbook
+from heatmark.benchmarks.conformance.known import KNOWN
+from heatmark.benchmarks.conformance.recording import activations_of
+from heatmark.benchmarks.conformance.references import too_dear
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.common.features import find_layer
+from heatmark.common.model_state import untouched
+from heatmark.common.resize import upsample
+from heatmark.methods.ablation_cam import AblationCAM
+from heatmark.methods.base import Method
+from heatmark.methods.eigen_cam import EigenCAM
+from heatmark.methods.engine.cam import GradientCAM
+from heatmark.methods.engine.capture import Capture, activations_at, capture
+from heatmark.methods.engine.stages import Stages, stages_from
+from heatmark.methods.external import pgc
+from heatmark.methods.external.stages import PytorchGradCAMStages, guided_backprop
+from heatmark.methods.external.stages_captum import layer_grad_cam
+from heatmark.methods.external.stages_torchcam import TorchCAMStages, installed
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.methods.grad_cam_pp import GradCAMPlusPlus
+from heatmark.methods.hires_cam import HiResCAM
+from heatmark.methods.layer_cam import LayerCAM
+from heatmark.methods.score_cam import ScoreCAM
+from heatmark.methods.xgrad_cam import XGradCAM
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library's conventions: its name in the table, how it resizes, and its final output from a raw map."""
+
+    name: str
+    resize: profiles.Resize
+    profile: profiles.Profile
+
+    def shown(self, stages: Stages, size: profiles.Size) -> Stages:
+        """Fill in what the library makes of a map."""
+        return profiles.shown(stages, size, self.resize, self.profile)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One of our methods and a library's own of it."""
+
+    name: str
+    ours: Method
+    library: Library
+    theirs: Peer
+
+
+PYTORCH_GRAD_CAM = Library("pytorch_grad_cam", upsample, profiles.pytorch_grad_cam)
+CAPTUM = Library("captum", profiles.nearest, profiles.captum)
+TORCHCAM = Library("torchcam", profiles.unchanged, profiles.torchcam)
+
+PAIRS = (
+    *(
+        Pair(name, ours, PYTORCH_GRAD_CAM, PytorchGradCAMStages(theirs))
+        for name, ours, theirs in (
+            ("grad_cam", GradCAM(), pgc.PytorchGradCAM("GradCAM")),
+            ("grad_cam_pp", GradCAMPlusPlus(), pgc.PytorchGradCAM("GradCAMPlusPlus")),
+            ("xgrad_cam", XGradCAM(), pgc.PytorchGradCAM("XGradCAM")),
+            ("hires_cam", HiResCAM(), pgc.PytorchGradCAM("HiResCAM")),
+            ("layer_cam", LayerCAM(), pgc.PytorchGradCAM("LayerCAM")),
+            ("eigen_cam", EigenCAM(), pgc.PytorchGradCAM("EigenCAM")),
+            ("score_cam", ScoreCAM(), pgc.ScoreCAM()),
+            ("ablation_cam", AblationCAM(), pgc.AblationCAM()),
+        )
+    ),
+    Pair("grad_cam", GradCAM(), CAPTUM, layer_grad_cam),
+    *(
+        Pair(name, ours, TORCHCAM, TorchCAMStages(theirs))
+        for name, ours, theirs in (
+            ("grad_cam", GradCAM(), "GradCAM"),
+            ("grad_cam_pp", GradCAMPlusPlus(), "GradCAMpp"),
+            ("xgrad_cam", XGradCAM(), "XGradCAM"),
+            ("layer_cam", LayerCAM(), "LayerCAM"),
+        )
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One layer of one model, with images, and what our gradient CAMs are made of there."""
+
+    classifier: Classifier
+    images: Tensor
+    targets: Tensor
+    layer: str
+    capture: Capture
+    cell: Cell
+
+    @property
+    def size(self) -> profiles.Size:
+        """Height and width of the images."""
+        return self.images.shape[2], self.images.shape[3]
+
+    def ours(self, method: Method) -> Stages:
+        """Return our method's stages up to ``relu``, from the one capture where that is all it needs."""
+        if isinstance(method, GradientCAM):
+            return stages_from(method, self.capture)
+        model = self.classifier.module
+        maps = method(model, self.images, self.targets, self.layer)
+        activations = activations_at(model, self.images, self.layer)
+        return Stages(activations, raw=maps if isinstance(method, EigenCAM) else None, relu=maps.relu())
+
+    @cached_property
+    def recorded(self) -> Tensor:
+        """The layer's activations on these images, recorded a second way."""
+        return torch.from_numpy(activations_of(self.classifier.module, self.layer, self.images))
+
+    def is_right(self, method: Method, activations: Tensor) -> bool:
+        """Say whether our method is the textbook's in float64, and what it multiplied here is what the layer gave."""
+        tolerance = tolerances(self.images.dtype)["activations"]
+        if not difference("activations", activations, self.recorded, tolerance).agrees:
+            return False
+        return against_the_textbook(Subject(self.cell, "", method, method)).verdict == "agrees"
+
+
+def compare_with_peers(
+    classifier: Classifier, images: Tensor, targets: Tensor, layer: str, cell: Cell | None = None
+) -> Iterator[Finding]:
+    """Hold our methods against every library's, and tell where each pair first parts, by how much and why.
+
+    Args:
+        classifier: left as it was found.
+        images: (N, 3, H, W); two are enough.
+        targets: (N,).
+        layer: dotted name of a layer that gives a map.
+        cell: the same layer in float64, where ours is held to the textbook before a peer is blamed; its images may be
+            smaller. None takes these images.
+
+    Raises:
+        ValueError: where the layer is unknown or gives no map.
+    """
+    bench = bench_of(classifier, images, targets, layer, cell)
+    for pair in PAIRS:
+        yield _finding(bench, pair)
+    if any(isinstance(module, nn.ReLU) for module in classifier.module.modules()):
+        yield _order(bench)
+
+
+def bench_of(classifier: Classifier, images: Tensor, targets: Tensor, layer: str, cell: Cell | None = None) -> Bench:
+    """Return what all pairs share; the arguments are those of :func:`compare_with_peers`."""
+    if cell is None:
+        cell = Cell(classifier.name, in_float64(classifier.module), layer, images.double(), targets)
+    return Bench(classifier, images, targets, layer, capture(classifier.module, images, targets, layer), cell)
+
+
+def _finding(bench: Bench, pair: Pair) -> Finding:
+    finding = partial(
+        Finding, bench.classifier.name, bench.layer, pair.name, pair.library.name, size=pixels(bench.size)
+    )
+    if reason := _skipped(bench, pair):
+        return finding(stage="", verdict="skipped", note=reason)
+    tolerance = tolerances(bench.images.dtype)
+    try:
+        evidence = gather(bench, pair)
+        explanation = explain(evidence, KNOWN, tolerance)
+    except (ValueError, RuntimeError, TypeError, IndexError, AttributeError) as error:
+        return finding(stage="", verdict="error", note=f"{type(error).__name__}: {error}")
+    return _told(finding, explanation, _final_difference(evidence))
+
+
+def gather(bench: Bench, pair: Pair) -> Evidence:
+    """Run both sides of a pair, and show our map by the library's conventions."""
+
+    def shown(stages: Stages) -> Stages:
+        return pair.library.shown(stages, bench.size)
+
+    model, images, targets, layer = bench.classifier.module, bench.images, bench.targets, bench.layer
+    ours = shown(bench.ours(pair.ours).cpu())
+    theirs = pair.theirs(model, images, targets, layer)
+
+    @cache
+    def is_right() -> bool:
+        return ours.activations is not None and bench.is_right(pair.ours, ours.activations)
+
+    return Evidence(pair.ours, ours, theirs, shown, pair.theirs, model, images, targets, layer, is_right)
+
+
+def _skipped(bench: Bench, pair: Pair) -> str:
+    """Say why a pair is not run, or nothing."""
+    if pair.library is TORCHCAM and not installed():
+        return "torch-cam is not installed; pip install 'heatmark[torchcam]'"
+    return too_dear(pair.ours, bench.classifier.module, bench.capture.activations.shape[1], bench.size)
+
+
+def _told(finding: "partial[Finding]", explanation: Explanation, final: Difference) -> Finding:
+    """Put an explanation into a row; what is left unexplained is laid at our door."""
+    first = explanation.first
+    row = partial(
+        finding,
+        stage=first.stage,
+        max_abs=first.max_abs,
+        relative=first.relative,
+        pearson=first.pearson,
+        tolerance=first.tolerance,
+        map_moved=final.max_abs if final.stage == "normalised" else math.nan,
+    )
+    if first.agrees:
+        return row(verdict="agrees")
+    causes = [f"{cause.name}: {cause.explanation}" for cause in explanation.causes]
+    if not explanation.rest.agrees:
+        causes.append(f"unexplained from {explanation.rest.stage} on.")
+    moved = f"moves by up to {final.max_abs:.2g} (r {final.pearson:.3f})"
+    size = f"The {final.stage} map {'has another shape' if math.isnan(final.max_abs) else moved}."
+    return row(
+        verdict="diverges",
+        cause=explanation.name,
+        fault=not explanation.rest.agrees,
+        note=" ".join([*causes, size]),
+    )
+
+
+def _final_difference(evidence: Evidence) -> Difference:
+    """Return how far apart the last maps are that both have."""
+    ours, theirs = evidence.ours, evidence.theirs
+    for stage in ("normalised", "resized", "relu"):
+        a, b = getattr(ours, stage), getattr(theirs, stage)
+        if a is not None and b is not None:
+            return difference(stage, a, b, 0.0)
+    return Difference("")
+
+
+def _order(bench: Bench) -> Finding:
+    """Say whether pytorch-grad-cam's Grad-CAM changes after its own GuidedBackprop ran on the model."""
+    pair = PAIRS[0]
+    model, images, targets, layer = bench.classifier.module, bench.images, bench.targets, bench.layer
+    name, size = "grad_cam after guided_backprop", pixels(bench.size)
+    finding = partial(Finding, bench.classifier.name, layer, name, "pytorch_grad_cam", size=size)
+    if isinstance(find_layer(model, layer), nn.ReLU):
+        return finding(
+            stage="", verdict="skipped", note="GuidedBackprop takes the layer itself, a ReLU, out of the model"
+        )
+    before = pair.theirs(model, images, targets, layer)
+    with untouched(model):
+        guided_backprop(model, images[:1], targets[:1])
+        after = pair.theirs(model, images, targets, layer)
+    evidence = Evidence(pair.ours, before, after, lambda stages: stages, pair.theirs, model, images, targets, layer)
+    explanation = explain(evidence, KNOWN, tolerances(images.dtype))
+    return _told(finding, explanation, _final_difference(evidence))

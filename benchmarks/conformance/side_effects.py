@@ -1,0 +1,89 @@
+"""What a method leaves behind on a network, its inputs and the process."""
+
+import random
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from heatmark.common.model_state import untouched
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+class _Interruption(Exception):  # noqa: N818 - it is no error of anybody
+    """What the network raises on purpose."""
+
+
+def left_behind(module: nn.Module, inputs: Sequence[Tensor], call: Callable[[], object]) -> list[str]:
+    """Say what a call leaves behind, as ``training flag of features.1``; nothing is an empty list.
+
+    The network is handed over in a state that hides nothing: its outermost flag in training mode, a gradient on a
+    parameter. Afterwards it is as it was, whatever the call did to it but change its weights.
+    """
+    with untouched(module):
+        module.training = True
+        smallest = min(module.parameters(), key=Tensor.numel)
+        smallest.grad = torch.ones_like(smallest)
+        before = _state(module, inputs)
+        call()
+        after = _state(module, inputs)
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
+
+
+def left_behind_after_an_exception(
+    module: nn.Module, inputs: Sequence[Tensor], call: Callable[[], object]
+) -> list[str]:
+    """Say what a call leaves behind when the network raises at the end of its forward pass."""
+
+    def interrupted() -> None:
+        with suppress(_Interruption):
+            call()
+
+    handle = module.register_forward_hook(_interrupt)
+    try:
+        return left_behind(module, inputs, interrupted)
+    finally:
+        handle.remove()
+
+
+def _interrupt(_module: nn.Module, _inputs: object, _output: object) -> None:
+    raise _Interruption
+
+
+def _state(module: nn.Module, inputs: Sequence[Tensor]) -> dict[str, object]:
+    """Take down all that could be left behind, each under a name for a person."""
+    state: dict[str, object] = {}
+    for name, part in module.named_modules():
+        where = name or "the network"
+        state[f"module at {where}"] = id(part)
+        state[f"training flag of {where}"] = part.training
+        state[f"attributes of {where}"] = sorted(vars(part))
+        state[f"inplace of {where}"] = getattr(part, "inplace", None)
+        for kind in HOOKS:
+            state[f"{kind.strip('_').replace('_', ' ')} of {where}"] = list(getattr(part, kind))
+    named = [*module.named_parameters(), *module.named_buffers()]
+    for name, tensor in [*named, *((f"input {i}", x) for i, x in enumerate(inputs))]:
+        state[f"values of {name}"] = _checksum(tensor)
+        state[f"requires_grad of {name}"] = tensor.requires_grad
+        state[f"grad of {name}"] = None if tensor.grad is None else _checksum(tensor.grad)
+    return state | _process()
+
+
+def _process() -> dict[str, object]:
+    name, keys, *place = np.random.get_state(legacy=True)
+    return {
+        "random state of torch": _checksum(torch.get_rng_state()),
+        "random state of NumPy": (name, zlib.crc32(np.asarray(keys).tobytes()), *place),
+        "random state of Python": random.getstate(),
+        "grad mode": torch.is_grad_enabled(),
+        "inference mode": torch.is_inference_mode_enabled(),
+        "default dtype": torch.get_default_dtype(),
+    }
+
+
+def _checksum(tensor: Tensor) -> int:
+    return zlib.crc32(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)

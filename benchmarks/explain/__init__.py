@@ -1,0 +1,1 @@
+"""One picture: its classes, its maps and the panel that shows them."""

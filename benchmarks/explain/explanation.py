@@ -1,0 +1,171 @@
+"""One picture explained: its maps for several classes, methods and layers."""
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from heatmark.benchmarks.data.pictures import BROKEN, as_rgb, read_picture
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.predictions import Prediction
+from heatmark.benchmarks.sweep.targets import choose_targets
+from heatmark.common.resize import upsample
+from heatmark.methods.base import Method
+
+PATIENCE_S = 20.0
+"""How long a silent server is waited for."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A class to explain, and why it was asked for (``predicted``, ``second``, ``label``, or nothing)."""
+
+    prediction: Prediction
+    role: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One method's maps at one layer, for every class.
+
+    Args:
+        method: its name.
+        layer: dotted, or ``input``.
+        raw: (classes, h, w), as the method gives them.
+        relevance: (classes, H, W), at the picture's size.
+    """
+
+    method: str
+    layer: str
+    raw: NDArray[np.float32]
+    relevance: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that a panel shows of one model.
+
+    Args:
+        picture: what the picture is called.
+        model: the model's name.
+        weights: what its weights are called.
+        pixels: (H, W, 3) in [0, 1], the picture as the model sees it.
+        targets: the rows.
+        columns: methods at layers.
+    """
+
+    picture: str
+    model: str
+    weights: str
+    pixels: NDArray[np.float32]
+    targets: Sequence[Target]
+    columns: Sequence[Column]
+
+
+def read_image(source: str) -> Image.Image:
+    """Return the picture in a file or at an address (http or https), upright and in RGB.
+
+    Raises:
+        ValueError: where it cannot be had, or is no picture.
+    """
+    if not _is_address(source):
+        return read_picture(Path(source).expanduser())
+    content = _fetch(source)
+    try:
+        with Image.open(BytesIO(content)) as picture:
+            return as_rgb(picture)
+    except BROKEN as error:
+        raise ValueError(f"what {source} sends is no picture: {error}") from error
+
+
+def picture_name(source: str) -> str:
+    """Return what a picture is called: its file's name without the suffix."""
+    path = unquote(urlparse(source).path) if _is_address(source) else source
+    return Path(path).stem or "picture"
+
+
+def chosen_targets(
+    rules: Sequence[int | str], logits: Tensor, label: int | str | None, classifier: Classifier
+) -> list[Target]:
+    """Return the classes to explain in the order asked for, each once, with the softmax's probability.
+
+    Args:
+        rules: see :func:`heatmark.benchmarks.sweep.targets.choose_targets`.
+        logits: (1, classes), on the CPU.
+        label: the true class by number or name, None where unknown.
+        classifier: whose classes they are.
+
+    Raises:
+        ValueError: for an unknown class, or ``label`` where it is unknown.
+    """
+    if label is None and "label" in rules:
+        raise ValueError("target=label asks for the true class; give it as label=…")
+    true = -1 if label is None else int(choose_targets(label, logits, torch.tensor([-1]), classifier))
+    chosen = [(rule, int(choose_targets(rule, logits, torch.tensor([true]), classifier))) for rule in rules]
+    probabilities = logits.softmax(1)[0]
+    return [
+        Target(Prediction(index, _name(classifier, index), float(probabilities[index])), _role(index, logits, true))
+        for index in dict.fromkeys(index for _, index in chosen)
+    ]
+
+
+def maps_of(
+    methods: Mapping[str, Method], layers: Sequence[str], classifier: Classifier, image: Tensor, targets: Sequence[int]
+) -> tuple[list[Column], list[str]]:
+    """Return a column for each method and layer, and the reasons for those that are left out.
+
+    Args:
+        methods: by name; one that belongs to no layer comes once, under ``input``.
+        layers: dotted names.
+        classifier: whose network is explained.
+        image: (1, 3, H, W), preprocessed, on the model's device.
+        targets: the classes; all of one column go through the model as one batch.
+    """
+    images = image.expand(len(targets), -1, -1, -1).contiguous()
+    classes = torch.tensor(targets, device=image.device)
+    columns, refused = [], []
+    for name, method in methods.items():
+        for layer in dict.fromkeys(layers) if method.explains == "layer" else ["input"]:
+            if reason := method.unsupported(classifier.module, layer):
+                refused.append(f"{name} at {layer}: {reason}")
+                continue
+            raw = method(classifier.module, images, classes, layer).detach().float().cpu()
+            shown = upsample(raw, (image.shape[2], image.shape[3]))
+            columns.append(Column(name, layer, raw.numpy(), shown.numpy()))
+    return columns, refused
+
+
+def _role(index: int, logits: Tensor, true: int) -> str:
+    """Say whether a class is the predicted one, the second best or the true one."""
+    best = torch.argsort(logits[0], descending=True, stable=True)[:2].tolist()
+    roles = ["predicted" if index == best[0] else "second" if index in best else "", "true" if index == true else ""]
+    return ", ".join(role for role in roles if role)
+
+
+def _name(classifier: Classifier, index: int) -> str:
+    return classifier.classes[index] if classifier.classes else f"class {index}"
+
+
+def _is_address(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+def _fetch(address: str) -> bytes:
+    request = urllib.request.Request(address, headers={"User-Agent": "heatmark"})  # some servers refuse urllib's own
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            content: bytes = answer.read()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error) if not isinstance(error, urllib.error.HTTPError) else error
+        raise ValueError(f"cannot fetch {address}: {reason}") from error
+    return content

@@ -1,0 +1,1 @@
+"""Devices, batch sizes, timing and provenance: where and how fast a sweep ran."""

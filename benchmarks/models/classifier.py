@@ -1,0 +1,97 @@
+"""A model made ready to be explained: its weights, its preprocessing, its layers and classes by name."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from heatmark.benchmarks.models.preprocessing import Preprocessing
+from heatmark.common.features import TokenLayout
+from heatmark.common.names import did_you_mean
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A classifier and all that the suite must know of it.
+
+    Args:
+        name: what the tables call it.
+        module: the network in evaluation mode, images (N, 3, H, W) to logits (N, classes).
+        weights: what the tables call its weights, such as ``IMAGENET1K_V2``, ``random-0`` or a file's name.
+        preprocessing: from a picture to the network's input.
+        layers: role (``early``, ``middle``, ``last``) to the dotted name of a layer, or to ``auto``.
+        classes: name of every class, in the order of the logits; empty where unknown.
+        checkpoint: the file of one's own that its weights come from, absolute; ``""`` where they come from none.
+    """
+
+    name: str
+    module: nn.Module
+    weights: str
+    preprocessing: Preprocessing
+    layers: Mapping[str, str] = field(default_factory=dict)
+    classes: Sequence[str] = ()
+    checkpoint: str = ""
+
+    def class_index(self, label: int | str) -> int:
+        """Return the logit that belongs to a class, by its number or its name (case and underscores do not matter).
+
+        Raises:
+            ValueError: where there is no such class, or several of that name; it names the nearest ones.
+        """
+        if isinstance(label, int) or label.isdecimal():
+            if self.classes and not 0 <= int(label) < len(self.classes):
+                raise ValueError(f"class {label} is out of range: {self.name} has {len(self.classes)} classes")
+            return int(label)
+        names = [_plain(name) for name in self.classes]
+        found = [index for index, name in enumerate(names) if name == _plain(label)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ValueError(
+                f"{self.name} has several classes {label!r}: {', '.join(map(str, found))}; give the number"
+            )
+        hint = did_you_mean(_plain(label), names, "give its number instead.")
+        raise ValueError(f"unknown class {label!r} of {self.name}: {hint}")
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the parameters and buffers: names, types, shapes and values."""
+        sha = hashlib.sha256()
+        for name, tensor in self.module.state_dict().items():
+            sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            sha.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return sha.hexdigest()
+
+    def network_digest(self) -> str:
+        """Return the SHA-256 of the network as it is run: preprocessing, architecture and weights."""
+        prepared = json.dumps(vars(self.preprocessing), sort_keys=True, default=list)  # lists of any kind are one
+        parts = (prepared, *structure(self.module), self.digest())
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def structure(module: nn.Module) -> Iterator[str]:
+    """Yield a line a submodule: its name, its class, and its options that are numbers, texts or functions.
+
+    Networks of the same tensors may still differ in these: in an activation, a stride, how tokens lie. PyTorch's own
+    modules say their options themselves, so that another version of it, which keeps other attributes, changes nothing.
+    """
+    for name, part in module.named_modules():
+        theirs = part.extra_repr() if type(part).__module__.startswith("torch.") else ""
+        own = {} if theirs else {key: said for key, value in sorted(vars(part).items()) if (said := _said(key, value))}
+        yield f"{name} {type(part).__qualname__} {theirs or own}"
+
+
+def _said(key: str, value: object) -> str:
+    """Return an attribute as text, the same in every process; ``""`` for what is no option of a forward pass."""
+    if key.startswith("_") or key in ("training", "forward"):
+        return ""
+    values = value if isinstance(value, tuple) else (value,)
+    if all(isinstance(item, str | int | float | TokenLayout | None) for item in values):
+        return repr(value)
+    return str(getattr(value, "__qualname__", ""))
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").strip().lower()

@@ -1,0 +1,45 @@
+"""What a classifier says of images, in words."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.common.model_state import evaluating
+
+
+class Prediction(NamedTuple):
+    """A class, by its number and its name (the number again where names are unknown), and its probability in [0, 1]."""
+
+    target: int
+    name: str
+    probability: float
+
+
+def top_k(classifier: Classifier, images: Tensor, k: int = 5) -> list[list[Prediction]]:
+    """Return every image's k most probable classes, most probable first; ties go to the lower index.
+
+    Args:
+        classifier: whose softmax is taken.
+        images: (N, 3, H, W) on the model's device, preprocessed.
+        k: as many as there are classes, if there are fewer.
+
+    Raises:
+        ValueError: where the model gives NaN, or k is below 1.
+    """
+    if k < 1:
+        raise ValueError(f"k is {k}, expected at least 1")
+    with torch.no_grad(), evaluating(classifier.module):
+        probabilities = classifier.module(images).float().softmax(1).cpu()
+    if probabilities.isnan().any():
+        raise ValueError(f"{classifier.name} ({classifier.weights}) gives NaN for one of {len(images)} images")
+    best, order = probabilities.sort(dim=1, descending=True, stable=True)
+    return [
+        [Prediction(i, _name(classifier, i), p) for p, i in zip(row.tolist(), indices.tolist(), strict=True)]
+        for row, indices in zip(best[:, :k], order[:, :k], strict=True)
+    ]
+
+
+def _name(classifier: Classifier, index: int) -> str:
+    return classifier.classes[index] if classifier.classes else str(index)

@@ -1,0 +1,1 @@
+"""A sweep: what it is asked for, and how it is computed."""

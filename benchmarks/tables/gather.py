@@ -1,0 +1,140 @@
+"""From a run's finished trials to its tidy tables; made anew each time, the last writer's stay."""
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from heatmark.benchmarks.schema import OF_TRIALS, TRIAL
+from heatmark.benchmarks.store import Array, Measured, Record, Store
+from heatmark.benchmarks.tables.naming import Weights, weights_names
+
+TIES = ["tied", "tie_low", "tie_high"]
+RESULTS = [
+    *TRIAL, *OF_TRIALS, "image", "group", "target", "metric", "definition", "value", *TIES, "higher_is_better",
+    "status", "reason",
+]  # fmt: skip
+TIMED = ["batch_size", "latency_ms", "latency_iqr_ms", "forward_ms", "cost_in_forwards", "peak_memory_mib", "repeats"]
+TIMING = [*TRIAL, *TIMED]
+CURVES = [*TRIAL, "image", "metric", "definition", "fraction", "score"]
+
+
+def gather(run: Path) -> pd.DataFrame:
+    """Write results, timing and curves (parquet, and CSV twins) and provenance.json of a run; return the results.
+
+    Raises:
+        ValueError: where the folder holds no trial.
+    """
+    store = Store(run)
+    records, shards = named(list(store.read()), store.shards())
+    if not records and not shards:
+        raise ValueError(
+            f"no run in {run}: expected a folder that heatmark sweep has written; check name= and results_dir="
+        )
+    results = table([*failed_shards(shards), *flatten(records, result_rows)], RESULTS)
+    publish(results, run / "results")
+    publish(table(flatten(records, timing_rows), TIMING), run / "timing")
+    publish(table(flatten(records, curve_rows), CURVES), run / "curves")
+    _replace(run / "provenance.json", lambda path: path.write_text(json.dumps({"shards": shards}, indent=1)))
+    return results
+
+
+def named(records: Sequence[Record], shards: Sequence[dict[str, Any]]) -> tuple[list[Record], list[dict[str, Any]]]:
+    """Return records and shards in which every name of weights stands for one digest (:mod:`.naming`)."""
+    known = {_weights(shard): str(shard.get("checkpoint", "")) for shard in shards}
+    names = weights_names(known, [_weights(record.columns) for record in records])
+    return (
+        [replace(r, columns={**r.columns, "weights": names[_weights(r.columns)]}) for r in records],
+        [{**shard, "weights": names[_weights(shard)]} if "weights" in shard else shard for shard in shards],
+    )
+
+
+def _weights(facts: Mapping[str, Any]) -> Weights:
+    return Weights(str(facts.get("model", "")), str(facts.get("weights", "")), str(facts.get("weights_digest", "")))
+
+
+def flatten(records: Iterable[Record], rows: Callable[[Record], Iterator[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return every record's rows, each with the columns that its trial shares."""
+    return [{"trial": r.key, **r.columns, **row} for r in records for row in rows(r)]
+
+
+def result_rows(record: Record) -> Iterator[dict[str, Any]]:
+    """Yield one row a metric and image, or the one row of a trial without numbers."""
+    if record.status != "ok":
+        yield {"status": record.status, "reason": record.reason}
+    for metric, measured in record.metrics.items():
+        for position, image in enumerate(record.images):
+            flag = record.flags[position]
+            yield {
+                "image": image,
+                "group": record.groups[position] if record.groups else "",
+                "target": str(record.targets[position]),
+                **_metric(metric, measured),
+                "value": float(measured.values[position]),
+                **{column: _at(getattr(measured, column), position) for column in TIES},
+                "higher_is_better": measured.higher_is_better,
+                "status": "degenerate" if flag else "ok",
+                "reason": flag,
+            }
+
+
+def _at(numbers: Array | None, position: int) -> float:
+    return float("nan") if numbers is None else float(numbers[position])
+
+
+def timing_rows(record: Record) -> Iterator[dict[str, Any]]:
+    """Yield one row a timed batch size."""
+    yield from record.timing
+
+
+def curve_rows(record: Record) -> Iterator[dict[str, Any]]:
+    """Yield one row a point of every image's curves."""
+    for metric, measured in record.metrics.items():
+        if measured.fractions is None or measured.scores is None:
+            continue
+        for image, scores in zip(record.images, measured.scores, strict=True):
+            for fraction, score in zip(measured.fractions, scores, strict=True):
+                yield {"image": image, **_metric(metric, measured), "fraction": float(fraction), "score": float(score)}
+
+
+def _metric(name: str, measured: Measured) -> dict[str, str]:
+    return {"metric": name, "definition": measured.definition}
+
+
+def failed_shards(shards: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return an error row for every shard that could not begin."""
+    return [
+        {"model": s["model"], "dataset": s["dataset"], "status": "error", "reason": s["reason"]}
+        for s in shards
+        if s["status"] == "error"
+    ]
+
+
+def table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    """Return rows as a table in an order that depends on its content alone; no cell is None: ``""`` or NaN instead."""
+    frame = pd.DataFrame(rows, columns=columns, dtype=object)
+    numbers = [c for c in columns if c in {*TIMED, "depth", "value", *TIES, "fraction", "score"}]
+    texts = [c for c in columns if c not in {*numbers, "higher_is_better"}]
+    frame[numbers] = frame[numbers].replace("", np.nan).astype("float64")
+    frame[texts] = frame[texts].fillna("").astype(str)
+    if "higher_is_better" in frame:
+        frame["higher_is_better"] = frame["higher_is_better"].fillna(False).astype(bool)
+    order = ["dataset", "model", "layer", "method", "trial"]
+    return frame.sort_values(order, kind="stable", ignore_index=True)
+
+
+def publish(frame: pd.DataFrame, stem: Path) -> None:
+    """Write a table as parquet and as CSV, each in one step."""
+    _replace(stem.with_suffix(".parquet"), lambda path: frame.to_parquet(path, index=False))
+    _replace(stem.with_suffix(".csv"), lambda path: frame.to_csv(path, index=False))
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # two processes may gather at once
+    write(beside)
+    beside.replace(path)

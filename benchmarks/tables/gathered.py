@@ -1,0 +1,26 @@
+"""A run's tables, read as ``heatmark gather`` writes them today."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from heatmark.benchmarks.schema import DIGESTS
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a gathered table.
+
+    Raises:
+        ValueError: where it was gathered before runs recorded what tells equal names apart.
+    """
+    frame = pd.read_parquet(path)
+    if missing := [name for name in _needed(path) if name not in frame]:
+        raise ValueError(
+            f"{path} lacks the columns {', '.join(missing)}: an older version gathered it; gather it again from the "
+            f"run's trials with heatmark gather name={path.parent.name} (and results_dir=, where that is given)"
+        )
+    return frame
+
+
+def _needed(path: Path) -> list[str]:
+    return [*DIGESTS, "group"] if path.stem == "results" else DIGESTS

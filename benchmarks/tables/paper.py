@@ -1,0 +1,235 @@
+"""A run's leaderboard as tables for a paper: LaTeX (booktabs) and Markdown."""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from heatmark.benchmarks.schema import SETTING
+from heatmark.benchmarks.statistics.leaderboard import leaderboard
+from heatmark.benchmarks.statistics.variants import told_apart
+
+NAMED = [name for name in SETTING if not name.endswith("_digest")]
+"""What names a table; labels that mean two things are told apart already."""
+
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$",
+    "−": "$-$", "–": "--", "†": r"$\dagger$",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with half the width of its interval; NaN where undefined.
+
+    Args:
+        mean, half: over the defined images.
+        n: how many these are, where they are fewer than the table's; None where they are all.
+        best: of its column.
+        flagged: images whose map is degenerate.
+        unflagged: the mean without them.
+    """
+
+    mean: float = math.nan
+    half: float = math.nan
+    n: int | None = None
+    best: bool = False
+    flagged: int = 0
+    unflagged: float = math.nan
+
+    def __str__(self) -> str:
+        """Return ``0.123 ± 0.004``, ``0.123 ± 0.004 (n = 2)``, ``0.123 ± 0.004 [5: 0.345]`` or a dash."""
+        if math.isnan(self.mean):
+            return "–"
+        width = "" if math.isnan(self.half) else f" ± {self.half:.3f}"
+        without = "–" if math.isnan(self.unflagged) else f"{self.unflagged:.3f}"
+        flagged = f" [{self.flagged}: {without}]" if self.flagged else ""
+        return f"{self.mean:.3f}{width}{flagged}" + ("" if self.n is None else f" (n = {self.n})")
+
+
+@dataclass(frozen=True, eq=False)
+class PaperTable:
+    """One model on one dataset: a row a method and layer, a column a definition.
+
+    Args:
+        name: of its files.
+        cells: ``method``, ``layer``, one column of :class:`Estimate` a definition, and ``cost (forwards)``.
+        caption: what a reader must know, in plain text.
+    """
+
+    name: str
+    cells: pd.DataFrame
+    caption: str
+
+
+def paper_tables(
+    results: pd.DataFrame, timing: pd.DataFrame, label: Callable[[str], str] = str
+) -> Iterator[PaperTable]:
+    """Yield one table a model and dataset, the order that of its first definition.
+
+    Trials that were scored on other images or classes than most of their fellows have a table of their own.
+
+    Args:
+        results, timing: of a run.
+        label: how to call a method.
+    """
+    scored = told_apart(results[results["metric"] != ""])
+    board = leaderboard(scored)
+    cost = timing.groupby("trial")["cost_in_forwards"].median() if len(timing) else pd.Series(dtype=float)
+    for key, rows in board.groupby(SETTING):
+        facts = dict(zip(SETTING, map(str, key), strict=True))
+        for position, (part, images) in enumerate(_alike(rows, scored)):
+            cells = _cells(part, cost, label, images)
+            yield PaperTable(
+                _slug("-".join([*(facts[name] for name in NAMED), *([f"{position + 1}"] * (position > 0))])),
+                cells,
+                f"{facts['model']} ({facts['weights']}) on {facts['dataset']}, target {facts['target_rule']}: means "
+                f"over {images} images{', other ones or other classes than in the table before' * (position > 0)} ± "
+                f"half the width of the 95 % BCa interval{_resampled(part)}, best in bold. {_repeats(part)}"
+                f"{_fewer(cells)}{_flagged(part)}{_units(part)}",
+            )
+
+
+def _alike(rows: pd.DataFrame, scored: pd.DataFrame) -> list[tuple[pd.DataFrame, int]]:
+    """Return the rows of the trials that share their images and classes, and how many these are; most trials first."""
+    mine = scored[scored["trial"].isin(rows["trial"])]
+    scored_on = (mine["image"] + "\0" + mine["target"]).groupby(mine["trial"]).agg(frozenset)
+    parts = [(part, len(pairs)) for pairs, part in rows.groupby(rows["trial"].map(scored_on), sort=False)]
+    return sorted(parts, key=lambda found: -found[0]["trial"].nunique())
+
+
+def _resampled(rows: pd.DataFrame) -> str:
+    """Say what intervals resample where it is not images."""
+    groups = rows.loc[rows["unit"] == "groups", "n_groups"]
+    return f" (over {groups.max()} groups of images, whole groups resampled)" if len(groups) else ""
+
+
+def _repeats(rows: pd.DataFrame) -> str:
+    if not rows["maps_compared"].any():
+        return "The run keeps no maps: methods that are one were not looked for. "
+    return "= marks the maps of another method. " if (rows["same_as"] != "").any() else ""
+
+
+def _flagged(rows: pd.DataFrame) -> str:
+    """Say what brackets and daggers are."""
+    if not rows["flagged"].any():
+        return ""
+    return "[Images with a flagged (degenerate) map: mean without them]; † flagged on most images, never in bold. "
+
+
+def _fewer(cells: pd.DataFrame) -> str:
+    partial = cells.map(lambda cell: isinstance(cell, Estimate) and cell.n is not None).any(axis=None)
+    return "n: images on which the metric is defined, where they are fewer; never in bold. " if partial else ""
+
+
+def _units(rows: pd.DataFrame) -> str:
+    definitions = "; ".join(sorted(rows["definition"].unique()))
+    return f"Definitions: {definitions}. Cost in plain forward passes of the same batch."
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
+
+
+def _cells(rows: pd.DataFrame, cost: "pd.Series[float]", label: Callable[[str], str], images: int) -> pd.DataFrame:
+    order = rows.drop_duplicates("trial").set_index("trial")
+    cells = pd.DataFrame({"method": order["method"].map(label), "layer": order["layer"]})
+    for definition, part in rows.groupby("definition"):
+        found = _estimates(part, images)
+        column = pd.Series({trial: found.get(str(trial), Estimate()) for trial in cells.index}, dtype=object)
+        cells[_heading(rows, part, str(definition))] = column
+    repeats = order["same_as"] != ""
+    cells["method"] = cells["method"].mask(repeats, "= " + cells["method"])
+    cells["method"] = cells["method"].mask(order["mostly_flagged"], cells["method"] + " †")
+    cells["cost (forwards)"] = [_cost(cost.get(trial, math.nan)) for trial in cells.index]
+    return cells.reset_index(drop=True)
+
+
+def _heading(rows: pd.DataFrame, part: pd.DataFrame, definition: str) -> str:
+    metric, arrow = str(part["metric"].iloc[0]), "↑" if part["higher_is_better"].iloc[0] else "↓"
+    alone = rows.loc[rows["metric"] == metric, "definition"].nunique() == 1
+    return f"{metric if alone else definition} {arrow}"
+
+
+def _estimates(part: pd.DataFrame, images: int) -> dict[str, Estimate]:
+    """Return every trial's estimate under one definition; methods that equal the best to the last digit share it."""
+    whole = (part["n"] == images) & ~part["mostly_flagged"]
+    best = part.loc[whole, "mean"].max() if part["higher_is_better"].iloc[0] else part.loc[whole, "mean"].min()
+    half = (part["ci_high"] - part["ci_low"]) / 2
+    bold = whole & (part["mean"].map("{:.3f}".format) == f"{best:.3f}")
+    fewer = [None if n == images else n for n in part["n"]]
+    columns = (part["trial"], part["mean"], half, fewer, bold, part["flagged"], part["mean_unflagged"])
+    return {str(trial): Estimate(*cell) for trial, *cell in zip(*columns, strict=True)}
+
+
+def _cost(forwards: float) -> str:
+    return "–" if math.isnan(forwards) else f"{forwards:.1f}"
+
+
+def latex(table: PaperTable) -> str:
+    """Return a table environment for LaTeX with booktabs (``\\usepackage{booktabs}``), all text escaped."""
+    style = (
+        _styler(table)
+        .format(lambda cell: escape(str(cell)))
+        .format_index(lambda name: escape(str(name)), axis="columns")
+    )
+    style = style.map(lambda cell: "font-weight: bold" if isinstance(cell, Estimate) and cell.best else "")
+    columns = "ll" + "r" * (table.cells.shape[1] - 2)
+    return str(
+        style.to_latex(
+            hrules=True,
+            convert_css=True,
+            column_format=columns,
+            caption=escape(table.caption),
+            label=f"tab:{table.name}",
+            position="t",
+            position_float="centering",
+        )
+    )
+
+
+def markdown(table: PaperTable) -> str:
+    """Return a table in Markdown under its caption."""
+    text = (
+        _styler(table)
+        .format(_marked)
+        .format_index(lambda name: _plain(str(name)), axis="columns")
+        .to_string(delimiter=" | ")
+    )
+    lines = [f"| {line} |" for line in text.splitlines()]
+    rule = "|" + " --- |" * 2 + " ---: |" * (table.cells.shape[1] - 2)
+    return "\n".join([table.caption.replace("_", r"\_"), "", lines[0], rule, *lines[1:], ""])
+
+
+def _styler(table: PaperTable) -> Styler:
+    return table.cells.style.hide(axis="index")
+
+
+def _marked(cell: object) -> str:
+    text = _plain(str(cell))
+    return f"**{text}**" if isinstance(cell, Estimate) and cell.best else text
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([_*|])", r"\\\1", text)
+
+
+def escape(text: str) -> str:
+    """Return text as LaTeX sets it letter by letter."""
+    return "".join(LATEX.get(letter, letter) for letter in text)
+
+
+def write(table: PaperTable, folder: Path) -> list[Path]:
+    """Write a table as ``.tex`` and ``.md``; return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for suffix, text in (("tex", latex(table)), ("md", markdown(table))):
+        file = folder / f"{table.name}.{suffix}"
+        file.write_text(text, encoding="utf-8")
+        files.append(file)
+    return files

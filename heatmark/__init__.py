@@ -1,0 +1,1 @@
+"""Heatmark: a benchmark suite for attribution methods (heatmaps) on image classifiers."""

@@ -1,0 +1,44 @@
+"""What the gradient CAMs share: one capture, from which any number of them can be read."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from heatmark.methods.base import Method
+from heatmark.methods.engine.capture import Capture, capture
+
+
+@dataclass(frozen=True)
+class GradientCAM(Method):
+    """A CAM that needs a layer's activations and gradients only.
+
+    Several of one layer cost one capture: ``c = capture(...)``, then ``[m.relevance(c) for m in methods]``.
+    """
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        """Return relu'd maps (N, h, w) in the layer's resolution."""
+        return self.relevance(capture(model, images, targets, layer))
+
+    @abstractmethod
+    def relevance(self, c: Capture) -> Tensor:
+        """Return the maps (N, h, w) from activations and gradients."""
+
+
+@dataclass(frozen=True)
+class WeightedCAM(GradientCAM):
+    """A CAM with one weight a channel: L = relu(Σ_c w_c A_c)."""
+
+    def relevance(self, c: Capture) -> Tensor:
+        """Return relu(Σ_c w_c A_c), (N, h, w)."""
+        return weighted_sum(self.channel_weights(c), c.activations).relu()
+
+    @abstractmethod
+    def channel_weights(self, c: Capture) -> Tensor:
+        """Return w, (N, C)."""
+
+
+def weighted_sum(weights: Tensor, activations: Tensor) -> Tensor:
+    """Return Σ_c w_c A_c, (N, h, w), from weights (N, C) and activations (N, C, h, w)."""
+    return torch.einsum("nc,nchw->nhw", weights, activations)

@@ -1,0 +1,1 @@
+"""Machinery that several metrics share: perturbations, and what pixels are replaced with."""

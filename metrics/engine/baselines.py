@@ -1,0 +1,57 @@
+"""What a perturbed pixel is replaced with."""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+from torch.nn import functional as F
+
+from heatmark.metrics.options import look_up
+
+KERNEL_PIXELS = 11
+SIGMA_PIXELS = 5
+
+
+def zero(images: Tensor) -> Tensor:
+    """Return zeros in the model's own, normalised space: the mean colour of the training data."""
+    return torch.zeros_like(images)
+
+
+def mean(images: Tensor) -> Tensor:
+    """Return each image's own mean colour, (N, 3, H, W)."""
+    return images.mean(dim=(2, 3), keepdim=True).expand_as(images)
+
+
+def blur(images: Tensor) -> Tensor:
+    """Return the images blurred as in RISE's code, (N, 3, H, W): each channel * k, zeros beyond the border.
+
+    k is an 11×11 array with a one in the middle, filtered with a Gaussian of σ = 5 that reflects at its edges.
+
+    Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018 (code, not paper).
+    """
+    channels = images.shape[1]
+    kernel = torch.from_numpy(_rise_kernel()).to(images).expand(channels, 1, -1, -1)
+    return F.conv2d(images, kernel, padding=KERNEL_PIXELS // 2, groups=channels)
+
+
+@functools.cache
+def _rise_kernel() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    delta = np.zeros((KERNEL_PIXELS, KERNEL_PIXELS))
+    delta[KERNEL_PIXELS // 2, KERNEL_PIXELS // 2] = 1
+    kernel: np.ndarray[tuple[int, int], np.dtype[np.float32]] = gaussian_filter(delta, SIGMA_PIXELS).astype(np.float32)
+    return kernel
+
+
+BASELINES: dict[str, Callable[[Tensor], Tensor]] = {"blur": blur, "mean": mean, "zero": zero}
+
+
+def find_baseline(name: str) -> Callable[[Tensor], Tensor]:
+    """Return the baseline with this name: a function from images to the images they are replaced with.
+
+    Raises:
+        ValueError: where there is none; it names the nearest.
+    """
+    return look_up("baseline", name, BASELINES)

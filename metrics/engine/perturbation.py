@@ -1,0 +1,116 @@
+"""One engine for every metric that perturbs pixels in the order of their relevance and looks at the score.
+
+Rank once an image, build each masked batch on the device, read nothing back inside the loop: K + 1 points cost
+K + 1 forward passes an image and nothing else, in memory that does not grow with K.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from heatmark.metrics.base import Case, Curves
+
+
+def relevance_ranks(maps: Tensor, ties: Tensor) -> Tensor:
+    """Return the place of every pixel in the order of falling relevance, (N, H·W) integers, 0 the most relevant.
+
+    Only the order of the values counts, so a map need be neither positive nor normalised. What a map with NaN gets
+    here means nothing.
+
+    Args:
+        maps: (N, H, W).
+        ties: (N, H·W), each image's pixels in the order in which they come where their values are equal.
+    """
+    # +0 makes −0 into 0, which some devices sort apart.
+    values = (maps.flatten(1) + 0).gather(1, ties)
+    order = ties.gather(1, values.argsort(dim=1, descending=True, stable=True))
+    places = torch.arange(order.shape[1], device=order.device).expand_as(order)
+    return torch.empty_like(order).scatter_(1, order, places)
+
+
+def pixel_counts(pixels: int, steps: int) -> list[int]:
+    """Return how many pixels are perturbed at each of steps + 1 points: round(pixels · k / steps), both ends kept.
+
+    Raises:
+        ValueError: where there are fewer pixels than steps, or no step.
+    """
+    if not 1 <= steps <= pixels:
+        raise ValueError(f"steps={steps}, expected 1 to {pixels}, the number of pixels of an image")
+    return [round(pixels * step / steps) for step in range(steps + 1)]
+
+
+def perturbation_curves(case: Case, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Curves:
+    """Walk from the start images to the end images, most relevant pixels first, and score every point.
+
+    At a point with count c: x = end where rank < c, else start (all channels of a pixel at once), scored with
+    p(target | x), the softmax probability.
+
+    Args:
+        case: model, targets, maps and batch size; its images are not looked at.
+        start: (N, 3, H, W), the images with no pixel perturbed.
+        end: (N, 3, H, W), the images with all pixels perturbed; may be an expanded view.
+        ties: (N, H·W), the order of pixels whose values are equal; see heatmark.metrics.engine.ties.
+        counts: pixels perturbed at each point, rising.
+
+    Returns:
+        Curves whose fractions are counts / (H·W); NaN for an image whose map holds a NaN, which costs no forward pass.
+
+    Raises:
+        ValueError: where shapes do not belong together, or the model is in training mode.
+    """
+    _check(case, start, end)
+    pixels = start.shape[2] * start.shape[3]
+    ordered = ~case.maps.flatten(1).isnan().any(dim=1)
+    with torch.no_grad():
+        part = replace(case, maps=case.maps[ordered], targets=case.targets[ordered])
+        scored = _scores(part, start[ordered], end[ordered], ties[ordered], counts)
+    scores = scored.new_full((len(start), len(counts)), torch.nan)
+    scores[ordered] = scored
+    return Curves(torch.tensor([count / pixels for count in counts], dtype=scores.dtype, device=scores.device), scores)
+
+
+def _scores(case: Case, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Tensor:
+    """Return the target's probability, (N, K), in batches over all pairs of image and point."""
+    if not len(start):
+        return torch.empty(0, len(counts), dtype=_score_type(start.dtype), device=start.device)
+    ranks = relevance_ranks(case.maps, ties).view(len(start), 1, *start.shape[2:])
+    thresholds = torch.tensor(counts, device=start.device).repeat(len(start)).view(-1, 1, 1, 1)
+    images = torch.arange(len(start), device=start.device).repeat_interleave(len(counts))
+    scores = [
+        target_probabilities(
+            case.model, torch.where(ranks[image] < threshold, end[image], start[image]), case.targets[image]
+        )
+        for image, threshold in zip(
+            *(torch.split(pairs, case.batch_size) for pairs in (images, thresholds)), strict=True
+        )
+    ]
+    return torch.cat(scores).view(len(start), len(counts))
+
+
+def target_probabilities(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """Return softmax(logits)[n, targets[n]], (N,), in float32 or better whatever the model's precision."""
+    logits: Tensor = model(images)
+    probabilities = logits.softmax(dim=1, dtype=_score_type(logits.dtype))
+    return probabilities.gather(1, targets[:, None])[:, 0]
+
+
+def area(curves: Curves) -> Tensor:
+    """Return the area under each curve, (N,): ∫ p df by the trapezoid rule over the true fractions, in [0, 1]."""
+    return torch.trapezoid(curves.scores, curves.fractions, dim=1)
+
+
+def _score_type(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)
+
+
+def _check(case: Case, start: Tensor, end: Tensor) -> None:
+    if case.model.training:
+        raise ValueError("the model is in training mode, where images of a batch change each other; call model.eval()")
+    expected = (len(start), *start.shape[2:])
+    if end.shape != start.shape or case.maps.shape != expected or case.targets.shape != expected[:1]:
+        raise ValueError(
+            f"images of {tuple(start.shape)} need maps {expected} and targets {expected[:1]}, got maps "
+            f"{tuple(case.maps.shape)}, targets {tuple(case.targets.shape)} and a baseline of {tuple(end.shape)}"
+        )

@@ -1,0 +1,99 @@
+"""What a configuration becomes: keys that tell models apart, and mistakes found before the first trial."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from heatmark.benchmarks.config.compose import compose_command
+from heatmark.benchmarks.sweep.prepare import plan_shard
+
+QUICK = [
+    "dataset.limit=2", "batch_size=2", "method=[grad_cam]", "metric.deletion.steps=2", "metric.insertion.steps=2",
+]  # fmt: skip
+OWN = [
+    "model=custom", f"model.module._target_={__name__}.Net", "dataset.size=32", "model.preprocessing.resize=null",
+    "model.preprocessing.crop=null", "layer=features",
+]  # fmt: skip
+
+
+class Net(nn.Module):
+    """A network with an option that no tensor knows of."""
+
+    def __init__(self, act: str = "relu") -> None:
+        super().__init__()
+        self.features, self.head, self.act = nn.Conv2d(3, 4, 3), nn.Linear(4, 3), act
+
+    def forward(self, images: Tensor) -> Tensor:
+        activations: Tensor = getattr(torch, self.act)(self.features(images))
+        logits: Tensor = self.head(activations.mean(dim=(2, 3)))
+        return logits
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or sys.modules[Net.__module__])
+
+
+def key(*overrides: str) -> str:
+    (trial,) = plan_shard(compose_command("sweep", [*QUICK, *overrides]), None).trials
+    return trial.key
+
+
+def test_options_of_the_forward_change_the_key() -> None:
+    assert key(*OWN) == key(*OWN)
+    assert key(*OWN) != key(*OWN, "+model.module.act=abs")
+
+
+def test_a_classs_name_that_stands_for_another_number_changes_the_key() -> None:
+    assert key(*OWN, "target=b", "model.classes=[a,b,c]") == key(*OWN, "target=b", "model.classes=[c,b,a]")
+    assert key(*OWN, "target=b", "model.classes=[a,b,c]") != key(*OWN, "target=b", "model.classes=[b,a,c]")
+
+
+def test_how_tokens_lie_changes_the_key() -> None:
+    assert key(*OWN) != key(*OWN, "model.tokens={prefix: 1}")
+
+
+def test_the_precision_changes_the_key() -> None:
+    assert key(*OWN) != key(*OWN, "precision=bf16")
+
+
+def test_the_accuracy_is_that_of_pictures_with_a_known_label(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        Image.new("RGB", (32, 32), "red").save(tmp_path / name)
+    own = [option for option in OWN if not option.startswith("dataset")]
+    folder = ["dataset=folder", f"dataset.root={tmp_path}", "dataset.limit=null"]
+    config = compose_command("sweep", [*QUICK, *own, *folder])
+    predicted = int(plan_shard(config, None).shard.targets[0])
+    (tmp_path / "labels.csv").write_text(f"file,label\na.png,{predicted}\nb.png,\nc.png,{(predicted + 1) % 3}\n")
+    assert plan_shard(config, None).accuracy == 0.5
+
+
+def test_a_trial_without_the_bounds_that_are_asked_for_is_another_trial() -> None:
+    assert key(*OWN) != key(*OWN, "metric.deletion.tie_orders=2")
+    assert key(*OWN, "metric.deletion.tie_orders=2") != key(*OWN, "metric.deletion.tie_orders=3")
+
+
+def test_a_preset_is_its_values() -> None:
+    assert key(*OWN, "metric.deletion.preset=rise-2018") == key(*OWN, "metric.deletion.ties=raster")
+    assert key(*OWN, "metric.deletion.preset=rise-2018") != key(*OWN)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("timing.repeats=0", "timing.repeats is 0, expected a whole number of at least 1"),
+        ("timing.repeats=abc", "timing.repeats is 'abc'"),
+        ("timing.max_seconds=null", "timing.max_seconds is None, expected a positive number"),
+        ("method=[]", r"method is empty, expected at least one, such as method=\[grad_cam\]"),
+        ("metric=[]", r"metric is empty, expected at least one, such as metric=\[deletion\]"),
+    ],
+)
+def test_a_mistake_is_found_before_the_first_trial(override: str, message: str) -> None:
+    options = [o for o in QUICK if not (o.startswith(("method=", "metric.")) and override.startswith(o[:6]))]
+    with pytest.raises(ValueError, match=message):
+        plan_shard(compose_command("sweep", [*options, override]), None)

@@ -1,0 +1,406 @@
+"""A shard's trials: what they store, what a failure leaves, what is never computed again."""
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.preprocessing import Preprocessing
+from heatmark.benchmarks.store import Record, Store
+from heatmark.benchmarks.sweep.cells import Trial, digest_json, trials
+from heatmark.benchmarks.sweep.degenerate import tied_share
+from heatmark.benchmarks.sweep.run import Machine, run, run_trial
+from heatmark.benchmarks.sweep.shard import Batch, Shard, predict
+from heatmark.benchmarks.sweep.targets import choose_targets
+from heatmark.common.resize import upsample
+from heatmark.methods.base import Method
+from heatmark.methods.grad_cam import GradCAM
+from heatmark.metrics.base import Case, CurveMetric, Curves, Metric
+from heatmark.metrics.deletion import Deletion
+from heatmark.metrics.insertion import Insertion
+
+
+@dataclass(frozen=True)
+class MeanInMask(Metric):
+    higher_is_better: ClassVar[bool] = True
+
+    def __call__(self, case: Case) -> Tensor:
+        assert case.masks is not None
+        return (case.maps * case.masks).flatten(1).sum(1)
+
+
+@dataclass(frozen=True)
+class Ramp(CurveMetric):
+    higher_is_better: ClassVar[bool] = False
+
+    def curves(self, case: Case) -> Curves:
+        return Curves(torch.tensor([0.0, 1.0]), torch.stack([case.maps[:, 0, 0], case.maps[:, -1, -1]], 1))
+
+    def summary(self, curves: Curves) -> Tensor:
+        return curves.scores.mean(1)
+
+
+@dataclass(frozen=True)
+class Red(Method):
+    """The red channel; fails as it is told to."""
+
+    explains: ClassVar[Literal["layer", "input"]] = "input"
+    fail: Callable[[int], None] = lambda size: None
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        self.fail(len(images))
+        return images[:, 0]
+
+
+@pytest.fixture
+def shard() -> Shard:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).eval()
+    images, masks = torch.rand(5, 3, 8, 8), torch.zeros(5, 8, 8, dtype=torch.bool)
+    masks[:, :2] = True
+    batch = Batch([f"{i}.png" for i in range(5)], images, torch.tensor([0, 1, 2, 0, 1]), masks)
+    return Shard(
+        Classifier("net", net, "random-0", Preprocessing()),
+        "toys",
+        batch,
+        torch.tensor([2, 1, 0, 1, 2]),
+        {"seed": 0, "target": "second"},
+    )
+
+
+def machine(batch_size: int = 2) -> Machine:
+    return Machine(torch.device("cpu"), "fp32", batch_size, repeats=1, max_seconds=1.0)
+
+
+def test_a_record_says_whose_weights_and_pictures_it_is_of_and_the_images_groups(shard: Shard) -> None:
+    batch = replace(shard.batch, groups=["a", "a", "", "b", "b"], pictures="5" * 64)
+    shard = replace(shard, batch=batch)
+    record = run_trial(one(Red(), shard), shard, METRICS, machine())
+    assert record.columns["weights_digest"] == shard.classifier.network_digest()[:12]
+    assert record.columns["images_digest"] == "5" * 12
+    assert record.groups == ["a", "a", "", "b", "b"]
+
+
+METRICS: dict[str, Metric] = {"mass": MeanInMask(), "ramp": Ramp()}
+
+
+def one(method: Method, shard: Shard, layer: str = "0") -> Trial:
+    (trial,) = trials({"m": method}, [layer], shard.identity())
+    return trial
+
+
+def test_values_curves_targets_and_maps_are_each_images_own(shard: Shard) -> None:
+    record = run_trial(one(Red(), shard), shard, METRICS, machine())
+    red = shard.batch.images[:, 0]
+    assert record.status == "ok", record.reason
+    np.testing.assert_allclose(record.metrics["mass"].values, red[:, :2].flatten(1).sum(1).double(), rtol=1e-6)
+    ramp = torch.stack([red[:, 0, 0], red[:, -1, -1]], 1)
+    np.testing.assert_array_equal(record.metrics["ramp"].scores, ramp)
+    np.testing.assert_allclose(record.metrics["ramp"].values, ramp.mean(1), rtol=1e-6)
+    np.testing.assert_array_equal(record.maps, red)
+    assert record.targets == [2, 1, 0, 1, 2]
+    assert record.columns["layer"] == "input"
+    assert record.metrics["mass"].definition == "mass"
+
+
+def test_a_trial_says_its_options(shard: Shard) -> None:
+    @dataclass(frozen=True)
+    class Blurred(Red):
+        sigma: float = 2.0
+        batch_size: int = 8
+
+    record = run_trial(one(Blurred(fail=print), shard), shard, METRICS, machine())
+    assert json.loads(record.columns["options"]) == {"fail": repr(print), "sigma": 2.0}
+    assert record.columns["options"].startswith('{"fail":')
+    assert record.columns["depth"] == ""  # it belongs to no layer
+
+
+def test_a_layers_depth_counts_the_modules_that_are_done_before_it_is(shard: Shard) -> None:
+    net = nn.Sequential()
+    net.add_module("stem", nn.Conv2d(3, 4, 3))
+    net.add_module("layer1", nn.Sequential(nn.ReLU(), nn.ReLU()))
+    net.add_module("layer3", nn.Sequential(nn.ReLU()))
+    net.add_module("head", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)))
+    changed = replace(shard, classifier=replace(shard.classifier, module=net.eval()))
+    # eleven modules with the net itself; a container is done after what it holds
+    expected = {"stem": 1, "layer1.0": 2, "layer1.1": 3, "layer1": 4, "layer3.0": 5, "layer3": 6, "head": 10}
+    for layer, done in expected.items():
+        record = run_trial(one(GradCAM(), changed, layer), changed, METRICS, machine())
+        assert float(record.columns["depth"]) == pytest.approx(done / 11)
+    assert run_trial(one(GradCAM(), changed, "nowhere"), changed, METRICS, machine()).columns["depth"] == ""
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_the_batch_changes_nothing(shard: Shard, batch_size: int) -> None:
+    trial = one(GradCAM(), shard)
+    base, other = (run_trial(trial, shard, METRICS, machine(size)) for size in (2, batch_size))
+    assert base.maps is not None
+    np.testing.assert_allclose(other.maps, base.maps, atol=1e-7)
+    np.testing.assert_allclose(other.metrics["mass"].values, base.metrics["mass"].values, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def seven() -> Shard:
+    """Seven images whose probabilities differ much by image and class; batches of 2 and of 5 end short."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        net = nn.Sequential(
+            nn.Conv2d(3, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 4)
+        ).eval()
+        nn.init.normal_(net[4].weight, std=2)
+        images = torch.randn(7, 3, 12, 10) + torch.randn(7, 3, 1, 1)
+    masks = torch.arange(7).view(7, 1, 1) >= torch.arange(120).view(1, 12, 10) % 8
+    labels = torch.tensor([3, 0, 1, 2, 2, 0, 1])
+    batch = Batch([f"{i}.png" for i in range(7)], images, labels, masks)
+    return Shard(
+        Classifier("net", net, "random-4", Preprocessing()), "toys", batch, labels.flip(0), {"seed": 0, "target": "x"}
+    )
+
+
+def alone(shard: Shard, n: int, target: int, steps: int, insertion: bool) -> float:
+    """The area under one image's curve: float64, one image, one point at a time."""
+    net, image = copy.deepcopy(shard.classifier.module).double(), shard.batch.images[n].double()
+    relevance = shard.batch.images[n, 0] * (1 + target) + shard.batch.images[n, 1]  # what Aimed says
+    order = relevance.flatten().argsort(descending=True).tolist()
+    start, end = (torch.zeros_like(image), image) if insertion else (image, torch.zeros_like(image))
+    scores = []
+    for step in range(steps + 1):
+        picture = start.clone()
+        for pixel in order[: round(120 * step / steps)]:
+            picture[:, pixel // 10, pixel % 10] = end[:, pixel // 10, pixel % 10]
+        with torch.no_grad():
+            scores.append(net(picture[None]).softmax(1)[0, target].item())
+    return (sum(scores) - scores[0] / 2 - scores[-1] / 2) / steps
+
+
+@dataclass(frozen=True)
+class Aimed(Method):
+    """A map that hangs on the image and on the target."""
+
+    explains: ClassVar[Literal["layer", "input"]] = "input"
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        return images[:, 0] * (1 + targets.view(-1, 1, 1)) + images[:, 1]
+
+
+@dataclass(frozen=True)
+class ReadsAll(Metric):
+    """The target's logit, plus ten of the map in the mask, plus a hundred of the explanation made again."""
+
+    higher_is_better: ClassVar[bool] = True
+
+    def __call__(self, case: Case) -> Tensor:
+        assert case.masks is not None
+        assert len(case.images) <= case.batch_size
+        with torch.no_grad():
+            logits = case.model(case.images).gather(1, case.targets[:, None])[:, 0]
+        inside = (case.maps * case.masks).sum((1, 2))
+        return logits + 10 * inside + 100 * case.explain(case.model, case.images, case.targets).abs().sum((1, 2))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
+def test_every_image_is_scored_with_its_own_target_mask_and_map(seven: Shard, batch_size: int) -> None:
+    metrics = {"all": ReadsAll(), "deletion": Deletion(steps=8), "insertion": Insertion(steps=8, baseline="zero")}
+    record = run_trial(one(Aimed(), seven), seven, metrics, machine(batch_size))
+    assert record.status == "ok", record.reason
+    for n, target in enumerate(seven.targets.tolist()):
+        image, mask = seven.batch.images[n].double(), seven.batch.masks[n]
+        with torch.no_grad():
+            logit = copy.deepcopy(seven.classifier.module).double()(image[None])[0, target]
+        relevance = image[0] * (1 + target) + image[1]
+        expected = logit + 10 * relevance[mask].sum() + 100 * relevance.abs().sum()
+        assert record.metrics["all"].values[n] == pytest.approx(expected.item(), rel=1e-5)
+        for name, insertion in (("deletion", False), ("insertion", True)):
+            assert record.metrics[name].values[n] == pytest.approx(alone(seven, n, target, 8, insertion), abs=1e-5)
+        assert (record.images[n], record.targets[n]) == (f"{n}.png", target)
+    assert np.ptp(record.metrics["deletion"].values) > 0.1
+
+
+@pytest.mark.parametrize("rule", ["predicted", "second", "label", "2"])
+@pytest.mark.parametrize("batch_size", [2, 5])
+def test_every_rule_gives_each_image_the_target_that_it_has_alone(seven: Shard, rule: str, batch_size: int) -> None:
+    logits = predict(seven.classifier, seven.batch.images, batch_size, torch.device("cpu"))
+    targets = choose_targets(rule, logits, seven.batch.labels, seven.classifier)
+    record = run_trial(one(Aimed(), seven), replace(seven, targets=targets), {"all": ReadsAll()}, machine(batch_size))
+    for n, image in enumerate(seven.batch.images):
+        with torch.no_grad():
+            ranked = seven.classifier.module(image[None])[0].argsort(descending=True).tolist()
+        alone = {"predicted": ranked[0], "second": ranked[1], "label": [3, 0, 1, 2, 2, 0, 1][n], "2": 2}[rule]
+        assert record.targets[n] == alone
+        np.testing.assert_allclose(record.maps[n], image[0] * (1 + alone) + image[1], rtol=1e-6)
+
+
+@dataclass(frozen=True)
+class Flat(Method):
+    """Constant maps, undefined for class 3."""
+
+    explains: ClassVar[Literal["layer", "input"]] = "input"
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        maps = torch.full((len(images), 3, 3), 0.1)
+        maps[targets == 3, 0, 0] = torch.nan
+        return maps
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
+def test_each_image_has_its_share_of_ties_and_its_range(seven: Shard, batch_size: int) -> None:
+    metrics = {"bounded": Deletion(steps=8, tie_orders=2), "plain": Deletion(steps=8)}
+    tried = {
+        name: Deletion(steps=8, **options)
+        for name, options in {"a": {"ties": "raster"}, "b": {"ties": "reversed"}, "c": {"seed": 1}}.items()
+    }
+    record = run_trial(one(Flat(), seven), seven, {**metrics, **tried}, machine(batch_size))
+    bounded, plain = record.metrics["bounded"], record.metrics["plain"]
+    assert record.status == "ok", record.reason
+    known = seven.targets.numpy() != 3
+    np.testing.assert_array_equal(bounded.tied, np.where(known, 1.0, np.nan))
+    np.testing.assert_array_equal(bounded.values, plain.values)
+    scores = np.stack([plain.values, *(record.metrics[name].values for name in tried)])
+    np.testing.assert_allclose(bounded.tie_low, scores.min(0), atol=1e-6)
+    np.testing.assert_allclose(bounded.tie_high, scores.max(0), atol=1e-6)
+    assert (bounded.tie_high - bounded.tie_low)[known].min() > 1e-3
+    assert np.isnan(bounded.tie_low[~known]).all()
+    assert plain.tie_low is None
+    assert plain.tie_high is None
+
+
+@pytest.mark.parametrize("wrong", [lambda maps: maps.mean(), lambda maps: maps.flatten(1), lambda maps: maps[:1, 0, 0]])
+def test_a_metric_that_gives_no_number_an_image_is_an_error(shard: Shard, wrong: Callable[[Tensor], Tensor]) -> None:
+    @dataclass(frozen=True)
+    class Wrong(Metric):
+        higher_is_better: ClassVar[bool] = True
+
+        def __call__(self, case: Case) -> Tensor:
+            return wrong(case.maps)
+
+    record = run_trial(one(Red(), shard), shard, {"wrong": Wrong()}, machine())
+    assert record.status == "error"
+    assert "metric wrong gave" in record.reason
+    assert "expected (N,)" in record.reason
+
+
+def test_out_of_memory_goes_on_with_the_same_result(shard: Shard) -> None:
+    def fail(size: int) -> None:
+        if size > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    full, halved = (run_trial(one(m, shard), shard, METRICS, machine(4)) for m in (Red(), Red(fail=fail)))
+    assert halved.status == "ok", halved.reason
+    np.testing.assert_array_equal(halved.maps, full.maps)
+    np.testing.assert_array_equal(halved.metrics["mass"].values, full.metrics["mass"].values)
+
+
+def test_out_of_memory_while_timing_a_method_with_a_batch_of_its_own_loses_nothing(shard: Shard) -> None:
+    @dataclass(frozen=True)
+    class Greedy(Red):
+        batch_size: int = 16
+
+        def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+            if self.batch_size > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().__call__(model, images, targets, layer)
+
+    record = run_trial(one(Greedy(), shard), shard, METRICS, machine(8))
+    assert record.status == "ok", record.reason
+    assert record.maps is not None
+    assert record.timing[0]["batch_size"] == 2
+
+
+def test_another_activation_is_another_trial_though_no_tensor_tells(shard: Shard) -> None:
+    before = one(Red(), shard).key
+    shard.classifier.module[1] = nn.Tanh()
+    assert one(Red(), shard).key != before
+
+
+def test_the_identity_is_kept_beside_the_numbers(shard: Shard, tmp_path: Path) -> None:
+    store, trial = Store(tmp_path), one(Red(), shard)
+    store.write(run_trial(trial, shard, METRICS, machine()))
+    (record,) = store.read()
+    assert digest_json(record.identity) == trial.key == record.key
+
+
+def test_a_failure_is_a_record_that_names_it(shard: Shard) -> None:
+    def fail(size: int) -> None:
+        raise KeyError("nothing here")
+
+    record = run_trial(one(Red(fail=fail), shard), shard, METRICS, machine())
+    assert (record.status, record.reason) == ("error", "KeyError: 'nothing here'")
+
+
+def test_a_method_that_does_not_fit_is_skipped_with_its_reason(shard: Shard) -> None:
+    @dataclass(frozen=True)
+    class Refusing(Red):
+        def unsupported(self, model: nn.Module, layer: str) -> str | None:
+            return "not this model"
+
+    record = run_trial(one(Refusing(), shard), shard, METRICS, machine())
+    assert (record.status, record.reason, record.metrics) == ("skipped", "not this model", {})
+
+
+def test_an_unknown_layer_of_one_trial_does_not_stop_the_others(shard: Shard, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    listed = trials({"m": GradCAM()}, ["nowhere", "0"], shard.identity())
+    assert [status for _, status in run(listed, shard, METRICS, machine(), store)] == ["error", "ok"]
+
+
+def test_a_finished_trial_is_never_computed_again(shard: Shard, tmp_path: Path) -> None:
+    calls: list[int] = []
+    trial = one(Red(fail=calls.append), shard)
+    for expected in ("ok", "done"):
+        assert [status for _, status in run([trial], shard, METRICS, machine(8), Store(tmp_path))] == [expected]
+    first = len(calls)
+    list(run([trial], shard, METRICS, machine(8), Store(tmp_path)))
+    assert len(calls) == first
+
+
+def test_degenerate_maps_are_flagged_per_image(shard: Shard, tmp_path: Path) -> None:
+    images = shard.batch.images.clone()
+    images[1] = 0
+    images[3, 0, 0, 0] = float("nan")
+    batch = Batch(shard.batch.names, images, shard.batch.labels, shard.batch.masks)
+    changed = Shard(shard.classifier, "toys", batch, shard.targets, shard.settings)
+    record: Record = run_trial(one(Red(), changed), changed, METRICS, machine())
+    assert record.flags == ["", "all zero", "", "not finite", ""]
+
+
+@dataclass(frozen=True)
+class Halves(Method):
+    """Two cells, of which upsampling makes many values."""
+
+    explains: ClassVar[Literal["layer", "input"]] = "input"
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        return torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 2.0]]).expand(len(images), 2, 3)
+
+
+def test_flags_are_of_the_raw_map_and_the_share_of_ties_of_what_is_ranked(shard: Shard) -> None:
+    """Of the raw map 4 of 6 cells are equal; once it is upsampled, another share of the pixels is."""
+    record = run_trial(one(Halves(), shard), shard, METRICS, machine())
+    assert record.flags == ["mostly tied"] * 5
+    ranked = upsample(torch.tensor([[[0.0, 0.0, 1.0], [0.0, 0.0, 2.0]]]), (8, 8))
+    assert tied_share(ranked) > 4 / 6
+    for measured in record.metrics.values():
+        np.testing.assert_array_equal(measured.tied, np.full(5, tied_share(ranked)))
+
+
+@dataclass(frozen=True)
+class Attached(Method):
+    """Maps that still hang on a graph."""
+
+    explains: ClassVar[Literal["layer", "input"]] = "input"
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        return images[:, 0] * torch.ones((), requires_grad=True)
+
+
+def test_maps_that_hang_on_a_graph_are_taken_off_it(shard: Shard) -> None:
+    record = run_trial(one(Attached(), shard), shard, METRICS, machine())
+    assert (record.status, record.reason) == ("ok", "")

@@ -1,0 +1,55 @@
+"""Tables of an older version are refused with a sentence; gathered again they are read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from heatmark.benchmarks.figures.tables import load
+from heatmark.benchmarks.report.page import page
+from heatmark.benchmarks.store import Measured, Record, Store
+from heatmark.benchmarks.tables.gather import gather
+from heatmark.benchmarks.tables.gathered import read_table
+
+COLUMNS = {
+    "model": "net", "weights": "own", "layer": "last", "method": "grad_cam", "implementation": "heatmark",
+    "dataset": "shapes", "target_rule": "predicted", "device": "cpu", "precision": "fp32",
+}  # fmt: skip
+READERS: list[Callable[[Path], object]] = [
+    load,
+    lambda run: page(run, None, pictures=False),
+    lambda run: read_table(run / "results.parquet"),
+]
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """Return a run whose trials and tables are of a version that knew neither digests nor groups."""
+    run = tmp_path / "mine"
+    measured = {"deletion": Measured("deletion:rise-2018", False, np.array([0.25, 0.5]))}
+    Store(run).write(Record("k", COLUMNS, images=["a", "b"], targets=[1, 2], flags=["", ""], metrics=measured))
+    gather(run)
+    for name in ("results", "timing", "curves"):
+        file = run / f"{name}.parquet"
+        later = ["weights_digest", "images_digest", "group", "tied", "depth"]
+        pd.read_parquet(file).drop(columns=later, errors="ignore").to_parquet(file)
+    return run
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_tables_of_an_older_version_are_to_be_gathered_again(old: Path, reader: Callable[[Path], object]) -> None:
+    with pytest.raises(ValueError, match=r"results\.parquet lacks .*digest.*, group: .*heatmark gather name=mine"):
+        reader(old)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_gathered_again_they_are_read(old: Path, reader: Callable[[Path], object]) -> None:
+    gather(old)
+    reader(old)
+
+
+def test_another_table_need_not_know_groups(old: Path) -> None:
+    with pytest.raises(ValueError, match=r"timing\.parquet lacks the columns weights_digest, images_digest: "):
+        read_table(old / "timing.parquet")

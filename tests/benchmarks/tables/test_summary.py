@@ -1,0 +1,98 @@
+"""The ranking on the terminal: digests, groups, flagged maps, and what it says of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from heatmark.benchmarks.conformance.answers.statistics import table
+from heatmark.benchmarks.tables.ranking import mean_and_half_width, ranking
+from heatmark.benchmarks.tables.summary import show
+
+COST = pd.DataFrame({"trial": ["net-x-a"], "cost_in_forwards": [1.5]})
+
+
+def flagged(frame: pd.DataFrame, **images: list[str]) -> pd.DataFrame:
+    hit = [image in images.get(method, []) for method, image in zip(frame["method"], frame["image"], strict=True)]
+    return frame.assign(status=np.where(hit, "degenerate", "ok"))
+
+
+def test_ranks_are_over_the_same_images() -> None:
+    frame = ranking(table({"a": [0.9, 0.7, 0.1], "b": [0.8, 0.6, np.nan]}), COST).set_index("method")
+    assert frame["rank"].to_dict() == {"a": 1, "b": 2}
+    assert frame["n"].to_dict() == {"a": 3, "b": 2}
+    assert set(frame["n_ranked"]) == {2}
+    assert frame.loc["b", "insertion"] > frame.loc["a", "insertion"]
+
+
+def test_numbers_with_and_without_flagged_maps() -> None:
+    results = table({"a": [1.0, 0.2, 0.3, 0.4], "b": [0.3, 0.3, 0.4, 0.5], "c": [0.9, 0.9, 0.9, 0.9]})
+    frame = ranking(flagged(results, a=["00"], c=["01", "02", "03"]), COST).set_index("method")
+    assert frame["rank"].to_dict() == {"c": 1, "a": 2, "b": 3}
+    assert frame["flagged"].to_dict() == {"c": 3, "a": 1, "b": 0}
+    assert frame["rank without"].fillna(0).to_dict() == {"c": 0, "a": 2, "b": 1}
+    assert frame.loc["a", "insertion without"] == pytest.approx(0.3)
+
+
+def test_one_that_has_anothers_maps_has_its_rank() -> None:
+    results = table({"a": [0.9, 0.7], "b": [0.9, 0.7], "c": [0.1, 0.2]})
+    marked = results.assign(map_of=results["trial"].replace({"net-x-b": "net-x-a"}))
+    assert ranking(marked, COST).set_index("method")["rank"].to_dict() == {"a": 1, "b": 1, "c": 2}
+    assert ranking(results, COST).set_index("method")["rank"].to_dict() == {"a": 1.5, "b": 1.5, "c": 3}
+
+
+def test_repeats_of_a_map_that_is_not_among_these_are_one() -> None:
+    results = table({"a": [0.9, 0.7], "b": [0.9, 0.7], "c": [0.1, 0.2]})
+    marked = results.assign(map_of=results["trial"].replace(["net-x-a", "net-x-b"], "of other metrics"))
+    assert ranking(marked, COST).set_index("method")["rank"].to_dict() == {"a": 1, "b": 1, "c": 2}
+
+
+def test_intervals_are_of_whole_groups() -> None:
+    frame = table({"a": [0.1, 0.1, 0.9, 0.9], "b": [0.2, 0.3, 0.4, 0.5]}).assign(group=["p", "p", "q", "q"] * 2)
+    row = ranking(frame, COST).set_index("method").loc["a"]
+    assert row["insertion ±"] == pytest.approx(1.96 * 0.4)  # of two groups' means, 0.1 and 0.9
+    assert mean_and_half_width(np.array([0.1, 0.9])) == (0.5, pytest.approx(1.96 * 0.4))
+
+
+def test_the_terminal_says_it(tmp_path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    COST.to_parquet(tmp_path / "timing.parquet")
+    results = flagged(table({"a": [0.9, 0.2, 0.3], "random": [0.3, np.nan, 0.4]}), a=["00", "01"])
+    other = flagged(table({"a": [0.1, 0.2, 0.3], "random": [0.2, 0.2, 0.2]}, weights_digest="y"))
+    show(pd.concat([results, other]), tmp_path, [])
+    said = capsys.readouterr().out
+    assert "net (best #x) on toy" in said
+    assert "net (best #y) on toy" in said
+    assert "2!" in said  # flagged on most images
+    assert "unflagged 1, rank 1→–" in said
+    assert "random (n 2)" in said
+    assert "in the order on the 2 images that all have" in " ".join(said.split())
+    assert "+0.250" in said  # over this checkpoint's own random: (0.6 − 0.1) / 2
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_a_narrow_terminal_loses_no_column_and_no_digit(
+    columns: int, tmp_path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", f"{columns}")
+    COST.to_parquet(tmp_path / "timing.parquet")
+    results = pd.concat(
+        [table({"a": [0.9, 0.2, 0.3]}, metric=name, definition=name) for name in ("deletion", "insertion")]
+    )
+    show(flagged(results, a=["00", "01"]), tmp_path, [])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["forwards", "flags"] in [row[-2:] for row in rows]
+    assert ["1.50", "2!"] in [row[-2:] for row in rows]
+
+
+def test_trials_from_before_the_groups_are_a_table_of_their_own(
+    tmp_path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    COST.to_parquet(tmp_path / "timing.parquet")
+    before = table({"a": [0.1, 0.1, 0.9, 0.9]})
+    after = before.assign(trial="later", group=["p", "p", "q", "q"])
+    show(pd.concat([before, after]), tmp_path, [])
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("over 4 images, of 2 groups") == 1
+    assert said.count("over 4 images;") == 1
+    assert "0.500 ±.784" in said  # of two groups' means, 0.1 and 0.9

@@ -1,0 +1,67 @@
+"""Out of memory halves the batch; anything else is not touched."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from heatmark.common.batching import halving, with_batch_size
+from heatmark.methods.base import Method
+
+
+@dataclass(frozen=True)
+class Inner(Method):
+    batch_size: int = 16
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Outer(Method):
+    inner: Method
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")],
+)
+def test_halves_until_it_fits(error: RuntimeError) -> None:
+    tried = []
+
+    def run(size: int) -> str:
+        tried.append(size)
+        if size > 3:
+            raise error
+        return "done"
+
+    assert halving(run, 24) == "done"
+    assert tried == [24, 12, 6, 3]
+
+
+def test_one_image_that_does_not_fit_is_an_error() -> None:
+    def run(size: int) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        halving(run, 4)
+
+
+def test_other_errors_pass_through_at_once() -> None:
+    tried = []
+
+    def run(size: int) -> None:
+        tried.append(size)
+        raise RuntimeError("shapes do not fit")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        halving(run, 8)
+    assert tried == [8]
+
+
+def test_the_inner_batch_follows_through_wrappers() -> None:
+    assert with_batch_size(Outer(Inner(16)), 4) == Outer(Inner(4))

@@ -1,0 +1,148 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from heatmark.metrics.base import Curves
+from heatmark.metrics.engine.perturbation import (
+    area,
+    perturbation_curves,
+    pixel_counts,
+    relevance_ranks,
+    target_probabilities,
+)
+from heatmark.metrics.engine.ties import raster
+
+
+def in_raster(maps):
+    return raster(maps[:, None], 0)
+
+
+def test_ranks_by_hand():
+    maps = torch.tensor([[[0.1, 3.0], [-2.0, 3.0]], [[1.0, 2.0], [3.0, 4.0]]])
+    assert relevance_ranks(maps, in_raster(maps)).tolist() == [[2, 0, 3, 1], [3, 2, 1, 0]]
+    # of the two 3.0 the last pixel comes first; where nothing ties, the order of ties says nothing
+    ties = torch.tensor([[3, 0, 2, 1], [3, 0, 2, 1]])
+    assert relevance_ranks(maps, ties).tolist() == [[2, 1, 3, 0], [3, 2, 1, 0]]
+
+
+def test_constant_map_keeps_the_order_of_ties_and_minus_zero_is_zero():
+    flat = torch.zeros(1, 40, 40)
+    assert relevance_ranks(flat, in_raster(flat))[0].tolist() == list(range(1600))
+    signed = torch.tensor([[[0.0, -0.0], [-0.0, 0.0]]])
+    assert relevance_ranks(signed, in_raster(signed)).tolist() == [[0, 1, 2, 3]]
+    assert relevance_ranks(signed, torch.tensor([[2, 3, 1, 0]])).tolist() == [[3, 2, 0, 1]]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=60), st.randoms(use_true_random=False))
+def test_ranks_are_the_descending_order_and_ties_come_in_theirs(values, random):
+    ties = random.sample(range(len(values)), len(values))
+    ranks = relevance_ranks(torch.tensor(values, dtype=torch.float32).view(1, 1, -1), torch.tensor([ties]))[0]
+    expected = sorted(range(len(values)), key=lambda pixel: (-values[pixel], ties.index(pixel)))
+    assert [expected[rank] for rank in ranks] == list(range(len(values)))
+
+
+def test_counts_keep_both_ends_and_never_leave_the_grid():
+    assert pixel_counts(224 * 224, 224) == list(range(0, 224 * 224 + 1, 224))
+    assert pixel_counts(10, 4) == [0, 2, 5, 8, 10]
+    assert pixel_counts(4, 4) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("steps", [0, -1, 5])
+def test_counts_refuse_impossible_steps(steps):
+    with pytest.raises(ValueError, match=f"steps={steps}, expected 1 to 4"):
+        pixel_counts(4, steps)
+
+
+def test_area_is_the_trapezoid_over_true_fractions():
+    curves = Curves(torch.tensor([0.0, 0.25, 1.0]), torch.tensor([[1.0, 0.5, 0.0], [0.0, torch.nan, 1.0]]))
+    values = area(curves)
+    assert values[0] == pytest.approx(0.25 * 0.75 + 0.75 * 0.25)
+    assert values[1].isnan()
+
+
+def test_uneven_counts_give_uneven_fractions(additive, make_case):
+    weights = torch.tensor([[0.5, 0.3, 0.2]])
+    case = make_case(additive(weights), torch.ones(1, 3, 1, 3), weights[None])
+    curves = perturbation_curves(case, case.images, torch.zeros_like(case.images), in_raster(case.maps), [0, 1, 3])
+    assert torch.allclose(curves.fractions, torch.tensor([0.0, 1 / 3, 1.0]))
+    assert torch.allclose(curves.scores, torch.tensor([[1.0, 0.5, 0.0]]))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 5))
+def test_each_pair_of_image_and_point_costs_one_forward_whatever_the_batch(additive, make_case, batch_size, count):
+    generator = torch.Generator().manual_seed(count)
+    weights = torch.rand(3, 3, generator=generator)
+    weights /= weights.sum()
+    maps = torch.rand(count, 3, 3, generator=generator)
+    images = torch.rand(count, 3, 3, 3, generator=generator)
+    model = additive(weights)
+    case = make_case(model, images, maps, batch_size=batch_size)
+    ends = images, torch.zeros_like(images)
+    batched = perturbation_curves(case, *ends, in_raster(maps), pixel_counts(9, 9)).scores
+    assert model.images_seen == count * 10
+    one_by_one = perturbation_curves(replace(case, batch_size=1), *ends, in_raster(maps), pixel_counts(9, 9)).scores
+    assert torch.allclose(batched, one_by_one, atol=1e-6)
+
+
+def test_nan_map_gives_a_nan_curve_and_costs_nothing(additive, make_case):
+    weights = torch.full((2, 2), 0.25)
+    maps = torch.rand(3, 2, 2)
+    maps[1, 0, 1] = torch.nan
+    model = additive(weights)
+    case = make_case(model, torch.ones(3, 3, 2, 2), maps)
+    scores = perturbation_curves(
+        case, case.images, torch.zeros_like(case.images), in_raster(case.maps), pixel_counts(4, 4)
+    ).scores
+    assert scores[1].isnan().all()
+    assert torch.allclose(scores[[0, 2]], torch.tensor([1, 0.75, 0.5, 0.25, 0]).expand(2, 5))
+    assert model.images_seen == 2 * 5
+
+
+def test_only_nan_maps_ask_nothing_of_the_model(additive, make_case):
+    model = additive(torch.full((2, 2), 0.25))
+    case = make_case(model, torch.ones(2, 3, 2, 2), torch.full((2, 2, 2), torch.nan))
+    curves = perturbation_curves(case, case.images, case.images, in_raster(case.maps), pixel_counts(4, 2))
+    assert curves.scores.shape == (2, 3)
+    assert curves.scores.isnan().all()
+    assert model.images_seen == 0
+
+
+def test_scores_are_probabilities_of_each_images_own_target():
+    model = nn.Sequential(nn.Flatten()).eval()
+    logits = torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, -1.0]], dtype=torch.float64)
+    got = target_probabilities(model, logits, torch.tensor([2, 0]))
+    expected = [torch.e**2 / (1 + torch.e + torch.e**2), torch.e**3 / (torch.e**3 + 1 + 1 / torch.e)]
+    assert got.dtype == torch.float64
+    assert got.tolist() == pytest.approx(expected, abs=1e-12)
+    assert target_probabilities(model, logits.bfloat16(), torch.tensor([2, 0])).dtype == torch.float32
+
+
+def test_no_graph_is_recorded_and_inputs_stay(additive, make_case):
+    weights = nn.Parameter(torch.full((2, 2), 0.25))
+    images, maps = torch.ones(1, 3, 2, 2), torch.rand(1, 2, 2)
+    kept = images.clone(), maps.clone()
+    case = make_case(additive(weights), images, maps)
+    curves = perturbation_curves(case, images, torch.zeros_like(images), in_raster(case.maps), pixel_counts(4, 2))
+    assert not curves.scores.requires_grad
+    assert weights.grad is None
+    assert torch.equal(images, kept[0])
+    assert torch.equal(maps, kept[1])
+
+
+def test_training_mode_is_refused(additive, make_case):
+    model = additive(torch.full((2, 2), 0.25)).train()
+    case = make_case(model, torch.ones(1, 3, 2, 2), torch.rand(1, 2, 2))
+    with pytest.raises(ValueError, match=r"training mode.*model\.eval\(\)"):
+        perturbation_curves(case, case.images, case.images, in_raster(case.maps), [0, 4])
+
+
+def test_shapes_that_do_not_belong_together_are_refused(additive, make_case):
+    case = make_case(additive(torch.full((2, 2), 0.25)), torch.ones(1, 3, 2, 2), torch.rand(1, 1, 4))
+    with pytest.raises(ValueError, match=r"need maps \(1, 2, 2\).*got maps \(1, 1, 4\)"):
+        perturbation_curves(case, case.images, case.images, in_raster(case.maps), [0, 4])
