@@ -1,4 +1,4 @@
-"""What methods and curves cost in plain forward passes, ours beside the peers', and whether that meets the target."""
+"""What methods and curves cost in plain forward passes, of our code and of the reference libraries."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from heatmark.common.batching import with_batch_size
 from heatmark.methods.base import Method
 from heatmark.methods.engine.cam import GradientCAM
 from heatmark.methods.engine.capture import capture
-from heatmark.metrics.base import Case
+from heatmark.metrics.base import Explained
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.insertion import Insertion
 
@@ -84,7 +84,7 @@ def subject(classifier: Classifier, images: int, pixels: int, device: torch.devi
 
 
 def cam_groups(of: Subject, methods: Mapping[str, Method], ablation: bool, slow: bool) -> Iterator[Group]:
-    """Yield what to time of the CAMs: ours and the quick peer, then the slow peers, so that those cost no repeats.
+    """Yield what to time of the CAMs: ours and the quick library, then the slow ones, which cost no repeats so.
 
     Args:
         of: the model and its batch.
@@ -132,7 +132,7 @@ def curve_group(of: Subject, steps: int, batch_size: int) -> Group:
         batch_size: the best for this model on this device.
     """
     pairs = len(of.images) * (steps + 1)
-    case = Case(of.module, of.images, of.targets, of.images.mean(dim=1), None, _unasked, batch_size)
+    explained = Explained(of.module, of.images, of.targets, of.images.mean(dim=1), None, _unasked, batch_size)
     batch = of.images.repeat(-(-batch_size // len(of.images)), 1, 1, 1)[:batch_size]
 
     def ideal() -> None:
@@ -142,7 +142,7 @@ def curve_group(of: Subject, steps: int, batch_size: int) -> Group:
 
     curves = {"deletion": Deletion(steps=steps), "insertion": Insertion(steps=steps)}
     return Group(
-        of, batch_size, ideal, [Entry(name, "heatmark", partial(curve, case)) for name, curve in curves.items()]
+        of, batch_size, ideal, [Entry(name, "heatmark", partial(curve, explained)) for name, curve in curves.items()]
     )
 
 

@@ -23,7 +23,7 @@ EXAMPLES = {
 
 
 def main() -> None:
-    """Run one command; exit code 0 is success, 1 bad input or failed trials, 2 an unknown command."""
+    """Run one command; exit code 0 is success, 1 bad input or failed cells, 2 an unknown command."""
     sys.exit(dispatch(sys.argv[1:]))
 
 

@@ -1,4 +1,4 @@
-"""Finished trials on disk: each lands whole or not at all, whatever kills the sweep."""
+"""Finished cells on disk: each lands whole or not at all, whatever kills the sweep."""
 
 import json
 import os
@@ -17,7 +17,7 @@ Array = NDArray[np.generic]
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric's numbers for all images of a trial.
+    """One metric's numbers for all images of a cell.
 
     Args:
         definition: id of what was measured.
@@ -40,11 +40,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Record:
-    """What a trial leaves.
+    """What a cell leaves.
 
     Args:
-        key: of the trial.
-        columns: what every row of the trial shares: model, weights, layer, method, …
+        key: of the cell.
+        columns: what every row of the cell shares: model, weights, layer, method, …
         status: ``ok``, ``skipped`` (the method says why) or ``error``.
         reason: of the skip or the error, else ``""``.
         images, targets, flags: name, explained class and degeneracy (or ``""``) of every image.
@@ -71,44 +71,44 @@ class Record:
 
 
 class Store:
-    """A run's folder: ``trials/KEY/`` once a trial is done, ``maps/KEY.npy``, ``shards/KEY.json``.
+    """A run's folder: ``cells/KEY/`` once a cell is done, ``maps/KEY.npy``, ``jobs/KEY.json``.
 
     Everything is written beside its place and moved there in one step, so that a reader or a kill at any moment
-    sees a whole trial or none. Several processes may write into one folder.
+    sees a whole cell or none. Several processes may write into one folder.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def finished(self, key: str) -> bool:
-        """Say whether a trial's numbers (or the reason to skip it) are there; an error counts as not finished."""
-        path = self.root / "trials" / key / "trial.json"
+        """Say whether a cell's numbers (or the reason to skip it) are there; an error counts as not finished."""
+        path = self.root / "cells" / key / "cell.json"
         return path.exists() and json.loads(path.read_text())["status"] != "error"
 
     def write(self, record: Record) -> None:
-        """Put a trial in its place: first its maps, then all the rest at once."""
+        """Put a cell in its place: first its maps, then all the rest at once."""
         if record.maps is not None:
             self._write_file(self.root / "maps" / f"{record.key}.npy", record.maps)
-        folder = self.root / "trials"
+        folder = self.root / "cells"
         folder.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
         beside.chmod(0o777 & ~_umask())  # as any folder, so that a group may read it
         header = asdict(record) | {"maps": None, "metrics": _headers(record.metrics)}
-        (beside / "trial.json").write_text(json.dumps(header))
+        (beside / "cell.json").write_text(json.dumps(header))
         np.savez(beside / "arrays.npz", allow_pickle=False, **_arrays(record.metrics))
         place = folder / record.key
         if place.exists() and not self.finished(record.key):
             shutil.rmtree(place)
         try:
             beside.replace(place)
-        except OSError:  # another process has just finished the same trial; its numbers are the same
+        except OSError:  # another process has just finished the same cell; its numbers are the same
             if not place.exists():
                 raise
             shutil.rmtree(beside)
 
     def read(self) -> Iterator[Record]:
-        """Yield every finished, skipped or failed trial, in the order of the keys; maps stay on disk."""
-        for path in sorted((self.root / "trials").glob("[!.]*/trial.json")):
+        """Yield every finished, skipped or failed cell, in the order of the keys; maps stay on disk."""
+        for path in sorted((self.root / "cells").glob("[!.]*/cell.json")):
             header = json.loads(path.read_text())
             with np.load(path.with_name("arrays.npz"), allow_pickle=False) as arrays:
                 header["metrics"] = {
@@ -118,23 +118,23 @@ class Store:
             yield Record(**header)
 
     def maps(self, key: str) -> Array:
-        """Return a trial's raw maps (N, h, w)."""
+        """Return a cell's raw maps (N, h, w)."""
         maps: Array = np.load(self.root / "maps" / f"{key}.npy", allow_pickle=False)
         return maps
 
-    def write_shard(self, key: str, facts: Mapping[str, Any]) -> None:
-        """Record a shard's configuration, machine and state."""
-        self._write_file(self.root / "shards" / f"{key}.json", json.dumps(facts, indent=1).encode())
+    def write_job(self, key: str, facts: Mapping[str, Any]) -> None:
+        """Record a job's configuration, machine and state."""
+        self._write_file(self.root / "jobs" / f"{key}.json", json.dumps(facts, indent=1).encode())
 
-    def read_shard(self, key: str) -> dict[str, Any]:
-        """Return what is recorded of a shard, or an empty dict."""
-        path = self.root / "shards" / f"{key}.json"
+    def read_job(self, key: str) -> dict[str, Any]:
+        """Return what is recorded of a job, or an empty dict."""
+        path = self.root / "jobs" / f"{key}.json"
         facts: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         return facts
 
-    def shards(self) -> list[dict[str, Any]]:
-        """Return what is recorded of every shard, in the order of the keys."""
-        return [json.loads(path.read_text()) for path in sorted((self.root / "shards").glob("[!.]*.json"))]
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return what is recorded of every job, in the order of the keys."""
+        return [json.loads(path.read_text()) for path in sorted((self.root / "jobs").glob("[!.]*.json"))]
 
     def now(self) -> float:
         """Return the time by the clock of the file system, which need not be this machine's."""
@@ -143,8 +143,8 @@ class Store:
             return Path(file.name).stat().st_mtime
 
     def failed_since(self, moment: float) -> bool:
-        """Say whether a trial or a shard was written as failed at this moment or later."""
-        files = (*(self.root / "trials").glob("[!.]*/trial.json"), *(self.root / "shards").glob("[!.]*.json"))
+        """Say whether a cell or a job was written as failed at this moment or later."""
+        files = (*(self.root / "cells").glob("[!.]*/cell.json"), *(self.root / "jobs").glob("[!.]*.json"))
         recent = (path for path in files if path.stat().st_mtime >= moment)
         return any(json.loads(path.read_text())["status"] == "error" for path in recent)
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from heatmark.common.features import Arrangement, TokenLayout, find_layer, grid_of, readings
+from heatmark.common.features import FeatureLayout, TokenLayout, find_layer, grid_of, readings
 
 CHANNELS_FIRST = (
     nn.Conv2d,
@@ -36,7 +36,7 @@ ELEMENTWISE = (
 """Modules that leave every number where it is: their output lies as their input does."""
 
 
-def stated(model: nn.Module, layer: str, features: Tensor, image_size: tuple[int, int]) -> Arrangement | None:
+def stated(model: nn.Module, layer: str, features: Tensor, image_size: tuple[int, int]) -> FeatureLayout | None:
     """Return how features lie on the image where it is said and not only possible, else None.
 
     The model's ``token_layout`` says it first, then what the layer is.
@@ -69,13 +69,13 @@ def _permuted(module: nn.Module) -> tuple[object, ...] | None:
 
 def _tokens(
     module: nn.Module, features: Tensor, image_size: tuple[int, int], layout: TokenLayout
-) -> Arrangement | None:
+) -> FeatureLayout | None:
     """Read (N, T, C) by the layout; None where the layer may as well give (N, C, T), as ``nn.Flatten(2)`` does."""
     count, places = features.shape[1:]
-    grid = layout.grid or grid_of(count - layout.prefix, image_size)
-    if grid is not None and grid[0] * grid[1] + layout.prefix == count and not _flattens(module):
-        return Arrangement(2, layout.prefix, grid)
-    if _flattens(module) and any(grid_of(places - prefix, image_size) for prefix in (0, 1)):
+    grid = layout.grid or grid_of(count - layout.class_tokens, image_size)
+    if grid is not None and grid[0] * grid[1] + layout.class_tokens == count and not _flattens(module):
+        return FeatureLayout(2, layout.class_tokens, grid)
+    if _flattens(module) and any(grid_of(places - class_tokens, image_size) for class_tokens in (0, 1)):
         return None
     raise ValueError(f"{count} tokens do not fit {layout} on images of {image_size[0]}x{image_size[1]} pixels")
 

@@ -13,7 +13,7 @@ class TokenLayout:
     A model says it with an attribute ``token_layout``, which is obeyed first.
 
     Args:
-        prefix: class and register tokens that stand before the patch tokens, in features (N, T, C).
+        class_tokens: class and register tokens that stand before the patch tokens, in features (N, T, C).
         grid: rows and columns of patches; None takes them from the image's aspect ratio.
         channels_last: whether features with four dimensions are (N, h, w, C), as in Swin, or (N, C, h, w); None does
             not say, so that what the layer is or a trace decides. What an ``nn.Conv2d`` or ``nn.BatchNorm2d`` itself
@@ -23,7 +23,7 @@ class TokenLayout:
         ValueError: where ``channels_last`` is a word, which would count as true.
     """
 
-    prefix: int = 1
+    class_tokens: int = 1
     grid: tuple[int, int] | None = None
     channels_last: bool | None = None
 
@@ -33,11 +33,11 @@ class TokenLayout:
 
 
 @dataclass(frozen=True)
-class Arrangement:
+class FeatureLayout:
     """Where the channels and the grid are in one layer's output: (N, C, h, w), (N, h, w, C), (N, T, C) or (N, C, T)."""
 
     channel_dim: int
-    prefix: int
+    class_tokens: int
     grid: tuple[int, int]
 
     def maps(self, features: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ class Arrangement:
         channels_first = features if self.channel_dim == 1 else features.movedim(-1, 1)
         if features.ndim == 4:
             return channels_first
-        places = channels_first[:, :, self.prefix :]
+        places = channels_first[:, :, self.class_tokens :]
         return places.view(*places.shape[:2], *self.grid)
 
 
@@ -68,7 +68,7 @@ def top_layers(model: nn.Module) -> list[str]:
     return [name for name, _ in model.named_children()]
 
 
-def readings(features: Tensor, layer: str, image_size: tuple[int, int]) -> list[Arrangement]:
+def readings(features: Tensor, layer: str, image_size: tuple[int, int]) -> list[FeatureLayout]:
     """Return every way in which sizes allow features to lie on the image; sizes never say which one is right.
 
     (N, C, h, w) and (N, h, w, C); or tokens (N, T, C) and (N, C, T), without or with one class token, on a grid of the
@@ -79,17 +79,17 @@ def readings(features: Tensor, layer: str, image_size: tuple[int, int]) -> list[
     """
     if features.ndim == 4:
         _, a, b, c = features.shape
-        return [Arrangement(1, 0, (b, c)), Arrangement(3, 0, (a, b))]
+        return [FeatureLayout(1, 0, (b, c)), FeatureLayout(3, 0, (a, b))]
     if features.ndim != 3:
         raise ValueError(
             f"layer {layer!r} gives features of shape {tuple(features.shape)}, which have no place on the image; "
             "expected (N, C, h, w), (N, h, w, C), tokens (N, T, C) or (N, C, T)"
         )
     found = [
-        Arrangement(channel_dim, prefix, grid)
+        FeatureLayout(channel_dim, class_tokens, grid)
         for channel_dim in (2, 1)
-        for prefix in (0, 1)
-        if (grid := grid_of(features.shape[3 - channel_dim] - prefix, image_size))
+        for class_tokens in (0, 1)
+        if (grid := grid_of(features.shape[3 - channel_dim] - class_tokens, image_size))
     ]
     if not found:
         raise ValueError(
@@ -101,7 +101,7 @@ def readings(features: Tensor, layer: str, image_size: tuple[int, int]) -> list[
 
 HOW_TO_SAY = (
     "say how they lie with the model's token_layout (heatmark.common.features.TokenLayout; model.tokens in a config): "
-    "prefix and grid for tokens, channels_last for features with four dimensions"
+    "class_tokens and grid for tokens, channels_last for features with four dimensions"
 )
 
 

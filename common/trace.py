@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from heatmark.common.features import Arrangement, find_layer
+from heatmark.common.features import FeatureLayout, find_layer
 from heatmark.common.model_state import observing
 
 LEAST = 0.1
@@ -24,7 +24,9 @@ class _AllSeenError(Exception):
     """Every layer that was asked for has run: the rest of the forward pass is not needed."""
 
 
-def trace(model: nn.Module, readings: Mapping[str, Sequence[Arrangement]], images: Tensor) -> dict[str, Arrangement]:
+def trace(
+    model: nn.Module, readings: Mapping[str, Sequence[FeatureLayout]], images: Tensor
+) -> dict[str, FeatureLayout]:
     """Return, of each layer's readings, the one whose maps move where the picture moves; a layer may be left out.
 
     ``DRAWS`` forward passes, without a graph, of four pictures of noise (:func:`pictures`), which end after the last of
@@ -44,10 +46,10 @@ def trace(model: nn.Module, readings: Mapping[str, Sequence[Arrangement]], image
 
 
 def _seen(
-    model: nn.Module, readings: Mapping[str, Sequence[Arrangement]], noise: Tensor
-) -> dict[str, Arrangement | None]:
+    model: nn.Module, readings: Mapping[str, Sequence[FeatureLayout]], noise: Tensor
+) -> dict[str, FeatureLayout | None]:
     """Return what one draw of pictures says of each layer, None where it decides nothing."""
-    found: dict[str, Arrangement | None] = {}
+    found: dict[str, FeatureLayout | None] = {}
 
     def look(layer: str, _module: nn.Module, _inputs: object, features: Tensor) -> None:
         found[layer] = _best(features, readings[layer])
@@ -94,7 +96,7 @@ def following(maps: Tensor) -> float:
     return min((float(difference) / 2 for difference in differences), default=0.0)
 
 
-def _best(features: Tensor, readings: Sequence[Arrangement]) -> Arrangement | None:
+def _best(features: Tensor, readings: Sequence[FeatureLayout]) -> FeatureLayout | None:
     if len(features) != 4 or any(reading.grid == (1, 1) for reading in readings):  # one place has nothing to follow
         return None
     first, *others = sorted(((following(r.maps(features)), i) for i, r in enumerate(readings)), reverse=True)

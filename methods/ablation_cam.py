@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from heatmark.common.features import Arrangement
+from heatmark.common.features import FeatureLayout
 from heatmark.methods.base import Method
 from heatmark.methods.engine.cam import weighted_sum
-from heatmark.methods.engine.capture import full_precision, layer_arrangement, target_logits
-from heatmark.methods.engine.partial_forward import Resumption, resumable
+from heatmark.methods.engine.capture import full_precision, layout_at, target_logits
+from heatmark.methods.engine.partial_forward import PartialForward, partial_forwards
 
 
 @dataclass(frozen=True)
@@ -38,25 +38,25 @@ class AblationCAM(Method):
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
         """Return relu'd maps (N, h, w) in the layer's resolution."""
-        with resumable(model, images, layer) as run:
-            arrangement = layer_arrangement(model, layer, run.features, images)
+        with partial_forwards(model, images, layer) as run:
+            feature_layout = layout_at(model, layer, run.features, images)
             y = full_precision(target_logits(run.logits, targets))
-            maps = full_precision(arrangement.maps(run.features))
+            maps = full_precision(feature_layout.maps(run.features))
             rows = self.batch_size * max(1, images.shape[1:].numel() // run.features.shape[1:].numel())
             drops = y.new_zeros(maps.shape[:2])
             for n in range(len(images)):
-                drops[n] = channel_drops(run, arrangement, n, int(targets[n]), rows)
+                drops[n] = channel_drops(run, feature_layout, n, int(targets[n]), rows)
         weights = drops / torch.where(y == 0, torch.nan, y)[:, None]
         return weighted_sum(weights.to(maps), maps).relu()
 
 
-def channel_drops(run: Resumption, arrangement: Arrangement, n: int, target: int, rows: int) -> Tensor:
+def channel_drops(run: PartialForward, feature_layout: FeatureLayout, n: int, target: int, rows: int) -> Tensor:
     """Return what image n's target loses without each channel, y − y_c, (C,); so many rows at once."""
-    maps = arrangement.maps(run.features[n : n + 1])[0]
+    maps = feature_layout.maps(run.features[n : n + 1])[0]
     drops = full_precision(run.logits.new_zeros(len(maps)))
     live = (maps != 0).any(dim=2).any(dim=1).nonzero()[:, 0]
     for channels in torch.split(live, rows):
         ablated = run.features[n].repeat(len(channels), *[1] * (run.features.ndim - 1))
-        arrangement.maps(ablated)[torch.arange(len(channels)), channels] = 0
+        feature_layout.maps(ablated)[torch.arange(len(channels)), channels] = 0
         drops[channels] = full_precision(run.logits[n, target]) - full_precision(run.head(ablated, n)[:, target])
     return drops

@@ -12,7 +12,7 @@ Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Case:
+class Explained:
     """A batch of images with their maps, and the means to ask more.
 
     Args:
@@ -44,10 +44,10 @@ class Metric(ABC):
     """Fields that ask for more numbers beside the value and never change the value."""
 
     @abstractmethod
-    def __call__(self, case: Case) -> Tensor:
+    def __call__(self, batch: Explained) -> Tensor:
         """Return one number an image, (N,), NaN where undefined."""
 
-    def tie_bounds(self, case: Case, values: Tensor) -> Tensor | None:  # noqa: ARG002
+    def tie_bounds(self, batch: Explained, values: Tensor) -> Tensor | None:  # noqa: ARG002
         """Return the smallest and the largest value found under other orders of ties, (N, 2).
 
         None where the metric is not asked for them, or knows no ties.
@@ -76,16 +76,16 @@ class CurveMetric(Metric):
     """A metric that sums up a curve; whoever wants both computes the curve once."""
 
     @abstractmethod
-    def curves(self, case: Case) -> Curves:
+    def curves(self, batch: Explained) -> Curves:
         """Return the curve of every image."""
 
     @abstractmethod
     def summary(self, curves: Curves) -> Tensor:
         """Return the number that a curve stands for, (N,)."""
 
-    def __call__(self, case: Case) -> Tensor:
+    def __call__(self, batch: Explained) -> Tensor:
         """Return the summary of every image's curve, (N,)."""
-        return self.summary(self.curves(case))
+        return self.summary(self.curves(batch))
 
 
 def definition(name: str, metric: object) -> str:

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from heatmark.metrics.engine.pixel_flipping import PixelCurve
+from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 
 
 @dataclass(frozen=True)
-class Deletion(PixelCurve):
+class Deletion(PixelFlipping):
     """Deletion: take the most relevant pixels away, and a faithful map lets the probability fall fast.
 
     AUC = ∫₀¹ p(target | image with its fraction f of most relevant pixels replaced) df; the lower, the better.

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from heatmark.metrics.engine.pixel_flipping import PixelCurve
+from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 
 
 @dataclass(frozen=True)
-class Insertion(PixelCurve):
+class Insertion(PixelFlipping):
     """Insertion: bring the most relevant pixels back, and a faithful map lets the probability rise fast.
 
     AUC = ∫₀¹ p(target | baseline with its fraction f of most relevant pixels restored) df; the higher, the better.

@@ -102,10 +102,10 @@ class PreActivation(nn.Module):
 class Tokens(nn.Module):
     """A transformer on any image of 4-pixel patches: a class token before the patch tokens."""
 
-    def __init__(self, prefix: int = 1) -> None:
+    def __init__(self, class_tokens: int = 1) -> None:
         super().__init__()
         self.patches = nn.Conv2d(3, 8, 4, stride=4)
-        self.prefix = nn.Parameter(torch.randn(1, prefix, 8))
+        self.class_tokens = nn.Parameter(torch.randn(1, class_tokens, 8))
         self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
         self.norm = nn.LayerNorm(8)
         self.mixing = nn.MultiheadAttention(8, 2, batch_first=True)
@@ -113,7 +113,7 @@ class Tokens(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.patches(x).flatten(2).transpose(1, 2)
-        tokens = torch.cat([self.prefix.expand(len(x), -1, -1), tokens], dim=1)
+        tokens = torch.cat([self.class_tokens.expand(len(x), -1, -1), tokens], dim=1)
         tokens = tokens + self.attention(tokens, tokens, tokens, need_weights=False)[0]
         tokens = self.norm(tokens)
         tokens = tokens + self.mixing(tokens, tokens, tokens, need_weights=False)[0]

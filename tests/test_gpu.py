@@ -14,7 +14,7 @@ from heatmark.benchmarks.cli import dispatch
 from heatmark.benchmarks.machine.devices import autocast
 from heatmark.benchmarks.models.sources import torchvision_model
 from heatmark.methods.base import Method
-from heatmark.metrics.base import Case
+from heatmark.metrics.base import Explained
 from heatmark.metrics.deletion import Deletion
 
 pytestmark = [
@@ -69,7 +69,7 @@ def test_curves_agree() -> None:
     def deletion(device: str) -> torch.Tensor:
         model = classifier.module.to(device)
         given = (tensor.to(device) for tensor in (images, targets, maps))
-        return Deletion(steps=8)(Case(model, *given, None, lambda *_: maps)).cpu()
+        return Deletion(steps=8)(Explained(model, *given, None, lambda *_: maps)).cpu()
 
     torch.testing.assert_close(deletion("cuda"), deletion("cpu"), rtol=1e-4, atol=1e-6)
 

@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
-from heatmark.metrics.base import Case, CurveMetric, Metric, definition
+from heatmark.metrics.base import CurveMetric, Explained, Metric, definition
 
 CONFIGS = sorted((Path(__file__).parents[1] / "conf" / "metric").glob("*.yaml"))
 
@@ -22,7 +22,7 @@ def metric(request) -> Metric:
 
 
 @pytest.fixture(scope="module")
-def case() -> Case:
+def batch() -> Explained:
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64, 5)
@@ -34,12 +34,12 @@ def case() -> Case:
         return images.abs().sum(dim=1)
 
     images = torch.randn(5, 3, 16, 16)
-    return Case(model, images, torch.arange(5), torch.randn(5, 16, 16), masks, explain)
+    return Explained(model, images, torch.arange(5), torch.randn(5, 16, 16), masks, explain)
 
 
-def part(case: Case, index: slice) -> Case:
-    masks = None if case.masks is None else case.masks[index]
-    return replace(case, images=case.images[index], targets=case.targets[index], maps=case.maps[index], masks=masks)
+def part(batch: Explained, index: slice) -> Explained:
+    masks = None if batch.masks is None else batch.masks[index]
+    return replace(batch, images=batch.images[index], targets=batch.targets[index], maps=batch.maps[index], masks=masks)
 
 
 def test_is_a_frozen_dataclass_with_a_direction(metric):
@@ -56,40 +56,40 @@ def test_yaml_writes_out_the_preset(metric, request):
     assert definition(name, metric).startswith(name)
 
 
-def test_one_finite_number_an_image_whatever_the_batch(metric, case):
-    values = metric(case)
+def test_one_finite_number_an_image_whatever_the_batch(metric, batch):
+    values = metric(batch)
     assert values.shape == (5,)
     assert values.isfinite().all()
     assert len(set(values.tolist())) > 1
-    alone = torch.cat([metric(part(case, slice(n, n + 1))) for n in range(5)])
+    alone = torch.cat([metric(part(batch, slice(n, n + 1))) for n in range(5)])
     assert torch.allclose(values, alone, atol=1e-6)
-    assert torch.allclose(values, metric(replace(case, batch_size=3)), atol=1e-6)
+    assert torch.allclose(values, metric(replace(batch, batch_size=3)), atol=1e-6)
 
 
-def test_a_nan_map_is_undefined_and_touches_no_neighbour(metric, case):
-    maps = case.maps.clone()
+def test_a_nan_map_is_undefined_and_touches_no_neighbour(metric, batch):
+    maps = batch.maps.clone()
     maps[2] = torch.nan
-    values, expected = metric(replace(case, maps=maps)), metric(case)
+    values, expected = metric(replace(batch, maps=maps)), metric(batch)
     assert values[2].isnan()
     assert torch.allclose(values[[0, 1, 3, 4]], expected[[0, 1, 3, 4]], atol=1e-6)
 
 
-def test_leaves_the_case_and_the_model_alone(metric, case):
-    before = [t.clone() for t in (case.images, case.targets, case.maps, *case.model.state_dict().values())]
-    metric(case)
-    after = (case.images, case.targets, case.maps, *case.model.state_dict().values())
+def test_leaves_the_case_and_the_model_alone(metric, batch):
+    before = [t.clone() for t in (batch.images, batch.targets, batch.maps, *batch.model.state_dict().values())]
+    metric(batch)
+    after = (batch.images, batch.targets, batch.maps, *batch.model.state_dict().values())
     assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
-    assert not case.model.training
-    assert all(p.grad is None and p.requires_grad for p in case.model.parameters())
-    assert not any(module._forward_hooks for module in case.model.modules())
+    assert not batch.model.training
+    assert all(p.grad is None and p.requires_grad for p in batch.model.parameters())
+    assert not any(module._forward_hooks for module in batch.model.modules())
 
 
-def test_a_curve_starts_with_nothing_and_ends_with_everything(metric, case):
+def test_a_curve_starts_with_nothing_and_ends_with_everything(metric, batch):
     if not isinstance(metric, CurveMetric):
         pytest.skip("sums up no curve")
-    curves = metric.curves(case)
+    curves = metric.curves(batch)
     assert curves.fractions[0] == 0
     assert curves.fractions[-1] == 1
     assert (curves.fractions.diff() > 0).all()
     assert curves.scores.shape == (5, len(curves.fractions))
-    assert torch.equal(metric.summary(curves), metric(case))
+    assert torch.equal(metric.summary(curves), metric(batch))

@@ -15,7 +15,7 @@ from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.conformance import regression_baseline, report
 from heatmark.benchmarks.conformance.answers.consult import consult_answers
-from heatmark.benchmarks.conformance.examination import Claims, Model, Step, oracles, sizes
+from heatmark.benchmarks.conformance.examination import Claims, Model, Step, invariants, sizes
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.inputs import check_inputs
 from heatmark.benchmarks.conformance.known import KNOWN
@@ -44,7 +44,7 @@ def main() -> int:
 def check(config: DictConfig) -> None:
     """Print one table, and write it as conformance.parquet and conformance.csv."""
     sizes(config)  # what is wrong in the options is said before anything runs
-    oracles(config)
+    invariants(config)
     if config.mine._target_ is None:
         regression_baseline.located(config.reference, config.save)
     found = list(_shown(config, _claims(config)))
@@ -89,7 +89,7 @@ def _without_models(config: DictConfig, claimed: list[Claim]) -> Iterator[Findin
     yield from check_traps(claimed)
     yield from check_refusals(claimed)
     yield from check_inputs()
-    if config.peers:
+    if config.libraries:
         from heatmark.benchmarks.conformance.toy_libraries import compare_on_toys
 
         yield from compare_on_toys()

@@ -30,7 +30,7 @@ from heatmark.benchmarks.machine.devices import autocast, pick_device
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layer
 from heatmark.benchmarks.models.predictions import Prediction, top_k
-from heatmark.benchmarks.sweep.shard import predict
+from heatmark.benchmarks.sweep.job import predict
 
 COLUMNS = 100
 

@@ -10,12 +10,12 @@ from heatmark.benchmarks.tables.summary import show
 
 
 def main() -> int:
-    """Gather the run that the command line names; exit code 1 where any trial failed."""
+    """Gather the run that the command line names; exit code 1 where any cell failed."""
     return finish(run_folder("gather", sys.argv[1:]))
 
 
 def finish(run: Path) -> int:
     """Write a run's tables and print its summary; return the exit code."""
     results = gather(run)
-    show(results, run, json.loads((run / "provenance.json").read_text())["shards"])
+    show(results, run, json.loads((run / "provenance.json").read_text())["jobs"])
     return int((results["status"] == "error").any())

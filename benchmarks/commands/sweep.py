@@ -24,8 +24,8 @@ from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.machine.devices import autocast
 from heatmark.benchmarks.machine.provenance import provenance
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.sweep.cells import Trial, digest_json
-from heatmark.benchmarks.sweep.prepare import Plan, plan_shard
+from heatmark.benchmarks.sweep.cells import Cell, digest_json
+from heatmark.benchmarks.sweep.prepare import Plan, plan_job
 from heatmark.benchmarks.sweep.run import run
 
 console = Console(stderr=True)
@@ -34,7 +34,7 @@ ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
 
 
 def main() -> int:
-    """Run every shard, gather the tables and print the summary; exit code 1 where anything failed now."""
+    """Run every job, gather the tables and print the summary; exit code 1 where anything failed now."""
     if any(argument.startswith(ONLY_SHOWS) for argument in sys.argv[1:]):
         sweep()
         return 0
@@ -47,32 +47,32 @@ def main() -> int:
 
 @hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="sweep")
 def sweep(config: DictConfig) -> None:
-    """Run one shard; what goes wrong is recorded beside its trials, so that other shards go on."""
+    """Run one job; what goes wrong is recorded beside its cells, so that other jobs go on."""
     store = Store(Path(config.results_dir) / config.name)
     plain: Any = OmegaConf.to_container(config, resolve=True)
     key = digest_json(plain)
-    known = store.read_shard(key)  # an earlier run of this shard; what it was tuned to stays, whatever goes wrong now
+    known = store.read_job(key)  # an earlier run of this job; what it was tuned to stays, whatever goes wrong now
     facts = {"dataset": "", **known, "model": config.model.name, "reason": "", "config": plain}
     try:
-        plan = plan_shard(config, known.get("batch_size"))
+        plan = plan_job(config, known.get("batch_size"))
         facts |= _facts(plan)
-        store.write_shard(key, {**facts, "status": "running"})
-        with autocast(plan.shard.classifier.module, plan.machine.precision):
-            _run_trials(plan, store)
-        store.write_shard(key, {**facts, "status": "done"})
-    except Exception as error:  # noqa: BLE001 - a shard that cannot run is a row of the table
-        store.write_shard(key, {**facts, "status": "error", "reason": one_paragraph(error)})
+        store.write_job(key, {**facts, "status": "running"})
+        with autocast(plan.job.classifier.module, plan.machine.precision):
+            _run_cells(plan, store)
+        store.write_job(key, {**facts, "status": "done"})
+    except Exception as error:  # noqa: BLE001 - a job that cannot run is a row of the table
+        store.write_job(key, {**facts, "status": "error", "reason": one_paragraph(error)})
         console.print(f"[red]{config.model.name} cannot run[/red], reason below")
 
 
 def _facts(plan: Plan) -> dict[str, Any]:
-    labels = plan.shard.batch.labels
+    labels = plan.job.batch.labels
     return {
-        "model": plan.shard.classifier.name,
-        "weights": plan.shard.classifier.weights,
-        "weights_digest": plan.shard.classifier.network_digest()[:12],
-        "checkpoint": plan.shard.classifier.checkpoint,
-        "dataset": plan.shard.dataset,
+        "model": plan.job.classifier.name,
+        "weights": plan.job.classifier.weights,
+        "weights_digest": plan.job.classifier.network_digest()[:12],
+        "checkpoint": plan.job.classifier.checkpoint,
+        "dataset": plan.job.dataset,
         "images": len(labels),
         "labelled": int((labels >= 0).sum()),
         "accuracy": None if math.isnan(plan.accuracy) else plan.accuracy,
@@ -81,9 +81,9 @@ def _facts(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _run_trials(plan: Plan, store: Store) -> None:
+def _run_cells(plan: Plan, store: Store) -> None:
     columns = (
-        TextColumn("{task.fields[shard]}"),
+        TextColumn("{task.fields[job]}"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("{task.fields[cell]}", style="cyan"),
@@ -91,19 +91,17 @@ def _run_trials(plan: Plan, store: Store) -> None:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    shard = f"{plan.shard.classifier.name} on {plan.shard.dataset}"
+    job = f"{plan.job.classifier.name} on {plan.job.dataset}"
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(plan.trials), shard=shard, cell="")
-        announced = (_announce(progress, task, trial) for trial in plan.trials)
-        for trial, status in run(announced, plan.shard, plan.metrics, plan.machine, store):
+        task = progress.add_task("", total=len(plan.cells), job=job, cell="")
+        announced = (_announce(progress, task, cell) for cell in plan.cells)
+        for cell, status in run(announced, plan.job, plan.metrics, plan.machine, store):
             progress.advance(task)
             if status == "error":
-                progress.console.print(
-                    f"[red]error[/red] in {trial.method_name} at {trial.layer}; see the reason below"
-                )
+                progress.console.print(f"[red]error[/red] in {cell.method_name} at {cell.layer}; see the reason below")
         progress.update(task, cell="")
 
 
-def _announce(progress: Progress, task: TaskID, trial: Trial) -> Trial:
-    progress.update(task, cell=f"{trial.method_name} at {trial.layer}")
-    return trial
+def _announce(progress: Progress, task: TaskID, cell: Cell) -> Cell:
+    progress.update(task, cell=f"{cell.method_name} at {cell.layer}")
+    return cell

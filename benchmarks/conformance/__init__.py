@@ -1,1 +1,1 @@
-"""Is an implementation right, and where does it first go wrong: peers stage by stage, oracles, a linter, a gate."""
+"""Checks of implementations: against reference libraries stage by stage, invariants, known answers, a linter."""

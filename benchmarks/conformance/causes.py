@@ -1,7 +1,7 @@
-"""Why a peer differs: known causes, each an experiment that undoes the cause and sees whether the difference goes.
+"""Why a library differs: known causes, each an experiment that undoes the cause and sees whether the difference goes.
 
-No cause is looked up by the name of a model. An experiment runs the peer again under other circumstances, or our method
-with the peer's formula, and counts only if the two then agree at the stage at which they parted.
+No cause is looked up by the name of a model. An experiment runs the library again under other circumstances, or our
+method with the library's formula, and counts only if the two then agree at the stage at which they parted.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +13,8 @@ from heatmark.benchmarks.conformance.compare import Difference, Tolerances, comp
 from heatmark.methods.base import Method
 from heatmark.methods.engine.stages import STAGES, Stages
 
-Peer = Callable[[nn.Module, Tensor, Tensor, str], Stages]
-"""Model, images, targets, layer -> the peer's stages."""
+StagesOfLibrary = Callable[[nn.Module, Tensor, Tensor, str], Stages]
+"""Model, images, targets, layer -> the library's stages."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Evidence:
     Args:
         method: what ours is an instance of.
         ours, theirs: their stages.
-        shown: fills in ``resized`` and ``normalised`` of ours, by the peer's conventions.
-        peer: runs the peer again.
+        shown: fills in ``resized`` and ``normalised`` of ours, by the library's conventions.
+        library: runs the library again.
         model, images, targets, layer: on what.
         is_right: says whether ours is what the papers say; asked before anything is put in the place of ours.
     """
@@ -34,7 +34,7 @@ class Evidence:
     ours: Stages
     theirs: Stages
     shown: Callable[[Stages], Stages]
-    peer: Peer
+    library: StagesOfLibrary
     model: nn.Module
     images: Tensor
     targets: Tensor

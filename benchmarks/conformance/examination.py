@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from heatmark.benchmarks.config.building import build, build_all
 from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.conformance import regression_baseline
-from heatmark.benchmarks.conformance.cell import Cell, Size, in_float64, pixels
+from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Size, in_float64, pixels
 from heatmark.benchmarks.conformance.findings import Finding
-from heatmark.benchmarks.conformance.invariants import ORACLES, Oracle
-from heatmark.benchmarks.conformance.suite import Claim, alternating, check_laws, check_layer
+from heatmark.benchmarks.conformance.invariants import INVARIANTS, Invariant
+from heatmark.benchmarks.conformance.suite import Claim, alternating, check_invariants, check_layer
 from heatmark.benchmarks.conformance.where import cells_of, drawn_size, layer_of
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.sweep.shard import Batch, load_batch, predict
+from heatmark.benchmarks.sweep.job import Batch, load_batch, predict
 from heatmark.common.names import did_you_mean
 from heatmark.methods.base import Method
 
@@ -31,8 +31,8 @@ class Claims:
 
     Args:
         methods: in-house methods, by name, whose maps a reference may hold.
-        fully: held to all the laws.
-        briefly: held to the textbook alone on real networks.
+        fully: held to all the invariants.
+        briefly: held to the reference implementation alone on real networks.
     """
 
     methods: Mapping[str, Method]
@@ -74,34 +74,37 @@ class Model:
         yield from dict.fromkeys(layer_of(self.classifier, str(role), self.batch.images) for role in roles)
 
     def steps(self, layer: str, claims: Claims) -> Iterator[Step]:
-        """Yield the checks at one layer: of a method of the user's no peers and no reference."""
+        """Yield the checks at one layer: of a method of the user's no reference libraries and no reference."""
         yield "linter", lambda: check_layer(self.classifier, layer, self.batch.images)
         given = sizes(self.config)
-        cells, notes = cells_of(
+        checked_layers, notes = cells_of(
             self.classifier, self.double, layer, self.batch.images, given or [drawn_size(self.classifier.name, layer)]
         )
         if given:
             yield "sizes", lambda: notes
-        for cell in cells:
-            yield from self._at(cell, claims, given is not None)
+        for checked in checked_layers:
+            yield from self._at(checked, claims, given is not None)
         if not self.classifier.weights.startswith("random-") and self._is_referred(layer):
             yield "reference", lambda: self._reference(layer, claims.methods)
 
-    def _at(self, cell: Cell, claims: Claims, at_this_size: bool) -> Iterator[Step]:
-        """Yield the checks at one size; the peers are shown the pictures as they are, unless sizes were asked for."""
-        asked = oracles(self.config)
-        brief = {name: oracle for name, oracle in asked.items() if name == "textbook"}
-        yield f"oracles {pixels(cell.size)}", lambda: check_laws(cell, claims.fully, asked)
-        yield f"textbook {pixels(cell.size)}", lambda: check_laws(cell, claims.briefly, brief)
-        if self.config.peers and self.config.mine._target_ is None:
-            yield f"peers {pixels(cell.size)}", lambda: self._peers(cell, at_this_size)
+    def _at(self, checked: CheckedLayer, claims: Claims, at_this_size: bool) -> Iterator[Step]:
+        """Yield the checks at one size; libraries are shown the pictures as they are, unless sizes were asked for."""
+        asked = invariants(self.config)
+        brief = {name: invariant for name, invariant in asked.items() if name == "reference_implementation"}
+        yield f"invariants {pixels(checked.size)}", lambda: check_invariants(checked, claims.fully, asked)
+        yield (
+            f"reference implementation {pixels(checked.size)}",
+            lambda: check_invariants(checked, claims.briefly, brief),
+        )
+        if self.config.libraries and self.config.mine._target_ is None:
+            yield f"reference libraries {pixels(checked.size)}", lambda: self._libraries(checked, at_this_size)
 
-    def _peers(self, cell: Cell, at_this_size: bool) -> Iterable[Finding]:
-        from heatmark.benchmarks.conformance.reference_libraries import compare_with_peers
+    def _libraries(self, checked: CheckedLayer, at_this_size: bool) -> Iterable[Finding]:
+        from heatmark.benchmarks.conformance.reference_libraries import compare_with_reference_libraries
 
-        images = cell.images.to(self.batch.images) if at_this_size else self.batch.images
-        targets = cell.targets if at_this_size else self.targets
-        return compare_with_peers(self.classifier, images, targets, cell.layer, cell)
+        images = checked.images.to(self.batch.images) if at_this_size else self.batch.images
+        targets = checked.targets if at_this_size else self.targets
+        return compare_with_reference_libraries(self.classifier, images, targets, checked.layer, checked)
 
     def _is_referred(self, layer: str) -> bool:
         """Say whether a reference speaks of this: one that the user names of all, the committed one of the defaults."""
@@ -139,16 +142,16 @@ def _is_size(pair: object) -> bool:
     return isinstance(pair, list) and len(pair) == 2 and all(type(side) is int and side > 0 for side in pair)
 
 
-def oracles(config: DictConfig) -> dict[str, Oracle]:
-    """Return the laws that were asked for, by name; all where none is named.
+def invariants(config: DictConfig) -> dict[str, Invariant]:
+    """Return the invariants that were asked for, by name; all where none is named.
 
     Raises:
-        ValueError: for a law that there is not; it names the nearest ones.
+        ValueError: for a invariant that there is not; it names the nearest ones.
     """
-    given = config.oracles
-    names = list(ORACLES) if given is None else [given] if isinstance(given, str) else list(given)
+    given = config.invariants
+    names = list(INVARIANTS) if given is None else [given] if isinstance(given, str) else list(given)
     for name in names:
-        if name not in ORACLES:
-            hint = did_you_mean(name, ORACLES, f"there are {', '.join(ORACLES)}")
-            raise ValueError(f"unknown oracle {name!r}: {hint}")
-    return {name: ORACLES[name] for name in names}
+        if name not in INVARIANTS:
+            hint = did_you_mean(name, INVARIANTS, f"there are {', '.join(INVARIANTS)}")
+            raise ValueError(f"unknown invariant {name!r}: {hint}")
+    return {name: INVARIANTS[name] for name in names}

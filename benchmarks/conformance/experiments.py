@@ -1,8 +1,8 @@
-"""What undoes a known cause: the peer run again under other circumstances, or our method with the peer's formula.
+"""What undoes a known cause: the library run again under other circumstances, or our method with the library's formula.
 
 An experiment that puts something in the place of ours counts only where ours, in float64, is what the paper says
-(``Evidence.is_right``): else a fault of our own would be replaced too, and the peer blamed for it. That ours holds in
-this precision as well is seen here, up to rounding.
+(``Evidence.is_right``): else a fault of our own would be replaced too, and the library blamed for it. That ours holds
+in this precision as well is seen here, up to rounding.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -52,37 +52,37 @@ def handing_on_copies(model: nn.Module, layer: str) -> Iterator[None]:
 
 
 def no_overwriting(e: Evidence) -> Iterator[Evidence]:
-    """Where the peer keeps other activations when it is handed copies, take those, and all that follows."""
+    """Where the library keeps other activations when it is handed copies, take those, and all that follows."""
     with handing_on_copies(e.model, e.layer):
-        theirs = e.peer(e.model, e.images, e.targets, e.layer)
+        theirs = e.library(e.model, e.images, e.targets, e.layer)
     before, now = e.theirs.activations, theirs.activations
     if before is not None and now is not None and not torch.equal(before, now):
         yield replace(e, theirs=theirs)
 
 
 def before_guided_backprop(e: Evidence) -> Iterator[Evidence]:
-    """Where theirs is what the peer gives after GuidedBackprop, take what it gives now."""
+    """Where theirs is what the library gives after GuidedBackprop, take what it gives now."""
     if isinstance(find_layer(e.model, e.layer), nn.ReLU):
         return  # the layer itself is taken out of the model
     with untouched(e.model):
         guided_backprop(e.model, e.images[:1], e.targets[:1])
-        after = e.peer(e.model, e.images, e.targets, e.layer)
+        after = e.library(e.model, e.images, e.targets, e.layer)
     before, now = e.theirs.activations, after.activations
     if before is not None and now is not None and torch.equal(before, now):
-        yield replace(e, theirs=e.peer(e.model, e.images, e.targets, e.layer))
+        yield replace(e, theirs=e.library(e.model, e.images, e.targets, e.layer))
 
 
 def enough_targets(e: Evidence) -> Iterator[Evidence]:
     """Where the last images' gradients are all 0, give every image its target."""
     gradients = e.theirs.gradients
     if gradients is not None and not gradients[-1].any():
-        yield replace(e, theirs=e.peer(e.model, e.images, e.targets, e.layer))
+        yield replace(e, theirs=e.library(e.model, e.images, e.targets, e.layer))
 
 
 def weights_by(
     kind: type, paper: Formula, rounding: Formula, *others: Formula
 ) -> Callable[[Evidence], Iterator[Evidence]]:
-    """Return an experiment for one kind of method: weights by other formulas of the peer's activations and gradients.
+    """Return an experiment for one kind of method: weights by other formulas of the library's features and slopes.
 
     It is no explanation where our own weights are not the paper's up to rounding, or our map is not made of them.
     """
@@ -190,7 +190,7 @@ def _carried(e: Evidence, factors: Tensor, A: Tensor) -> Tensor:
 
 
 def resized_by(resize: profiles.Resize, stage: str) -> Callable[[Evidence], Iterator[Evidence]]:
-    """Return an experiment: where the peer resized its map (of this stage) so, resize it by the profile."""
+    """Return an experiment: where the library resized its map (of this stage) so, resize it by the profile."""
 
     def undone(e: Evidence) -> Iterator[Evidence]:
         maps, resized = getattr(e.theirs, stage), e.theirs.resized
@@ -219,7 +219,7 @@ def _is_made_of(e: Evidence, paper: Formula, rounding: Formula) -> bool:
 
 
 def _peers_inputs(e: Evidence) -> tuple[Tensor, Tensor]:
-    """Return the activations and gradients that the peer itself had, ours where it does not show them.
+    """Return the activations and gradients that the library itself had, ours where it does not show them.
 
     Its gradients may differ from ours by rounding, which a denominator that is nearly 0 makes large.
     """

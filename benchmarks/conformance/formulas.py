@@ -1,4 +1,4 @@
-"""What peers compute where they depart from the papers; held against what peers gave."""
+"""What reference libraries compute where they depart from the papers; held against what reference libraries gave."""
 
 import math
 
@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from heatmark.benchmarks.conformance.profiles import corners_aligned
 from heatmark.common.model_state import observing
-from heatmark.methods.engine.capture import layer_arrangement, tapped, target_logits
-from heatmark.methods.engine.partial_forward import Resumption, resumable
+from heatmark.methods.engine.capture import layout_at, recorded_output, target_logits
+from heatmark.methods.engine.partial_forward import PartialForward, partial_forwards
 
 
 def grad_cam_pp_weights(activations: Tensor, gradients: Tensor, eps: float) -> Tensor:
@@ -106,14 +106,14 @@ def ablation_weights(model: nn.Module, images: Tensor, targets: Tensor, layer: s
     Of 32 channels at a time, each is set to (minimum − 1e7) unless the minimum is 0, over all copies and all tokens,
     those before it already lowered.
     """
-    with resumable(model, images, layer) as run:
-        channel_dim = layer_arrangement(model, layer, run.features, images).channel_dim
+    with partial_forwards(model, images, layer) as run:
+        channel_dim = layout_at(model, layer, run.features, images).channel_dim
         y = target_logits(run.logits, targets)
         ablated = torch.stack([_ablated(run, n, targets[n], channel_dim) for n in range(len(images))])
     return (y[:, None] - ablated) / y[:, None]
 
 
-def _ablated(run: Resumption, n: int, target: Tensor, channel_dim: int) -> Tensor:
+def _ablated(run: PartialForward, n: int, target: Tensor, channel_dim: int) -> Tensor:
     logits = []
     for channels in torch.split(torch.arange(run.features.shape[channel_dim]), 32):
         copies = run.features[n].repeat(len(channels), *[1] * (run.features.ndim - 1))
@@ -125,10 +125,10 @@ def _ablated(run: Resumption, n: int, target: Tensor, channel_dim: int) -> Tenso
 
 def grad_cam_of_second_dimension(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor | None:
     """Return Grad-CAM with the second dimension taken for the channels, Captum's of tokens; None where it is them."""
-    with tapped(model, layer) as tap:
+    with recorded_output(model, layer) as recording:
         logits = model(images)
-        features = tap.output_for(images)
-        if layer_arrangement(model, layer, features, images).channel_dim == 1:
+        features = recording.output_for(images)
+        if layout_at(model, layer, features, images).channel_dim == 1:
             return None
         (gradients,) = torch.autograd.grad(target_logits(logits, targets).sum(), features)
     places = tuple(range(2, features.ndim))

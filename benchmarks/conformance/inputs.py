@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from heatmark.benchmarks.conformance.cell import Cell, Subject
+from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Subject
 from heatmark.benchmarks.conformance.compare import difference
 from heatmark.benchmarks.conformance.findings import Finding
-from heatmark.benchmarks.conformance.invariants import ORACLES, Oracle, consult
+from heatmark.benchmarks.conformance.invariants import INVARIANTS, Invariant, consult
 from heatmark.benchmarks.conformance.perturbing import probability
 from heatmark.benchmarks.conformance.reference_implementation import bilinear
 from heatmark.methods.base import Method
@@ -23,8 +23,8 @@ from heatmark.methods.random_map import RandomMap
 from heatmark.methods.rise import RISE
 
 Array = NDArray[np.float64]
-Form = Callable[[Cell], Array]
-"""A cell to the maps (N, h, w) that must come out."""
+Form = Callable[[CheckedLayer], Array]
+"""A checked layer to the maps (N, h, w) that must come out."""
 
 
 class OneReLU(nn.Module):
@@ -51,48 +51,48 @@ class NoReLU(OneReLU):
         return logits
 
 
-def small_cell(build: Callable[[int, int], nn.Module]) -> Cell:
+def small_cell(build: Callable[[int, int], nn.Module]) -> CheckedLayer:
     """Return such a network with three images of 6 × 8 pixels and a class for each."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         module = build(6, 8).double().eval()
         images = torch.randn(3, 3, 6, 8, dtype=torch.float64)
-    return Cell(build.__name__, module, "mix", images, torch.tensor([3, 0, 1]))
+    return CheckedLayer(build.__name__, module, "mix", images, torch.tensor([3, 0, 1]))
 
 
-def gradients(cell: Cell, pass_on: Callable[[Array, Array], Array]) -> Array:
+def gradients(checked: CheckedLayer, pass_on: Callable[[Array, Array], Array]) -> Array:
     """Return ∂y/∂x, (N, 3, H, W), of which the ReLU passes on ``pass_on(its input, what comes from above)``."""
-    weights = {name: tensor.numpy() for name, tensor in cell.module.state_dict().items()}
-    mix, x = weights["mix.weight"][:, :, 0, 0], cell.images.numpy()
+    weights = {name: tensor.numpy() for name, tensor in checked.module.state_dict().items()}
+    mix, x = weights["mix.weight"][:, :, 0, 0], checked.images.numpy()
     before = np.einsum("kc,nchw->nkhw", mix, x) + weights["mix.bias"][:, None, None]
-    above = weights["fc.weight"][cell.targets.numpy()].reshape(before.shape)
+    above = weights["fc.weight"][checked.targets.numpy()].reshape(before.shape)
     return np.asarray(np.einsum("kc,nkhw->nchw", mix, pass_on(before, above)))
 
 
-def _plain(cell: Cell) -> Array:
-    return gradients(cell, lambda _, above: above)
+def _plain(checked: CheckedLayer) -> Array:
+    return gradients(checked, lambda _, above: above)
 
 
 def _largest(g: Array) -> Array:
     return np.asarray(np.abs(g).max(axis=1))
 
 
-def _contributions(cell: Cell) -> Array:
-    return np.asarray((cell.images.numpy() * _plain(cell)).sum(axis=1))
+def _contributions(checked: CheckedLayer) -> Array:
+    return np.asarray((checked.images.numpy() * _plain(checked)).sum(axis=1))
 
 
-def centre_prior(cell: Cell) -> Array:
+def centre_prior(checked: CheckedLayer) -> Array:
     """Return exp(−½ d²), d from the picture's centre in quarters of its sides."""
-    height, width = cell.size
+    height, width = checked.size
     d = [
         [((y + 0.5) / height - 0.5) ** 2 + ((x + 0.5) / width - 0.5) ** 2 for x in range(width)] for y in range(height)
     ]
-    return np.repeat(np.exp(-0.5 * np.array(d) / 0.25**2)[None], len(cell.images), axis=0)
+    return np.repeat(np.exp(-0.5 * np.array(d) / 0.25**2)[None], len(checked.images), axis=0)
 
 
-def edge_filter(cell: Cell) -> Array:
+def edge_filter(checked: CheckedLayer) -> Array:
     """Return the Sobel magnitude of the mean of the channels, whose border is repeated."""
-    grey = np.pad(cell.images.numpy().mean(axis=1), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    grey = np.pad(checked.images.numpy().mean(axis=1), ((0, 0), (1, 1), (1, 1)), mode="edge")
     smooth_down = grey[:, :-2] + 2 * grey[:, 1:-1] + grey[:, 2:]
     smooth_across = grey[:, :, :-2] + 2 * grey[:, :, 1:-1] + grey[:, :, 2:]
     across = smooth_down[:, :, 2:] - smooth_down[:, :, :-2]
@@ -100,10 +100,10 @@ def edge_filter(cell: Cell) -> Array:
     return np.asarray(np.hypot(across, down))
 
 
-def random_map(cell: Cell) -> Array:
+def random_map(checked: CheckedLayer) -> Array:
     """Return 8 × 8 uniform numbers, drawn from the SHA-256 of the seed and the image's pixels in float32."""
     maps = []
-    for image in cell.images.numpy().astype(np.float32):
+    for image in checked.images.numpy().astype(np.float32):
         digest = hashlib.sha256((0).to_bytes(8, "little") + image.tobytes()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") // 2)
         maps.append(torch.rand((8, 8), generator=generator).numpy().astype(np.float64))
@@ -113,19 +113,21 @@ def random_map(cell: Cell) -> Array:
 MASKS = RISE(masks=5, cells=3, probability=0.5, seed=1, batch_size=2)
 
 
-def rise(cell: Cell) -> Array:
+def rise(checked: CheckedLayer) -> Array:
     """Return Σ_i p(X ⊙ M_i) M_i / (E[M] n) of ``MASKS``: cells enlarged bilinearly, cropped within one cell."""
     generator = torch.Generator().manual_seed(MASKS.seed)
     visible = torch.rand(MASKS.masks, MASKS.cells, MASKS.cells, generator=generator).numpy() < MASKS.probability
     crops = torch.rand(MASKS.masks, 2, generator=generator).numpy()
-    side = [ceil(pixels / MASKS.cells) for pixels in cell.size]
-    saliency = np.zeros((len(cell.images), *cell.size))
+    side = [ceil(pixels / MASKS.cells) for pixels in checked.size]
+    saliency = np.zeros((len(checked.images), *checked.size))
     for cells, (y, x) in zip(visible, crops, strict=True):
         whole = bilinear(cells.astype(np.float64), ((MASKS.cells + 1) * side[0], (MASKS.cells + 1) * side[1]))
         top, left = int(y * side[0]), int(x * side[1])
-        mask = whole[top : top + cell.size[0], left : left + cell.size[1]]
-        for n, image in enumerate(cell.images.numpy()):
-            saliency[n] += probability(cell.module, torch.from_numpy(image * mask)[None], int(cell.targets[n])) * mask
+        mask = whole[top : top + checked.size[0], left : left + checked.size[1]]
+        for n, image in enumerate(checked.images.numpy()):
+            saliency[n] += (
+                probability(checked.module, torch.from_numpy(image * mask)[None], int(checked.targets[n])) * mask
+            )
     return saliency / (MASKS.probability * MASKS.masks)
 
 
@@ -157,16 +159,16 @@ FORMS: tuple[tuple[str, Method, type[OneReLU], Form], ...] = (
 
 
 def check_inputs() -> Iterator[Finding]:
-    """Yield what methods that explain the input give, beside what is right, and whether they keep the laws."""
-    laws = {name: ORACLES[name] for name in ("batch_invariance", "order_invariance", "nothing_left_behind")}
+    """Yield what methods that explain the input give, beside what is right, and whether they keep the invariants."""
+    invariants = {name: INVARIANTS[name] for name in ("batch_invariance", "order_invariance", "nothing_left_behind")}
     for name, method, network, form in FORMS:
         subject = Subject(small_cell(network), name, method, method)
-        yield from consult(subject, {"closed_form": _closed(form), **laws})
+        yield from consult(subject, {"closed_form": _closed(form), **invariants})
 
 
-def _closed(form: Form) -> Oracle:
+def _closed(form: Form) -> Invariant:
     def against_the_form(subject: Subject) -> Finding:
-        found = difference("relu", subject.call(), torch.from_numpy(form(subject.cell)), 1e-5)
+        found = difference("relu", subject.call(), torch.from_numpy(form(subject.checked)), 1e-5)
         return subject.finding("closed_form", found)
 
     return against_the_form

@@ -1,4 +1,4 @@
-"""Laws that every implementation must keep, so that no peer is needed: one function a law."""
+"""Invariants that every implementation must keep, so that no library is needed: one function a invariant."""
 
 import copy
 import math
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.benchmarks.conformance import references
-from heatmark.benchmarks.conformance.cell import Subject, Tolerances
+from heatmark.benchmarks.conformance.checked_layer import Subject, Tolerances
 from heatmark.benchmarks.conformance.compare import Difference, compare, difference
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.side_effects import left_behind, left_behind_after_an_exception
@@ -26,15 +26,17 @@ from heatmark.methods.xgrad_cam import XGradCAM
 TOLERANCES = Tolerances()
 
 
-def against_the_textbook(subject: Subject) -> Finding:
+def against_the_reference_implementation(subject: Subject) -> Finding:
     """Every stage is what the papers' formulas give, written a second time in NumPy, on images that are not square."""
-    cell, definition = subject.cell, subject.definition
+    checked, definition = subject.checked, subject.definition
     if not references.covers(definition):
-        return subject.skipped("textbook", f"{type(definition).__name__} does not stand in the textbook")
-    if reason := references.too_dear(definition, cell.module, cell.recorded.activations.shape[1], cell.size):
-        return subject.skipped("textbook", reason)
-    expected = references.reference(definition, cell)
-    return subject.finding("textbook", compare(subject.stages, expected, TOLERANCES.of(subject.stages)))
+        return subject.skipped(
+            "reference_implementation", f"{type(definition).__name__} is not in the reference implementation"
+        )
+    if reason := references.too_dear(definition, checked.module, checked.recorded.activations.shape[1], checked.size):
+        return subject.skipped("reference_implementation", reason)
+    expected = references.reference(definition, checked)
+    return subject.finding("reference_implementation", compare(subject.stages, expected, TOLERANCES.of(subject.stages)))
 
 
 def right_or_refused(subject: Subject) -> Finding:
@@ -42,28 +44,28 @@ def right_or_refused(subject: Subject) -> Finding:
     try:
         subject.call()
     except ValueError as error:
-        return replace(subject.holds("textbook", ""), note=f"it refuses: {error}")
-    return against_the_textbook(subject)
+        return replace(subject.holds("reference_implementation", ""), note=f"it refuses: {error}")
+    return against_the_reference_implementation(subject)
 
 
 def against_the_in_house(subject: Subject) -> Finding:
     """Every stage that the method shows is that of the in-house method whose work it claims to do."""
-    cell, check = subject.cell, "in_house"
+    checked, check = subject.checked, "in_house"
     if subject.method is subject.definition:
         return subject.skipped(check, "it is the in-house method")
-    ours = Subject(cell, subject.name, subject.definition, subject.definition).stages
+    ours = Subject(checked, subject.name, subject.definition, subject.definition).stages
     return subject.finding(check, compare(subject.stages, ours, _tolerance(subject)))
 
 
 def finite_differences(subject: Subject) -> Finding:
     """Gradients are the slopes of the logit: Σ G V = (y(A + hV) − y(A − hV)) / 2h, to 1e-4 of |G|, in float64.
 
-    V is 0 wherever A is, so that gradients there are not seen; the textbook sees them, where the method stands in it.
+    V is 0 wherever A is, so that gradients there are not seen; the reference implementation sees them, where it has it.
     """
     gradients = subject.stages.gradients
     if gradients is None:
         return subject.skipped("finite_differences", "the method shows no gradients")
-    known = subject.cell.slopes
+    known = subject.checked.slopes
     if gradients.shape != known.directions.shape[1:]:
         return subject.finding("finite_differences", Difference("gradients", agrees=False))
     G = gradients.double().numpy()
@@ -83,16 +85,16 @@ def gap_linear_identity(subject: Subject) -> Finding:
     head = _linear_head(subject)
     if head is None:
         return subject.skipped(check, "what follows the layer is not global average pooling and one linear layer")
-    activations = torch.from_numpy(subject.cell.recorded.activations)
-    cam = torch.einsum("nc,nchw->nhw", head[subject.cell.targets], activations).relu() / activations[0, 0].numel()
+    activations = torch.from_numpy(subject.checked.recorded.activations)
+    cam = torch.einsum("nc,nchw->nhw", head[subject.checked.targets], activations).relu() / activations[0, 0].numel()
     return subject.finding(check, compare(Stages(relu=subject.stages.relu), Stages(relu=cam), _tolerance(subject)))
 
 
 def _linear_head(subject: Subject) -> Tensor | None:
     """Return V, (classes, C), where the logits are V mean(A) + b for one of the network's linear layers."""
-    means = torch.from_numpy(subject.cell.recorded.activations.mean(axis=(2, 3)))
-    logits = torch.from_numpy(subject.cell.recorded.logits)
-    for module in subject.cell.module.modules():
+    means = torch.from_numpy(subject.checked.recorded.activations.mean(axis=(2, 3)))
+    logits = torch.from_numpy(subject.checked.recorded.logits)
+    for module in subject.checked.module.modules():
         if isinstance(module, nn.Linear) and module.weight.shape == (logits.shape[1], means.shape[1]):
             with torch.no_grad():
                 if torch.allclose(module(means), logits, rtol=1e-7, atol=1e-9 * float(logits.abs().max())):
@@ -118,8 +120,10 @@ def logit_scaling(subject: Subject, factor: float = 8.0) -> Finding:
     """Logits times s: gradients, weights and raw maps times s, activations and the normalised map as before."""
     if isinstance(subject.definition, GradCAMPlusPlus) or not isinstance(subject.definition, GradientCAM):
         return subject.skipped("logit_scaling", f"{type(subject.definition).__name__} is not linear in the gradients")
-    cell, plain = subject.cell, subject.stages
-    scaled = subject.explain_in(_Scaled(cell.module, factor), cell.images, cell.targets, f"module.{cell.layer}")
+    checked, plain = subject.checked, subject.stages
+    scaled = subject.explain_in(
+        _Scaled(checked.module, factor), checked.images, checked.targets, f"module.{checked.layer}"
+    )
     fixed = ("activations", "normalised")
     expected = Stages(**{n: v if v is None or n in fixed else factor * v for n, v in vars(plain).items()})
     return subject.finding("logit_scaling", compare(scaled, expected, _tolerance(subject)))
@@ -127,15 +131,15 @@ def logit_scaling(subject: Subject, factor: float = 8.0) -> Finding:
 
 def translation(subject: Subject) -> Finding:
     """The image's content shifted by the stride: the map shifted by one place, away from the borders."""
-    cell = subject.cell
-    if not isinstance(cell.module, Toy):
+    checked = subject.checked
+    if not isinstance(checked.module, Toy):
         return subject.skipped("translation", "only the toy network is known to be fully convolutional")
-    margin, step = 8, cell.module.stride
-    images = torch.zeros_like(cell.images)
+    margin, step = 8, checked.module.stride
+    images = torch.zeros_like(checked.images)
     height, width = (n - 2 * margin for n in images.shape[-2:])
-    images[..., margin:-margin, margin:-margin] = cell.images[..., :height, :width]
+    images[..., margin:-margin, margin:-margin] = checked.images[..., :height, :width]
     moved = images.roll((step, -step), dims=(-2, -1))
-    here, there = (subject.method(cell.module, x, cell.targets, cell.layer) for x in (images, moved))
+    here, there = (subject.method(checked.module, x, checked.targets, checked.layer) for x in (images, moved))
     inner = (slice(None), slice(2, -2), slice(2, -2))  # the outermost place sees the border, and moves by one
     shifted = here.roll((1, -1), dims=(-2, -1))
     if there.shape != shifted.shape:
@@ -145,14 +149,14 @@ def translation(subject: Subject) -> Finding:
 
 def batch_invariance(subject: Subject) -> Finding:
     """A map computed alone is the one computed in a batch."""
-    alone = [replace(subject, cell=cell).stages for cell in subject.cell.alone]
+    alone = [replace(subject, checked=checked).stages for checked in subject.checked.alone]
     return subject.finding("batch_invariance", compare(_joined(alone), subject.stages, _tolerance(subject)))
 
 
 def order_invariance(subject: Subject) -> Finding:
     """Images in another order have their maps in that order."""
-    cell = subject.cell
-    backwards = subject.explain(cell.images.flip(0), cell.targets.flip(0))
+    checked = subject.checked
+    backwards = subject.explain(checked.images.flip(0), checked.targets.flip(0))
     expected = Stages(**{n: None if v is None else v.flip(0) for n, v in vars(subject.stages).items()})
     return subject.finding("order_invariance", compare(backwards, expected, _tolerance(subject)))
 
@@ -164,14 +168,14 @@ def _joined(parts: list[Stages]) -> Stages:
 
 def device_invariance(subject: Subject) -> Finding:
     """Another device gives the same stages, in float32 on both; of a copy, so that the network keeps its digits."""
-    check, cell = "device_invariance", subject.cell
+    check, checked = "device_invariance", subject.checked
     device = second_device()
     if device is None:
         return subject.skipped(check, "this machine has no second device (CUDA or MPS)")
-    images, targets = cell.images.float(), cell.targets
-    module = copy.deepcopy(cell.module).float()
-    here = subject.explain_in(module, images, targets, cell.layer)
-    there = subject.explain_in(module.to(device), images.to(device), targets.to(device), cell.layer)
+    images, targets = checked.images.float(), checked.targets
+    module = copy.deepcopy(checked.module).float()
+    here = subject.explain_in(module, images, targets, checked.layer)
+    there = subject.explain_in(module.to(device), images.to(device), targets.to(device), checked.layer)
     return subject.finding(check, compare(there, here, dict.fromkeys(vars(here), TOLERANCES.float32)))
 
 
@@ -184,15 +188,15 @@ def second_device() -> torch.device | None:
 
 def nothing_left_behind(subject: Subject) -> Finding:
     """Hooks, flags, weights, buffers, ``.grad``, random state, grad mode and inputs are as they were."""
-    cell = subject.cell
-    left = left_behind(cell.module, (cell.images, cell.targets), subject.call)
+    checked = subject.checked
+    left = left_behind(checked.module, (checked.images, checked.targets), subject.call)
     return subject.holds("nothing_left_behind", f"left behind: {', '.join(left)}" if left else "")
 
 
 def nothing_left_behind_by_an_exception(subject: Subject) -> Finding:
     """The same where the network raises in the middle."""
-    cell = subject.cell
-    left = left_behind_after_an_exception(cell.module, (cell.images, cell.targets), subject.call)
+    checked = subject.checked
+    left = left_behind_after_an_exception(checked.module, (checked.images, checked.targets), subject.call)
     note = f"left behind by an exception: {', '.join(left)}" if left else ""
     return subject.holds("nothing_left_behind_by_an_exception", note)
 
@@ -201,10 +205,10 @@ def _tolerance(subject: Subject) -> dict[str, float]:
     return TOLERANCES.of(subject.stages)
 
 
-Oracle = Callable[[Subject], Finding]
+Invariant = Callable[[Subject], Finding]
 
-ORACLES: Mapping[str, Oracle] = {
-    "textbook": against_the_textbook,
+INVARIANTS: Mapping[str, Invariant] = {
+    "reference_implementation": against_the_reference_implementation,
     "in_house": against_the_in_house,
     "finite_differences": finite_differences,
     "gap_linear_identity": gap_linear_identity,
@@ -219,15 +223,15 @@ ORACLES: Mapping[str, Oracle] = {
 """All of them by name, those that name a stage first."""
 
 
-def consult(subject: Subject, oracles: Mapping[str, Oracle] = ORACLES) -> Iterator[Finding]:
-    """Yield what every oracle says of a method; an oracle that the method makes fail says so.
+def consult(subject: Subject, invariants: Mapping[str, Invariant] = INVARIANTS) -> Iterator[Finding]:
+    """Yield what every invariant says of a method; an invariant that the method makes fail says so.
 
     Each begins with the network as it was, whatever the method did to it under the one before.
     """
-    for name, oracle in oracles.items():
+    for name, invariant in invariants.items():
         try:
-            with untouched(subject.cell.module):
-                finding = oracle(subject)
+            with untouched(subject.checked.module):
+                finding = invariant(subject)
             yield finding
         except Exception as error:  # noqa: BLE001 - whatever a method raises is a finding about it
             note = f"{type(error).__name__}: {error}".splitlines()[0]

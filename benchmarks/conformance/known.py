@@ -27,8 +27,8 @@ KNOWN = (
     ),
     Cause(
         "in_place_successor",
-        "The peer keeps the layer's output without copying it, and a module that runs in place after the layer "
-        "overwrites it; with a copy handed on, the peer agrees.",
+        "The library keeps the layer's output without copying it, and a module that runs in place after the layer "
+        "overwrites it; with a copy handed on, the library agrees.",
         ("activations", "gradients", *FROM_WEIGHTS),
         experiments.no_overwriting,
     ),
@@ -51,7 +51,7 @@ KNOWN = (
     ),
     Cause(
         "grad_cam_pp_denominator",
-        "The peer adds an ε to Grad-CAM++'s denominator 2g² + ΣA g³, which is far larger than g² itself.",
+        "The library adds an ε to Grad-CAM++'s denominator 2g² + ΣA g³, which is far larger than g² itself.",
         FROM_WEIGHTS,
         experiments.weights_by(
             GradCAMPlusPlus,
@@ -61,7 +61,7 @@ KNOWN = (
     ),
     Cause(
         "xgrad_cam_epsilon",
-        "The peer adds an ε to XGrad-CAM's denominator ΣA, which counts where the activations cancel.",
+        "The library adds an ε to XGrad-CAM's denominator ΣA, which counts where the activations cancel.",
         FROM_WEIGHTS,
         experiments.weights_by(
             XGradCAM,
@@ -72,7 +72,7 @@ KNOWN = (
     Cause(
         "cancelling_activations",
         "A channel's activations cancel: XGrad-CAM divides by a sum that is of the size of its rounding, and of the "
-        "peer's ε.",
+        "library's ε.",
         FROM_WEIGHTS,
         experiments.weights_within_rounding(
             XGradCAM, formulas.xgrad_cam_weights, formulas.rounding_of_xgrad_cam, (0.0, *XGRAD_CAM_EPSILONS)
@@ -80,8 +80,8 @@ KNOWN = (
     ),
     Cause(
         "cancelling_denominator",
-        "Grad-CAM++'s denominator 2g² + ΣA g³ is nearly 0 somewhere, with the peer's ε too, and what it divides is of "
-        "the size of rounding.",
+        "Grad-CAM++'s denominator 2g² + ΣA g³ is nearly 0 somewhere, with the library's ε too, and what it divides is "
+        "of the size of rounding.",
         FROM_WEIGHTS,
         experiments.weights_within_rounding(
             GradCAMPlusPlus,
@@ -92,27 +92,27 @@ KNOWN = (
     ),
     Cause(
         "centred_activations",
-        "The peer centres every channel before Eigen-CAM's decomposition, and leaves the component's sign to chance.",
+        "The library centres every channel before Eigen-CAM's decomposition, and leaves its sign to chance.",
         ("raw", "relu"),
         experiments.centred,
     ),
     Cause(
         "softmax_over_channels",
-        "The peer's Score-CAM weights are a softmax over the channels of logits, of masks resized with "
+        "The library's Score-CAM weights are a softmax over the channels of logits, of masks resized with "
         "align_corners=True, and no baseline is subtracted.",
         FROM_WEIGHTS,
         experiments.softmax_over_channels,
     ),
     Cause(
         "ablation_below_minimum",
-        "The peer's Ablation-CAM sets a channel to 10⁷ below the layer's minimum where that is not 0, instead of to 0.",
+        "The library's Ablation-CAM sets a channel to 10⁷ below the layer's minimum where that is not 0, not to 0.",
         FROM_WEIGHTS,
         experiments.below_the_minimum,
     ),
     Cause(
         "tokens_as_channels",
-        "The peer takes the layer's second dimension for its channels, which are tokens or rows, so that its map has "
-        "no places.",
+        "The library takes the layer's second dimension for its channels, which are tokens or rows, so that its map "
+        "has no places.",
         ("raw", "relu"),
         experiments.second_dimension,
     ),
@@ -124,19 +124,19 @@ KNOWN = (
     ),
     Cause(
         "nearest_resize",
-        "The peer enlarges the map by repeating pixels, not bilinearly.",
+        "The library enlarges the map by repeating pixels, not bilinearly.",
         ("resized", "normalised"),
         experiments.resized_by(profiles.nearest, "relu"),
     ),
     Cause(
         "corners_aligned",
-        "The peer resizes with align_corners=True, which moves the map against the image.",
+        "The library resizes with align_corners=True, which moves the map against the image.",
         ("resized", "normalised"),
         experiments.resized_by(profiles.corners_aligned, "relu"),
     ),
     Cause(
         "relu_after_resizing",
-        "The peer resizes the signed map and applies the ReLU after.",
+        "The library resizes the signed map and applies the ReLU after.",
         ("resized", "normalised"),
         experiments.resized_by(lambda raw, size: profiles.relu_after_resizing([raw], size), "raw"),
     ),

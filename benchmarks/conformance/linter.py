@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.common.features import find_layer
 from heatmark.common.model_state import observing
-from heatmark.methods.engine.capture import layer_arrangement, target_logits
+from heatmark.methods.engine.capture import layout_at, target_logits
 
 
 @dataclass
@@ -113,7 +113,7 @@ def _single_place(module: nn.Module, layer: str, images: Tensor, _targets: Tenso
 
 
 def _grid(module: nn.Module, layer: str, images: Tensor, output: Tensor) -> tuple[int, int]:
-    return layer_arrangement(module, layer, output, images).grid
+    return layout_at(module, layer, output, images).grid
 
 
 def _in_place(_module: nn.Module, layer: str, _images: Tensor, _targets: Tensor, visit: Visit) -> str:

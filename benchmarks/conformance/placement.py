@@ -22,12 +22,12 @@ class Placement:
 
     Args:
         channels: the dimension of the channels, the images' being 0.
-        prefix: tokens without a place, such as the class token, that stand before the others.
+        class_tokens: tokens without a place, such as the class token, that stand before the others.
         grid: rows and columns.
     """
 
     channels: int
-    prefix: int
+    class_tokens: int
     grid: tuple[int, int]
 
     def maps(self, features: Array) -> Array:
@@ -50,7 +50,7 @@ class Placement:
     def _placed(self, features: Array) -> Array:
         """Return a view, (N, C, …), of what has a place on the image."""
         view = np.moveaxis(features, self.channels, 1)
-        return view[:, :, self.prefix :] if features.ndim == 3 else view
+        return view[:, :, self.class_tokens :] if features.ndim == 3 else view
 
 
 def find_placement(module: nn.Module, layer: str, image: Tensor) -> Placement:
@@ -114,13 +114,13 @@ def _of_tokens(module: nn.Module, features: Array, image: Tensor, channels: int)
     height, width = image.shape[-2:]
     layout = getattr(module, "token_layout", None)
     count = features.shape[3 - channels]
-    prefixes = range(2) if layout is None or channels == 1 else [int(layout.prefix)]
-    for prefix in prefixes:
-        rows = round(((count - prefix) * height / width) ** 0.5)
+    class_token_counts = range(2) if layout is None or channels == 1 else [int(layout.class_tokens)]
+    for class_tokens in class_token_counts:
+        rows = round(((count - class_tokens) * height / width) ** 0.5)
         if layout is not None and layout.grid is not None:
             rows = int(layout.grid[0])
-        if rows > 0 and (count - prefix) % rows == 0:
-            return Placement(channels, prefix, (rows, (count - prefix) // rows))
+        if rows > 0 and (count - class_tokens) % rows == 0:
+            return Placement(channels, class_tokens, (rows, (count - class_tokens) // rows))
     raise ValueError(f"{count} tokens fit no grid on images of {height}x{width} pixels")
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.benchmarks.conformance import profiles
-from heatmark.benchmarks.conformance.causes import Evidence, Explanation, Peer, explain
-from heatmark.benchmarks.conformance.cell import Cell, Subject, in_float64, pixels
+from heatmark.benchmarks.conformance.causes import Evidence, Explanation, StagesOfLibrary, explain
+from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Subject, in_float64, pixels
 from heatmark.benchmarks.conformance.compare import Difference, difference, tolerances
 from heatmark.benchmarks.conformance.findings import Finding
-from heatmark.benchmarks.conformance.invariants import against_the_textbook
+from heatmark.benchmarks.conformance.invariants import against_the_reference_implementation
 from heatmark.benchmarks.conformance.known import KNOWN
 from heatmark.benchmarks.conformance.recording import activations_of
 from heatmark.benchmarks.conformance.references import too_dear
@@ -59,7 +59,7 @@ class Pair:
     name: str
     ours: Method
     library: Library
-    theirs: Peer
+    theirs: StagesOfLibrary
 
 
 PYTORCH_GRAD_CAM = Library("pytorch_grad_cam", upsample, profiles.pytorch_grad_cam)
@@ -102,7 +102,7 @@ class Bench:
     targets: Tensor
     layer: str
     capture: Capture
-    cell: Cell
+    checked: CheckedLayer
 
     @property
     def size(self) -> profiles.Size:
@@ -124,15 +124,15 @@ class Bench:
         return torch.from_numpy(activations_of(self.classifier.module, self.layer, self.images))
 
     def is_right(self, method: Method, activations: Tensor) -> bool:
-        """Say whether our method is the textbook's in float64, and what it multiplied here is what the layer gave."""
+        """Say whether our method is right in float64, and what it multiplied here is what the layer gave."""
         tolerance = tolerances(self.images.dtype)["activations"]
         if not difference("activations", activations, self.recorded, tolerance).agrees:
             return False
-        return against_the_textbook(Subject(self.cell, "", method, method)).verdict == "agrees"
+        return against_the_reference_implementation(Subject(self.checked, "", method, method)).verdict == "agrees"
 
 
-def compare_with_peers(
-    classifier: Classifier, images: Tensor, targets: Tensor, layer: str, cell: Cell | None = None
+def compare_with_reference_libraries(
+    classifier: Classifier, images: Tensor, targets: Tensor, layer: str, checked: CheckedLayer | None = None
 ) -> Iterator[Finding]:
     """Hold our methods against every library's, and tell where each pair first parts, by how much and why.
 
@@ -141,24 +141,26 @@ def compare_with_peers(
         images: (N, 3, H, W); two are enough.
         targets: (N,).
         layer: dotted name of a layer that gives a map.
-        cell: the same layer in float64, where ours is held to the textbook before a peer is blamed; its images may be
-            smaller. None takes these images.
+        checked: the same layer in float64, where ours is held to the reference implementation before a library is
+            blamed; its images may be smaller. None takes these images.
 
     Raises:
         ValueError: where the layer is unknown or gives no map.
     """
-    bench = bench_of(classifier, images, targets, layer, cell)
+    bench = bench_of(classifier, images, targets, layer, checked)
     for pair in PAIRS:
         yield _finding(bench, pair)
     if any(isinstance(module, nn.ReLU) for module in classifier.module.modules()):
         yield _order(bench)
 
 
-def bench_of(classifier: Classifier, images: Tensor, targets: Tensor, layer: str, cell: Cell | None = None) -> Bench:
-    """Return what all pairs share; the arguments are those of :func:`compare_with_peers`."""
-    if cell is None:
-        cell = Cell(classifier.name, in_float64(classifier.module), layer, images.double(), targets)
-    return Bench(classifier, images, targets, layer, capture(classifier.module, images, targets, layer), cell)
+def bench_of(
+    classifier: Classifier, images: Tensor, targets: Tensor, layer: str, checked: CheckedLayer | None = None
+) -> Bench:
+    """Return what all pairs share; the arguments are those of :func:`compare_with_reference_libraries`."""
+    if checked is None:
+        checked = CheckedLayer(classifier.name, in_float64(classifier.module), layer, images.double(), targets)
+    return Bench(classifier, images, targets, layer, capture(classifier.module, images, targets, layer), checked)
 
 
 def _finding(bench: Bench, pair: Pair) -> Finding:

@@ -1,4 +1,4 @@
-"""What every in-house CAM must give in a cell, by the second writing of its formula, and where that is affordable."""
+"""What every in-house CAM must give at a layer, by the second writing of its formula, and where that is affordable."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from heatmark.benchmarks.conformance import perturbing, reference_implementation
-from heatmark.benchmarks.conformance.cell import Cell, Size
+from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Size
 from heatmark.methods.ablation_cam import AblationCAM
 from heatmark.methods.base import Method
 from heatmark.methods.engine.stages import Stages
@@ -35,33 +35,33 @@ def too_dear(definition: Method, module: nn.Module, channels: int, size: Size) -
     return "" if work <= WORK else f"takes a forward pass for each of {channels} channels; held on smaller models"
 
 
-def reference(definition: Method, cell: Cell) -> Stages:
-    """Return a method's stages in a cell; the method must be covered.
+def reference(definition: Method, checked: CheckedLayer) -> Stages:
+    """Return a method's stages at a checked layer; the method must be covered.
 
     Raises:
         ValueError: where the layer's output has no place on the image.
     """
-    size = cell.size
+    size = checked.size
     if isinstance(definition, FusedLayers):
-        return reference_implementation.displayed(cell.recorded, _fused(definition, cell), size)
+        return reference_implementation.displayed(checked.recorded, _fused(definition, checked), size)
     if isinstance(definition, ScoreCAM | AblationCAM):
-        return reference_implementation.weighted(cell.recorded, _weights(definition, cell), size)
-    return reference_implementation.stages(definition, cell.recorded, size)
+        return reference_implementation.weighted(checked.recorded, _weights(definition, checked), size)
+    return reference_implementation.stages(definition, checked.recorded, size)
 
 
-def _weights(definition: ScoreCAM | AblationCAM, cell: Cell) -> Array:
-    each = zip(cell.images, map(int, cell.targets), cell.recorded.activations, strict=True)
+def _weights(definition: ScoreCAM | AblationCAM, checked: CheckedLayer) -> Array:
+    each = zip(checked.images, map(int, checked.targets), checked.recorded.activations, strict=True)
     if isinstance(definition, ScoreCAM):
-        return np.stack([perturbing.score_cam(cell.module, image[None], target, A) for image, target, A in each])
+        return np.stack([perturbing.score_cam(checked.module, image[None], target, A) for image, target, A in each])
     return np.stack(
-        [perturbing.ablation_cam(cell.module, cell.layer, image[None], target) for image, target, _ in each]
+        [perturbing.ablation_cam(checked.module, checked.layer, image[None], target) for image, target, _ in each]
     )
 
 
-def _fused(definition: FusedLayers, cell: Cell) -> Array:
+def _fused(definition: FusedLayers, checked: CheckedLayer) -> Array:
     """Return the mean or the largest of the layers' maps, each scaled to [0, 1] at the largest one's size."""
-    layers = dict.fromkeys((cell.layer, *definition.layers))
-    found = [reference(definition.method, replace(cell, layer=layer)).relu for layer in layers]
+    layers = dict.fromkeys((checked.layer, *definition.layers))
+    found = [reference(definition.method, replace(checked, layer=layer)).relu for layer in layers]
     maps = [m.numpy() for m in found if m is not None]
     height, width = max((m.shape[1:] for m in maps), key=lambda shape: shape[0] * shape[1])
     scaled = [

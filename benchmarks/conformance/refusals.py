@@ -7,10 +7,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from heatmark.benchmarks.conformance.cell import Subject
+from heatmark.benchmarks.conformance.checked_layer import Subject
 from heatmark.benchmarks.conformance.compare import compare, difference
 from heatmark.benchmarks.conformance.findings import Finding
-from heatmark.benchmarks.conformance.invariants import Oracle, consult
+from heatmark.benchmarks.conformance.invariants import Invariant, consult
 from heatmark.benchmarks.conformance.references import reference
 from heatmark.benchmarks.conformance.suite import Claim
 from heatmark.benchmarks.conformance.toy import toy_cell
@@ -22,11 +22,11 @@ Change = Callable[[Subject], Subject]
 
 
 def _elsewhere(layer: str) -> Change:
-    return lambda s: replace(s, cell=replace(s.cell, layer=layer))
+    return lambda s: replace(s, checked=replace(s.checked, layer=layer))
 
 
 def _for(targets: Tensor) -> Change:
-    return lambda s: replace(s, cell=replace(s.cell, targets=targets))
+    return lambda s: replace(s, checked=replace(s.checked, targets=targets))
 
 
 REFUSED: dict[str, tuple[Change, bool]] = {
@@ -42,10 +42,10 @@ REFUSED: dict[str, tuple[Change, bool]] = {
 
 def check_refusals(claimed: Iterable[Claim]) -> Iterator[Finding]:
     """Yield whether each method refuses what it cannot explain, and takes what it can."""
-    cell = toy_cell("features.5")
-    cell.module.add_module("spare", torch.nn.Conv2d(3, 3, 1).double())
+    checked = toy_cell("features.5")
+    checked.module.add_module("spare", torch.nn.Conv2d(3, 3, 1).double())
     for claim in claimed:
-        subject = Subject(cell, claim.name, claim.method, claim.definition)
+        subject = Subject(checked, claim.name, claim.method, claim.definition)
         asked = {
             name: _refuses(name, change)
             for name, (change, always) in REFUSED.items()
@@ -54,7 +54,7 @@ def check_refusals(claimed: Iterable[Claim]) -> Iterator[Finding]:
         yield from consult(subject, {**asked, **TAKEN})
 
 
-def _refuses(check: str, change: Change) -> Oracle:
+def _refuses(check: str, change: Change) -> Invariant:
     def refuses(subject: Subject) -> Finding:
         try:
             change(subject).call()
@@ -68,14 +68,16 @@ def _refuses(check: str, change: Change) -> Oracle:
 def inference_tensors(subject: Subject) -> Finding:
     """Images and targets made under ``torch.inference_mode()`` have the maps of others."""
     with torch.inference_mode():
-        cell = replace(subject.cell, images=subject.cell.images.clone(), targets=subject.cell.targets.clone())
-    found = replace(subject, cell=cell).call()
+        checked = replace(
+            subject.checked, images=subject.checked.images.clone(), targets=subject.checked.targets.clone()
+        )
+    found = replace(subject, checked=checked).call()
     return subject.finding("inference_tensors", difference("relu", found, subject.call(), 1e-12))
 
 
 def same_when_called(subject: Subject) -> Finding:
-    """The map that a sweep gets is the one whose stages the textbook is held against."""
-    expected = Stages(relu=reference(subject.definition, subject.cell).relu)
+    """The map that a sweep gets is the one whose stages the reference implementation is held against."""
+    expected = Stages(relu=reference(subject.definition, subject.checked).relu)
     return subject.finding("call", compare(Stages(relu=subject.call()), expected, {"relu": 1e-7}))
 
 
@@ -90,8 +92,10 @@ def half_precision(subject: Subject) -> Finding:
 
 
 def _in(subject: Subject, dtype: torch.dtype, check: str, tolerance: float) -> Finding:
-    cell = replace(subject.cell, module=deepcopy(subject.cell.module).to(dtype), images=subject.cell.images.to(dtype))
-    found = replace(subject, cell=cell).call()
+    checked = replace(
+        subject.checked, module=deepcopy(subject.checked.module).to(dtype), images=subject.checked.images.to(dtype)
+    )
+    found = replace(subject, checked=checked).call()
     if found.dtype != torch.float32:
         return subject.holds(check, f"maps in {found.dtype}, expected torch.float32")
     return subject.finding(check, difference("relu", found, subject.call(), tolerance))
@@ -99,12 +103,12 @@ def _in(subject: Subject, dtype: torch.dtype, check: str, tolerance: float) -> F
 
 def empty_batch(subject: Subject) -> Finding:
     """No images have no maps, of the size that others have."""
-    cell = replace(subject.cell, images=subject.cell.images[:0], targets=subject.cell.targets[:0])
-    found, expected = replace(subject, cell=cell).call().shape, (0, *subject.call().shape[1:])
+    checked = replace(subject.checked, images=subject.checked.images[:0], targets=subject.checked.targets[:0])
+    found, expected = replace(subject, checked=checked).call().shape, (0, *subject.call().shape[1:])
     return subject.holds("empty_batch", "" if tuple(found) == expected else f"{tuple(found)}, expected {expected}")
 
 
-TAKEN: dict[str, Oracle] = {
+TAKEN: dict[str, Invariant] = {
     "call": same_when_called,
     "inference_tensors": inference_tensors,
     "single_precision": single_precision,

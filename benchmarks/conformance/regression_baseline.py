@@ -1,4 +1,4 @@
-"""The regression gate: a small table of what the methods gave once, and what has drifted since.
+"""The regression baseline: a small table of what the methods gave once, and what has drifted since.
 
 A row holds one image's map at one layer: its digest, its extremes, its mean and its value at fixed places, and what the
 metrics say of it. Digests tell maps that are the same to the bit; they differ between processors, so numbers decide:
@@ -26,10 +26,10 @@ from torch import Tensor
 
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.sweep.shard import Batch
+from heatmark.benchmarks.sweep.job import Batch
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
-from heatmark.metrics.base import Case, Metric, definition
+from heatmark.metrics.base import Explained, Metric, definition
 
 MAP_TOLERANCE, METRIC_TOLERANCE, PICTURE_TOLERANCE = 1e-3, 0.01, 1e-4
 KEY = ["model", "layer", "method", "image"]
@@ -63,8 +63,8 @@ def measure(
     rows: list[dict[str, Any]] = []
     for name, method in methods.items():
         maps = method(classifier.module, batch.images, targets, layer)
-        case = _case(classifier, batch, targets, maps)
-        scores = {definition(m, metric): metric(case) for m, metric in metrics.items()}
+        explained = _case(classifier, batch, targets, maps)
+        scores = {definition(m, metric): metric(explained) for m, metric in metrics.items()}
         for n, image in enumerate(batch.names):
             key = {"model": classifier.name, "layer": layer, "method": name, "image": image}
             picture = float(batch.images[n].double().mean())
@@ -74,10 +74,10 @@ def measure(
     return pd.DataFrame(rows)
 
 
-def _case(classifier: Classifier, batch: Batch, targets: Tensor, maps: Tensor) -> Case:
+def _case(classifier: Classifier, batch: Batch, targets: Tensor, maps: Tensor) -> Explained:
     height, width = batch.images.shape[-2:]
     sized = upsample(maps, (height, width))
-    return Case(classifier.module, batch.images, targets, sized, batch.masks, lambda _m, _x, _t: sized)
+    return Explained(classifier.module, batch.images, targets, sized, batch.masks, lambda _m, _x, _t: sized)
 
 
 def _summary(values: Tensor) -> dict[str, Any]:

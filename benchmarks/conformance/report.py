@@ -46,10 +46,10 @@ def table(findings: Sequence[Finding]) -> Table:
     for heading in ("against", "first differs", "by", "map moves", "cause"):
         number = heading in ("by", "map moves")
         result.add_column(heading, overflow="fold", justify="right" if number else "left")
-    for (model, layer), cell in _grouped(findings, lambda f: (f.model, f.layer)).items():
-        several = len({finding.size for finding in cell if finding.size}) > 1
-        result.add_row(f"[bold]{escape(model)}[/bold] {escape(layer)}", "", "", "", "", _agreement(cell))
-        for finding in (f for f in cell if f.verdict in ("diverges", "error")):
+    for (model, layer), checked in _grouped(findings, lambda f: (f.model, f.layer)).items():
+        several = len({finding.size for finding in checked if finding.size}) > 1
+        result.add_row(f"[bold]{escape(model)}[/bold] {escape(layer)}", "", "", "", "", _agreement(checked))
+        for finding in (f for f in checked if f.verdict in ("diverges", "error")):
             style = "red" if is_red(finding) else "dim" if not finding.method else None
             result.add_row(*_cells(finding, several), style=style)
     result.caption = (
@@ -67,8 +67,8 @@ def _grouped(findings: Iterable[Finding], key: Callable[[Finding], K]) -> dict[K
     return groups
 
 
-def _agreement(cell: Sequence[Finding]) -> str:
-    verdicts = Counter(finding.verdict for finding in cell)
+def _agreement(checked: Sequence[Finding]) -> str:
+    verdicts = Counter(finding.verdict for finding in checked)
     skipped = f", {verdicts['skipped']} n/a" if verdicts["skipped"] else ""
     return f"[green]{verdicts['agrees']} agree[/green]{skipped}"
 
@@ -102,12 +102,12 @@ def explanations(findings: Iterable[Finding], known: Mapping[str, str]) -> list[
 def junit(findings: Sequence[Finding], path: Path) -> None:
     """Write JUnit XML, which every CI reads: a suite a model, a test a check; red ones failed, inapplicable skipped."""
     root = ElementTree.Element("testsuites", name="heatmark check")
-    for model, cell in _grouped(findings, lambda f: f.model).items():
-        suite = ElementTree.SubElement(root, "testsuite", name=model, tests=str(len(cell)))
-        suite.set("failures", str(sum(is_red(f) and f.verdict != "error" for f in cell)))
-        suite.set("errors", str(sum(f.verdict == "error" for f in cell)))
-        suite.set("skipped", str(sum(f.verdict == "skipped" for f in cell)))
-        for finding in cell:
+    for model, checked in _grouped(findings, lambda f: f.model).items():
+        suite = ElementTree.SubElement(root, "testsuite", name=model, tests=str(len(checked)))
+        suite.set("failures", str(sum(is_red(f) and f.verdict != "error" for f in checked)))
+        suite.set("errors", str(sum(f.verdict == "error" for f in checked)))
+        suite.set("skipped", str(sum(f.verdict == "skipped" for f in checked)))
+        for finding in checked:
             _testcase(suite, finding)
     ElementTree.indent(root)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from heatmark.benchmarks.conformance.cell import Cell, Subject
+from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Subject
 from heatmark.benchmarks.conformance.findings import Finding, Verdict
-from heatmark.benchmarks.conformance.invariants import ORACLES, Oracle, consult, right_or_refused
+from heatmark.benchmarks.conformance.invariants import INVARIANTS, Invariant, consult, right_or_refused
 from heatmark.benchmarks.conformance.linter import lint
 from heatmark.benchmarks.conformance.toy import TOY_LAYERS, Toy, toy_cell
 from heatmark.benchmarks.conformance.traps import FLATTENED, TRAPS
@@ -22,7 +22,7 @@ from heatmark.methods.grad_cam import GradCAM
 from heatmark.methods.score_cam import ScoreCAM
 
 BRIEFLY: Mapping[str, Method] = {"eigen_cam": EigenCAM(), "score_cam": ScoreCAM(), "ablation_cam": AblationCAM()}
-"""In-house methods that take many passes or much algebra: held to all laws on toys, to the textbook alone elsewhere."""
+"""In-house methods that take many passes or much algebra: held to all invariants on toys only."""
 
 
 FUSED: Mapping[str, Method] = {
@@ -46,41 +46,45 @@ def claims(methods: Mapping[str, Method]) -> list[Claim]:
     return [Claim(name, method, method) for name, method in methods.items()]
 
 
-def check_laws(cell: Cell, claimed: Iterable[Claim], oracles: Mapping[str, Oracle] = ORACLES) -> Iterator[Finding]:
-    """Yield what every oracle says of every method in a cell; methods that do not work there are left out."""
+def check_invariants(
+    checked: CheckedLayer, claimed: Iterable[Claim], invariants: Mapping[str, Invariant] = INVARIANTS
+) -> Iterator[Finding]:
+    """Yield what every invariant says of every method at a layer; methods that do not work there are left out."""
     for claim in claimed:
-        subject = Subject(cell, claim.name, claim.method, claim.definition)
-        reason = claim.method.unsupported(cell.module, cell.layer)
+        subject = Subject(checked, claim.name, claim.method, claim.definition)
+        reason = claim.method.unsupported(checked.module, checked.layer)
         if reason is None:
-            yield from consult(subject, oracles)
+            yield from consult(subject, invariants)
         else:
-            verdict: Verdict = "error" if _owes(claim, cell) else "skipped"
-            yield Finding(cell.model, cell.layer, claim.name, "oracles", "", verdict, note=f"it refuses: {reason}")
+            verdict: Verdict = "error" if _owes(claim, checked) else "skipped"
+            yield Finding(
+                checked.model, checked.layer, claim.name, "invariants", "", verdict, note=f"it refuses: {reason}"
+            )
 
 
-def _owes(claim: Claim, cell: Cell) -> bool:
+def _owes(claim: Claim, checked: CheckedLayer) -> bool:
     """Say whether a method must not refuse: the toy, which the method that it claims to be explains."""
     claimed = claim.definition
     foreign = claim.method is not claimed
-    return foreign and isinstance(cell.module, Toy) and claimed.unsupported(cell.module, cell.layer) is None
+    return foreign and isinstance(checked.module, Toy) and claimed.unsupported(checked.module, checked.layer) is None
 
 
 def check_toys(claimed: Iterable[Claim]) -> Iterator[Finding]:
-    """Yield what the oracles say on the toy network, on which all of them apply."""
+    """Yield what the invariants say on the toy network, on which all of them apply."""
     for layer in TOY_LAYERS:
-        yield from check_laws(toy_cell(layer), claimed)
+        yield from check_invariants(toy_cell(layer), claimed)
 
 
 def check_traps(claimed: Iterable[Claim]) -> Iterator[Finding]:
     """Yield what in-house methods give where a guess about a layer, or a shortcut to the logits, goes wrong."""
-    asked = {name: ORACLES[name] for name in ("textbook", "batch_invariance", "nothing_left_behind")}
+    asked = {name: INVARIANTS[name] for name in ("reference_implementation", "batch_invariance", "nothing_left_behind")}
     claimed = list(claimed)
     for trap in TRAPS:
-        for cell in trap.cells():
-            yield from check_laws(cell, claimed, asked)
-    yield from check_laws(toy_cell("features.5"), claims(FUSED), asked)
-    for cell in FLATTENED.cells():
-        yield from check_laws(cell, claimed, {"textbook": right_or_refused})
+        for checked in trap.checked_layers():
+            yield from check_invariants(checked, claimed, asked)
+    yield from check_invariants(toy_cell("features.5"), claims(FUSED), asked)
+    for checked in FLATTENED.checked_layers():
+        yield from check_invariants(checked, claimed, {"reference_implementation": right_or_refused})
 
 
 def awaken(module: nn.Module, seed: int) -> None:
@@ -109,7 +113,7 @@ def check_layer(classifier: Classifier, layer: str, images: Tensor) -> Iterator[
 
 
 def check_method(method: Method, against: Method, name: str = "mine") -> list[Finding]:
-    """Return what the oracles say of your method on the toy network: the short check, for a test of your own.
+    """Return what the invariants say of your method on the toy network: the short check, for a test of your own.
 
     >>> from heatmark.methods.grad_cam import GradCAM
     >>> from heatmark.benchmarks.conformance.report import is_red

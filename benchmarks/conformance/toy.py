@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from heatmark.benchmarks.conformance.cell import Cell
+from heatmark.benchmarks.conformance.checked_layer import CheckedLayer
 
 
 class Toy(nn.Module):
@@ -38,7 +38,7 @@ TOY_LAYERS = ("features.4", "features.5")
 """The layer that is overwritten in place, and the one at which CAM is exact."""
 
 
-def toy_cell(layer: str) -> Cell:
+def toy_cell(layer: str) -> CheckedLayer:
     """Return a toy network, three images of 32 × 48 pixels (not square on purpose), and a class for each.
 
     Class 0 has positive weights only, so that its map is positive everywhere and the minimum of min-max matters.
@@ -53,4 +53,4 @@ def toy_cell(layer: str) -> Cell:
                 statistic.uniform_(0.5, 2)
         module.fc.weight.data[0].abs_()
         images = torch.randn(3, 3, 32, 48, dtype=torch.float64)
-    return Cell("toy", module.eval(), layer, images, torch.tensor([3, 0, 1]))
+    return CheckedLayer("toy", module.eval(), layer, images, torch.tensor([3, 0, 1]))

@@ -7,11 +7,11 @@ from functools import partial
 
 from torch import Tensor
 
-from heatmark.benchmarks.conformance.cell import Cell, Subject
+from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Subject
 from heatmark.benchmarks.conformance.compare import compare, tolerances
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.invariants import consult
-from heatmark.benchmarks.conformance.reference_libraries import PAIRS, compare_with_peers
+from heatmark.benchmarks.conformance.reference_libraries import PAIRS, compare_with_reference_libraries
 from heatmark.benchmarks.conformance.toy import TOY_LAYERS, toy_cell
 from heatmark.benchmarks.conformance.traps import ENCODER
 from heatmark.benchmarks.models.classifier import Classifier
@@ -25,30 +25,32 @@ from heatmark.methods.external.stages_captum import layer_grad_cam
 
 def compare_on_toys() -> Iterator[Finding]:
     """Yield what every pair says at the toys' layers, in single precision as on a real network."""
-    for cell in (*map(toy_cell, TOY_LAYERS), next(ENCODER.cells())):
-        classifier = Classifier(cell.model, copy.deepcopy(cell.module).float(), "random-0", Preprocessing())
-        yield from compare_with_peers(classifier, cell.images.float(), cell.targets, cell.layer, cell)
+    for checked in (*map(toy_cell, TOY_LAYERS), next(ENCODER.checked_layers())):
+        classifier = Classifier(checked.model, copy.deepcopy(checked.module).float(), "random-0", Preprocessing())
+        yield from compare_with_reference_libraries(
+            classifier, checked.images.float(), checked.targets, checked.layer, checked
+        )
     yield from _adapters(toy_cell(TOY_LAYERS[-1]))
 
 
-def _adapters(cell: Cell) -> Iterator[Finding]:
-    module, images = copy.deepcopy(cell.module).float(), cell.images.float()
+def _adapters(checked: CheckedLayer) -> Iterator[Finding]:
+    module, images = copy.deepcopy(checked.module).float(), checked.images.float()
     for pair in PAIRS:
         adapter = _adapter(pair.theirs)
         if adapter is not None:
-            expected = pair.theirs(module, images, cell.targets, cell.layer).relu
+            expected = pair.theirs(module, images, checked.targets, checked.layer).relu
             name = f"{pair.library.name} {pair.name}"
-            subject = Subject(replace(cell, module=module, images=images), name, adapter, adapter)
+            subject = Subject(replace(checked, module=module, images=images), name, adapter, adapter)
             yield from consult(subject, {"adapter": partial(_same_map, expected)})
 
 
 def _same_map(expected: Tensor | None, subject: Subject) -> Finding:
-    found = compare(Stages(relu=subject.call()), Stages(relu=expected), tolerances(subject.cell.images.dtype))
+    found = compare(Stages(relu=subject.call()), Stages(relu=expected), tolerances(subject.checked.images.dtype))
     return subject.finding("adapter", found)
 
 
-def _adapter(peer: object) -> Method | None:
-    """Return the method of ``conf/method`` that runs what a peer reads the stages of; None where sweeps have none."""
-    if isinstance(peer, PytorchGradCAMStages):
-        return peer.cam
-    return LayerGradCAM() if peer is layer_grad_cam else None
+def _adapter(library: object) -> Method | None:
+    """Return the method of ``conf/method`` whose stages a library shows; None where sweeps have none."""
+    if isinstance(library, PytorchGradCAMStages):
+        return library.cam
+    return LayerGradCAM() if library is layer_grad_cam else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from heatmark.benchmarks.conformance.cell import Cell
+from heatmark.benchmarks.conformance.checked_layer import CheckedLayer
 from heatmark.common.features import TokenLayout
 
 
@@ -71,7 +71,7 @@ class Encoder(nn.Module):
     Whoever puts other features in the place of a part's must see to it that they reach the logits.
     """
 
-    token_layout = TokenLayout(prefix=1)
+    token_layout = TokenLayout(class_tokens=1)
 
     def __init__(self) -> None:
         super().__init__()
@@ -154,15 +154,15 @@ class Trap:
     size: tuple[int, int]
     layers: tuple[str, ...]
 
-    def cells(self) -> Iterator[Cell]:
-        """Yield a cell a layer, in float64, each of three images with a class of its own."""
+    def checked_layers(self) -> Iterator[CheckedLayer]:
+        """Yield a checked a layer, in float64, each of three images with a class of its own."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             module = self.build().double().eval()
             _unsettle(module)
             images = torch.randn(3, 3, *self.size, dtype=torch.float64)
         for layer in self.layers:
-            yield Cell(self.name, module, layer, images, torch.tensor([3, 0, 1]))
+            yield CheckedLayer(self.name, module, layer, images, torch.tensor([3, 0, 1]))
 
 
 def _unsettle(module: nn.Module) -> None:

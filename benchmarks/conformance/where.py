@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from heatmark.benchmarks.conformance.cell import Cell, Size, pixels
+from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Size, pixels
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.suite import alternating
 from heatmark.benchmarks.models.classifier import Classifier
@@ -28,7 +28,7 @@ def drawn_size(model: str, layer: str) -> Size:
 
 def cells_of(
     classifier: Classifier, double: nn.Module, layer: str, images: Tensor, sizes: Sequence[Size]
-) -> tuple[list[Cell], list[Finding]]:
+) -> tuple[list[CheckedLayer], list[Finding]]:
     """Return a layer with pictures of every size that the network takes, and a finding that names those it does not.
 
     In the place of what it does not take come the pictures as they are.
@@ -45,27 +45,27 @@ def cells_of(
     """
     own = (images.shape[2], images.shape[3])
     found = {size: _cell(classifier.name, double, layer, images, size) for size in sizes}
-    refused = [pixels(size) for size, cell in found.items() if cell is None]
+    refused = [pixels(size) for size, checked in found.items() if checked is None]
     notes = []
     if refused:
         found[own] = found.get(own) or _cell(classifier.name, double, layer, images, own)
         note = f"it takes no images of {', '.join(refused)} pixels; checked at {pixels(own)}"
         notes.append(Finding(classifier.name, layer, "", "sizes", "", "skipped", note=note))
-    cells = [cell for cell in found.values() if cell is not None]
-    if not cells:
+    checked_layers = [checked for checked in found.values() if checked is not None]
+    if not checked_layers:
         raise ValueError(f"{classifier.name} takes no images of {pixels(own)} pixels")
-    return cells, notes
+    return checked_layers, notes
 
 
-def _cell(model: str, double: nn.Module, layer: str, images: Tensor, size: Size) -> Cell | None:
-    """Return a cell of images at this size; None where the network was made for others."""
+def _cell(model: str, double: nn.Module, layer: str, images: Tensor, size: Size) -> CheckedLayer | None:
+    """Return a checked of images at this size; None where the network was made for others."""
     resized = F.interpolate(images.double(), size, mode="bilinear", align_corners=False)
     with observing(double):
         try:
             logits = double(resized)
         except (ValueError, RuntimeError, AssertionError):  # a transformer that was made for one size
             return None
-    return Cell(model, double, layer, resized, alternating(logits))
+    return CheckedLayer(model, double, layer, resized, alternating(logits))
 
 
 def layer_of(classifier: Classifier, role: str, images: Tensor) -> str:

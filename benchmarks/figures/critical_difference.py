@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from heatmark.benchmarks.figures.style import TWO_COLUMNS, below, fold, grid, looks, span
 from heatmark.benchmarks.figures.tables import Tables, named, titles
 from heatmark.benchmarks.schema import SETTING
-from heatmark.benchmarks.statistics.comparisons import Board, boards
+from heatmark.benchmarks.statistics.comparisons import Comparison, comparisons
 from heatmark.benchmarks.statistics.friedman import CriticalDifference, comparable, critical_difference
 
 NAME = "critical_difference"
@@ -34,7 +34,7 @@ def draw(tables: Tables) -> Figure | str:
         reach = (len(found.mean_ranks) - 1) * names / max(TWO_COLUMNS / abreast - 2 * names, 1)
         ax.set(xlim=(1 - reach, len(found.mean_ranks) + reach), ylim=(tallest + 0.6, -2.5))
     counted = span(found.n_blocks for _, found in parts)
-    units = " and ".join(sorted({board.unit for board in boards(tables.deepest)}))
+    units = " and ".join(sorted({comparison.unit for comparison in comparisons(tables.deepest)}))
     note = (
         f"Mean rank over {counted} {units}, 1 the best. Bars join methods not told apart at α = 0.05, in each diagram "
     )
@@ -51,25 +51,25 @@ def _left_out(parts: list[tuple[str, CriticalDifference]]) -> str:
 
 
 def diagrams(tables: Tables) -> list[tuple[str, CriticalDifference]]:
-    """Return the title and the statistics of every diagram; boards with too little to compare are left out."""
+    """Return the title and the statistics of every diagram; comparisons with too little to compare are left out."""
     models = titles(tables.deepest)
     return [
         (
-            f"{models[tuple(board.facts[name] for name in SETTING)]}: {_heading(board, tables)}",
-            critical_difference(_labelled(board, tables)),
+            f"{models[tuple(comparison.facts[name] for name in SETTING)]}: {_heading(comparison, tables)}",
+            critical_difference(_labelled(comparison, tables)),
         )
-        for board in boards(tables.deepest)
-        if comparable(board.blocks)
+        for comparison in comparisons(tables.deepest)
+        if comparable(comparison.blocks)
     ]
 
 
-def _heading(board: Board, tables: Tables) -> str:
-    name = named(board.facts["metric"], board.facts["definition"], tables.deepest)
-    return f"{name} {'↑' if board.higher_is_better else '↓'}"
+def _heading(comparison: Comparison, tables: Tables) -> str:
+    name = named(comparison.facts["metric"], comparison.facts["definition"], tables.deepest)
+    return f"{name} {'↑' if comparison.higher_is_better else '↓'}"
 
 
-def _labelled(board: Board, tables: Tables) -> pd.DataFrame:
-    return board.blocks.rename(columns=tables.label)
+def _labelled(comparison: Comparison, tables: Tables) -> pd.DataFrame:
+    return comparison.blocks.rename(columns=tables.label)
 
 
 def plot(ax: Axes, found: CriticalDifference, colours: dict[str, str]) -> None:

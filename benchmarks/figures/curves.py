@@ -17,18 +17,18 @@ def draw(tables: Tables) -> Figure | str:
     """Return a panel a model and definition: each method's mean curve with its pointwise 95 % band over images."""
     if tables.curves.empty:
         return "curves.parquet has no rows: no metric of this run keeps its curves"
-    shown = tables.board[tables.board["same_as"] == ""]
-    curves = tables.curves[tables.curves["trial"].isin(shown["trial"])]
+    shown = tables.leaderboard[tables.leaderboard["same_as"] == ""]
+    curves = tables.curves[tables.curves["cell"].isin(shown["cell"])]
     curves = curves.merge(shown[["definition", "higher_is_better"]].drop_duplicates(), on="definition")
-    groups = tables.scored.drop_duplicates(["trial", "image"])[["trial", "image", "group"]]
-    curves = curves.merge(groups, on=["trial", "image"], how="left").fillna({"group": ""})
+    groups = tables.scored.drop_duplicates(["cell", "image"])[["cell", "image", "group"]]
+    curves = curves.merge(groups, on=["cell", "image"], how="left").fillna({"group": ""})
     parts, appearance = panels(curves), looks(tables)
     if not parts:
         return "no method at the deepest layer has a curve of its own"
     figure, axes = grid(len(parts), 2, 1.75)
     for position, (ax, (title, rows)) in enumerate(zip(axes, parts, strict=True)):
-        for (method, _), trial in rows.groupby(["method", "trial"]):
-            plot(ax, trial, appearance[str(method)])
+        for (method, _), cell in rows.groupby(["method", "cell"]):
+            plot(ax, cell, appearance[str(method)])
         ax.set(title=fold(title), xlim=(0, 1), ylim=(0, 1))
         if position >= len(axes) - 2:
             ax.set_xlabel("fraction of pixels replaced")
@@ -41,9 +41,9 @@ def draw(tables: Tables) -> Figure | str:
     return figure
 
 
-def plot(ax: Axes, trial: pd.DataFrame, look: Look) -> None:
-    """Draw one trial's mean curve and band."""
-    wide = trial.pivot(index=["image", "group"], columns="fraction", values="score")
+def plot(ax: Axes, cell: pd.DataFrame, look: Look) -> None:
+    """Draw one cell's mean curve and band."""
+    wide = cell.pivot(index=["image", "group"], columns="fraction", values="score")
     rows = wide.index.to_frame(index=False)
     codes = group_codes(rows["group"], rows["image"])
     points = [mean_and_error(column, codes) for column in wide.to_numpy(dtype=np.float64).T]

@@ -26,16 +26,16 @@ def draw(tables: Tables) -> Figure | str:
     deep = [alike(rows) for _, rows in settings(tables.scored) if len(by_depth(rows)) > 1]
     if not deep:
         return "every model was explained at one layer only; sweep with layer=[early,middle,last]"
-    board = leaderboard(on_common_images(pd.concat(deep)))
-    board["depth"] = board["trial"].map(depths(tables.scored))
-    parts, appearance = panels(board), looks(tables)
+    ranked = leaderboard(on_common_images(pd.concat(deep)))
+    ranked["depth"] = ranked["cell"].map(depths(tables.scored))
+    parts, appearance = panels(ranked), looks(tables)
     figure, axes = grid(len(parts), 2, 1.8)
     for ax, (title, rows) in zip(axes, parts, strict=True):
         plot(ax, rows, appearance)
-        ax.set(title=fold(title), ylabel=heading(rows, board)[:-2])
-    note = f"Means over {span(board['n'])} images, the same for all of a panel, with 95 % BCa intervals, set apart "
+        ax.set(title=fold(title), ylabel=heading(rows, ranked)[:-2])
+    note = f"Means over {span(ranked['n'])} images, the same for all of a panel, with 95 % BCa intervals, set apart "
     note += "sideways. Horizontal: methods without a layer."
-    below(figure, note, board["method"].unique(), tables)
+    below(figure, note, ranked["method"].unique(), tables)
     return figure
 
 

@@ -8,13 +8,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from heatmark.benchmarks.figures.labels import place
 from heatmark.benchmarks.figures.style import GREY, TWO_COLUMNS, Look, below, fold, grid, looks, span
 from heatmark.benchmarks.figures.tables import Tables, on_common_images, settings
-from heatmark.benchmarks.schema import TRIAL
+from heatmark.benchmarks.schema import CELL_KEY
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
 
 NAME = "pareto"
 FEW = 6
 """Methods whose names one column of print has room for."""
-CELL = [*TRIAL, "image", "group", "target", "status", "map_of"]
+CELL = [*CELL_KEY, "image", "group", "target", "status", "map_of"]
 
 
 def draw(tables: Tables) -> Figure | str:
@@ -24,19 +24,19 @@ def draw(tables: Tables) -> Figure | str:
     scores = faithfulness(tables.deepest)
     if scores.empty:
         return "faithfulness is insertion − deletion, and this run does not have both"
-    cost = tables.timing.groupby("trial", as_index=False)["cost_in_forwards"].median()
-    board = leaderboard(on_common_images(scores)).merge(cost, on="trial").dropna(subset=["mean", "cost_in_forwards"])
-    if board.empty:
+    cost = tables.timing.groupby("cell", as_index=False)["cost_in_forwards"].median()
+    ranked = leaderboard(on_common_images(scores)).merge(cost, on="cell").dropna(subset=["mean", "cost_in_forwards"])
+    if ranked.empty:
         return "no method has both insertion − deletion and a cost: one of them is undefined for each"
-    parts, appearance = _parts(board), looks(tables)
+    parts, appearance = _parts(ranked), looks(tables)
     figure, axes = grid(len(parts), 2, 2.7)
-    if len(parts) == 1 and board["method"].nunique() > FEW:
+    if len(parts) == 1 and ranked["method"].nunique() > FEW:
         figure.set_figwidth(TWO_COLUMNS)  # so that names stand by their points
     for ax, (title, rows) in zip(axes, parts, strict=True):
         ax.set(title=fold(title), xscale="log", xlabel="cost in forward passes", ylabel="insertion − deletion")
         plot(ax, rows, appearance)
-    rest = repeated(board, tables)
-    note = f"Means over {span(board['n'])} images, the same for all methods of a panel; bars: 95 % BCa intervals. "
+    rest = repeated(ranked, tables)
+    note = f"Means over {span(ranked['n'])} images, the same for all methods of a panel; bars: 95 % BCa intervals. "
     below(figure, note + "Grey line: Pareto front; up and to the left is better. " + tables.where + rest)
     for ax, (_, rows) in zip(axes, parts, strict=True):
         names = [tables.label(name) for name in rows.loc[rows["same_as"] == "", "method"]]
@@ -48,18 +48,18 @@ def _points(rows: pd.DataFrame) -> list[tuple[float, float]]:
     return list(zip(rows["cost_in_forwards"], rows["mean"], strict=True))
 
 
-def _parts(board: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+def _parts(ranked: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return the rows of every model, and of every definition where there are several; the title says which."""
-    several = board["definition"].nunique() > 1
+    several = ranked["definition"].nunique() > 1
     return [
         (f"{title}: {definition}" if several else title, part)
-        for title, rows in settings(board)
+        for title, rows in settings(ranked)
         for definition, part in rows.groupby("definition")
     ]
 
 
 def faithfulness(scored: pd.DataFrame) -> pd.DataFrame:
-    """Return insertion − deletion of every trial and image, as rows of a results table; NaN where either is."""
+    """Return insertion − deletion of every cell and image, as rows of a results table; NaN where either is."""
     cell = [name for name in CELL if name in scored]
     insertion, deletion = (
         scored[scored["metric"] == name].set_index(cell)[["definition", "value"]].add_suffix(f"_{name}")
@@ -109,7 +109,7 @@ def plot(ax: Axes, rows: pd.DataFrame, appearance: dict[str, Look]) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def repeated(board: pd.DataFrame, tables: Tables) -> str:
+def repeated(ranked: pd.DataFrame, tables: Tables) -> str:
     """Say what the small markers are."""
-    names = sorted({tables.label(name) for name in board.loc[board["same_as"] != "", "method"]})
+    names = sorted({tables.label(name) for name in ranked.loc[ranked["same_as"] != "", "method"]})
     return f"Small: another method's maps at a cost of its own ({', '.join(names)})." if names else ""

@@ -17,8 +17,8 @@ from heatmark.benchmarks.models.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
-class Shard:
-    """What a qualitative figure needs of a shard: its pictures (H, W, 3) in [0, 1] by name, and its classes."""
+class Job:
+    """What a qualitative figure needs of a job: its pictures (H, W, 3) in [0, 1] by name, and its classes."""
 
     pictures: Mapping[str, NDArray[np.float32]]
     classes: Sequence[str]
@@ -29,14 +29,14 @@ class Shard:
 
 
 def configs(run: Path) -> list[dict[str, Any]]:
-    """Return the shards that a run has recorded, each with its configuration."""
+    """Return the jobs that a run has recorded, each with its configuration."""
     file = run / "provenance.json"
-    shards: list[dict[str, Any]] = json.loads(file.read_text())["shards"] if file.exists() else []
-    return shards
+    jobs: list[dict[str, Any]] = json.loads(file.read_text())["jobs"] if file.exists() else []
+    return jobs
 
 
-def shard(config: Mapping[str, Any], names: Sequence[str]) -> Shard:
-    """Return the named pictures of a shard; no weights are read.
+def job(config: Mapping[str, Any], names: Sequence[str]) -> Job:
+    """Return the named pictures of a job; no weights are read.
 
     Raises:
         ValueError: where the dataset or the preprocessing cannot be built again.
@@ -48,7 +48,7 @@ def shard(config: Mapping[str, Any], names: Sequence[str]) -> Shard:
         if sample.name in names:
             pixels = prepare.pixels(prepare.image(sample.image)[None])[0]
             pictures[sample.name] = pixels.permute(1, 2, 0).numpy()
-    return Shard(pictures, classes)
+    return Job(pictures, classes)
 
 
 def _model(config: Mapping[str, Any]) -> tuple[Preprocessing, Sequence[str]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.explain.overlay import tamed
-from heatmark.benchmarks.figures.pictures import configs, shard
+from heatmark.benchmarks.figures.pictures import configs, job
 from heatmark.benchmarks.figures.style import SMALL, TWO_COLUMNS, below, fold
 from heatmark.benchmarks.figures.tables import Tables, settings, titles
 from heatmark.benchmarks.tables.recorded import is_of
@@ -44,16 +44,16 @@ def draw(tables: Tables) -> Figure | str:
         return "the run keeps no maps"
     methods = chosen(tables)
     try:
-        rows = [row for title, cells in settings(tables.deepest) for row in _rows(tables, title, cells, methods)]
+        rows = [row for title, scores in settings(tables.deepest) for row in _rows(tables, title, scores, methods)]
     except (ValueError, OSError, KeyError) as error:  # data that moved must not cost the other figures
         return f"the pictures cannot be made again: {one_paragraph(error)}"
     if not rows or not methods:
         return "no image of this run has both a picture and a map"
     figure, axes = _cells(len(rows), len(methods) + 1)
-    for row, cells in zip(rows, axes, strict=True):
-        cells[0].imshow(row.picture, interpolation="bilinear")
-        cells[0].set_ylabel(row.title, fontsize=SMALL, labelpad=2)
-        for ax, method in zip(cells[1:], methods, strict=True):
+    for row, scores in zip(rows, axes, strict=True):
+        scores[0].imshow(row.picture, interpolation="bilinear")
+        scores[0].set_ylabel(row.title, fontsize=SMALL, labelpad=2)
+        for ax, method in zip(scores[1:], methods, strict=True):
             _show(ax, row, method)
     axes[0][0].set_title("image", fontsize=SMALL, loc="center")
     for ax, method in zip(axes[0][1:], methods, strict=True):
@@ -71,23 +71,23 @@ def draw(tables: Tables) -> Figure | str:
 
 def chosen(tables: Tables) -> list[str]:
     """Return the methods to show: those that stand for themselves, ours first, at most eight; best mean rank first."""
-    board = tables.board[tables.board["same_as"] == ""]
-    order = board.groupby("method").agg(rank=("rank", "mean"), kind=("implementation", "first"))
-    order["peer"] = order["kind"] != "heatmark"
-    return [str(name) for name in order.sort_values(["peer", "rank"], kind="stable").index[:MOST_METHODS]]
+    ranked = tables.leaderboard[tables.leaderboard["same_as"] == ""]
+    order = ranked.groupby("method").agg(rank=("rank", "mean"), kind=("implementation", "first"))
+    order["library"] = order["kind"] != "heatmark"
+    return [str(name) for name in order.sort_values(["library", "rank"], kind="stable").index[:MOST_METHODS]]
 
 
-def _rows(tables: Tables, title: str, cells: pd.DataFrame, methods: list[str]) -> list[Row]:
+def _rows(tables: Tables, title: str, scores: pd.DataFrame, methods: list[str]) -> list[Row]:
     """Return the rows of one model: its first images, of different classes as far as there are."""
     run, shown = Path() if tables.run is None else tables.run, len(titles(tables.deepest))
-    trials = cells.drop_duplicates("method").set_index("method")["trial"]
-    # the images of one trial under one metric stand in the table as they stand in its maps
-    images = cells[cells["trial"] == trials.iloc[0]].drop_duplicates("image").reset_index(drop=True)
+    cells = scores.drop_duplicates("method").set_index("method")["cell"]
+    # the images of one cell under one metric stand in the table as they stand in its maps
+    images = scores[scores["cell"] == cells.iloc[0]].drop_duplicates("image").reset_index(drop=True)
     again = images["target"].duplicated()
     picked = images[["image", "target"]].assign(again=again).sort_values("again", kind="stable")
     picked = picked.head(max(1, tables.images // shown))
-    known = shard(_config(run, title, images.iloc[0].to_dict()), list(picked["image"]))
-    maps = {name: np.load(run / "maps" / f"{trials[name]}.npy", mmap_mode="r") for name in methods if name in trials}
+    known = job(_config(run, title, images.iloc[0].to_dict()), list(picked["image"]))
+    maps = {name: np.load(run / "maps" / f"{cells[name]}.npy", mmap_mode="r") for name in methods if name in cells}
     return [
         Row(
             "\n".join(
@@ -107,7 +107,7 @@ def _lines(name: str, most: int = 2) -> list[str]:
 
 
 def _config(run: Path, title: str, facts: Mapping[str, str]) -> dict[str, object]:
-    found = [shard["config"] for shard in configs(run) if is_of(shard, facts)]
+    found = [job["config"] for job in configs(run) if is_of(job, facts)]
     if not found:
         raise ValueError(f"provenance.json does not know {title}")
     config: dict[str, object] = found[0]
@@ -115,7 +115,7 @@ def _config(run: Path, title: str, facts: Mapping[str, str]) -> dict[str, object
 
 
 def _cells(rows: int, columns: int) -> tuple[Figure, NDArray[np.object_]]:
-    """Return a figure two columns wide of square cells without ticks."""
+    """Return a figure two columns wide of square scores without ticks."""
     side = (TWO_COLUMNS - 0.35) / columns
     figure = Figure(figsize=(TWO_COLUMNS, rows * side + 0.35), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)  # type: ignore[union-attr, call-arg]

@@ -34,8 +34,8 @@ def draw(tables: Tables) -> Figure | str:
     ax.spines[:].set_visible(False)
     _models(ax, [title for title, _, _ in keys], room, turned)
     interval = "" if narrow else ", with its 95 % bootstrap interval"
-    flagged = " † flagged (degenerate) on most images." if tables.board["mostly_flagged"].any() else ""
-    again = " = has another method's maps." if (tables.board["same_as"] != "").any() else ""
+    flagged = " † flagged (degenerate) on most images." if tables.leaderboard["mostly_flagged"].any() else ""
+    again = " = has another method's maps." if (tables.leaderboard["same_as"] != "").any() else ""
     told = f"{interval}.{flagged}{again} {tables.where}{tables.repeats}"
     below(figure, f"Rank by mean over the images that all methods share{told}")
     return figure
@@ -54,10 +54,10 @@ def _fill(ax: Axes, ranks: pd.DataFrame, words: list[list[str]]) -> None:
 def rank_table(tables: Tables) -> pd.DataFrame:
     """Return ranks, methods × (model, metric, definition), the best mean rank first; NaN where a method has none."""
     parts = {
-        (title, heading(rows, tables.board), str(definition)): rows.drop_duplicates("method").set_index("method")[
+        (title, heading(rows, tables.leaderboard), str(definition)): rows.drop_duplicates("method").set_index("method")[
             "rank"
         ]
-        for title, setting in settings(tables.board)
+        for title, setting in settings(tables.leaderboard)
         for (_, definition), rows in setting.groupby(["metric", "definition"])
     }
     if not parts:
@@ -67,7 +67,7 @@ def rank_table(tables: Tables) -> pd.DataFrame:
 
 
 def _cell(tables: Tables, method: str, key: tuple[str, str, str]) -> str:
-    rows = next(rows for title, rows in settings(tables.board) if title == key[0])
+    rows = next(rows for title, rows in settings(tables.leaderboard) if title == key[0])
     found = rows[(rows["method"] == method) & (rows["definition"] == key[2])]
     if found.empty or np.isnan(found["rank"].iloc[0]):
         return "–"

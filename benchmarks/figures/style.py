@@ -87,7 +87,8 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Look:
-    """How one method is drawn: the colour and the marker are its family's; peers are open and dashed, controls grey.
+    """How one method is drawn: the colour and the marker are its family's; reference libraries are open and dashed,
+    controls grey.
 
     A method with several sets of options has one colour and several markers.
     """
@@ -191,13 +192,13 @@ def _columns(figure: Figure, handles: Sequence[Line2D]) -> int:
 def repeats(tables: Tables) -> str:
     """Return, setting by setting, which methods have another one's maps and so are not drawn; ``""`` for none."""
     said: dict[str, list[str]] = {}
-    for title, rows in settings(tables.board):
+    for title, rows in settings(tables.leaderboard):
         again = rows[rows["same_as"] != ""]
         for stands, methods in again.groupby("same_as")["method"]:
             words = " = ".join([tables.label(str(stands)), *map(tables.label, sorted(methods.unique()))])
             said.setdefault(words, []).append(title)
     told = "; ".join(f"{words} on {' and '.join(models)}" for words, models in said.items())
-    return f"{told}, drawn once." if told else "" if tables.board["maps_compared"].any() else tables.repeats
+    return f"{told}, drawn once." if told else "" if tables.leaderboard["maps_compared"].any() else tables.repeats
 
 
 def fold(title: str, letters: int = 50) -> str:

@@ -62,13 +62,13 @@ class Tables:
     def deepest(self) -> pd.DataFrame:
         """The scored rows at each model's deepest layer, and of methods that belong to no layer.
 
-        Where trials of one model were scored on different images or classes, those like most of them.
+        Where cells of one model were scored on different images or classes, those like most of them.
         """
         parts = [alike(rows[rows["layer"].isin([NO_LAYER, *by_depth(rows)[-1:]])]) for _, rows in settings(self.scored)]
         return pd.concat(parts) if parts else self.scored
 
     @cached_property
-    def board(self) -> pd.DataFrame:
+    def leaderboard(self) -> pd.DataFrame:
         """The leaderboard of :attr:`deepest`: every method once a model and definition."""
         return leaderboard(self.deepest)
 
@@ -83,7 +83,7 @@ class Tables:
     @property
     def repeats(self) -> str:
         """What a reader must know of methods that are one map."""
-        if len(self.board) and self.board["maps_compared"].any():
+        if len(self.leaderboard) and self.leaderboard["maps_compared"].any():
             return "Methods with another one's maps do not compete."
         return "The run keeps no maps: methods that are one were not looked for."
 
@@ -113,23 +113,23 @@ def load(
 
 
 def alike(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of those trials that were scored on the images and classes that most trials were scored on."""
+    """Return the rows of those cells that were scored on the images and classes that most cells were scored on."""
     found = scored_on(rows)
     counts = found.map(lambda scored: (found == scored).sum())
-    most: pd.DataFrame = rows[rows["trial"].map(found) == found.loc[str(counts.idxmax())]]
+    most: pd.DataFrame = rows[rows["cell"].map(found) == found.loc[str(counts.idxmax())]]
     return most
 
 
 def on_common_images(scored: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of those images on which all trials of a setting and definition have a value.
+    """Return the rows of those images on which all cells of a setting and definition have a value.
 
-    A trial without any value hides no image.
+    A cell without any value hides no image.
     """
     defined = scored[scored["value"].notna()]
-    board = [*SETTING, "definition"]
-    trials = defined.groupby(board)["trial"].transform("nunique")
-    has = defined.groupby([*board, "image", "target"])["trial"].transform("nunique")
-    return defined[has == trials]
+    comparable = [*SETTING, "definition"]
+    cells = defined.groupby(comparable)["cell"].transform("nunique")
+    has = defined.groupby([*comparable, "image", "target"])["cell"].transform("nunique")
+    return defined[has == cells]
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -171,8 +171,8 @@ def by_depth(rows: pd.DataFrame) -> list[str]:
 
 
 def depths(results: pd.DataFrame) -> "pd.Series[float]":
-    """Return how deep every trial's layer lies; nothing where the run does not know."""
-    return results.groupby("trial")["depth"].first() if "depth" in results else pd.Series(dtype=float)
+    """Return how deep every cell's layer lies; nothing where the run does not know."""
+    return results.groupby("cell")["depth"].first() if "depth" in results else pd.Series(dtype=float)
 
 
 def _by_name(layer: str) -> list[tuple[int, int, str]]:

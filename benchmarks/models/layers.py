@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.common.features import Arrangement
+from heatmark.common.features import FeatureLayout
 from heatmark.common.model_state import observing
 from heatmark.common.names import did_you_mean
-from heatmark.methods.engine.capture import layer_arrangements
+from heatmark.methods.engine.capture import layouts_at
 
 AUTO = "auto"
 """The role of the last convolution, found by itself."""
@@ -90,8 +90,8 @@ def candidate_layers(classifier: Classifier, images: Tensor | None = None) -> li
     visits = {visit.name: visit for visit in _visits(classifier, images)}
     order = [name for name, _ in classifier.module.named_modules() if name in visits]
     roles = _roles_of(classifier, list(visits.values()))
-    found = layer_arrangements(classifier.module, {name: visits[name].output for name in order}, images)
-    maps = {name: a for name, a in found.items() if isinstance(a, Arrangement) and a.grid != (1, 1)}
+    found = layouts_at(classifier.module, {name: visits[name].output for name in order}, images)
+    maps = {name: a for name, a in found.items() if isinstance(a, FeatureLayout) and a.grid != (1, 1)}
     return [_candidate(visits[name], maps[name], roles.get(name, ())) for name in order if name in maps]
 
 
@@ -179,12 +179,12 @@ def _roles_of(classifier: Classifier, visits: Sequence[_Visit]) -> dict[str, tup
     return {layer: tuple(role for role, name in roles.items() if name == layer) for layer in roles.values() if layer}
 
 
-def _candidate(visit: _Visit, arrangement: Arrangement, roles: tuple[str, ...]) -> Candidate:
+def _candidate(visit: _Visit, feature_layout: FeatureLayout, roles: tuple[str, ...]) -> Candidate:
     return Candidate(
         name=visit.name,
         kind=type(visit.module).__name__,
-        channels=visit.output.shape[arrangement.channel_dim],
-        grid=arrangement.grid,
+        channels=visit.output.shape[feature_layout.channel_dim],
+        grid=feature_layout.grid,
         roles=roles,
         block=any(True for _ in visit.module.children()),
         overwritten=visit.output._version > visit.version,

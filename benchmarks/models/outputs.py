@@ -1,4 +1,4 @@
-"""Is what a network gives logits of classes? What is something else is refused with a sentence, before any trial."""
+"""Is what a network gives logits of classes? What is something else is refused with a sentence, before any cell."""
 
 import re
 from collections.abc import Iterator, Mapping

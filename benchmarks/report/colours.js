@@ -22,7 +22,7 @@ function bytes(packed) {
   return packed.decoded;
 }
 
-// One map of a trial: its cells as floats, NaN where they were not finite.
+// One map of a cell: its cells as floats, NaN where they were not finite.
 function cellsOf(map, index) {
   const count = map.h * map.w;
   const [low, high] = [map.low[index], map.high[index]];

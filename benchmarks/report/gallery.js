@@ -23,7 +23,7 @@ const styleOf = (position) => ({
   dash: DASHES[Math.floor(position / LINES) % DASHES.length],
 });
 const slots = [];
-const isOwn = new Map(data.trials.map((trial) => [trial.method, trial.implementation === "heatmark"]));
+const isOwn = new Map(data.cells.map((cell) => [cell.method, cell.implementation === "heatmark"]));
 const methodNames = [...isOwn.keys()].sort((a, b) => isOwn.get(b) - isOwn.get(a) || a.localeCompare(b));
 
 function make(name, properties = {}, ...children) {
@@ -48,14 +48,14 @@ const anyUri = (image) => data.subjects.map((_, subject) => uriOf(subject, image
 const imageText = ({ name, label, dataset }) => `${name}${label ? ` (${label})` : ""}${datasets.size > 1 ? `, ${dataset}` : ""}`;
 const datasets = new Set(data.images.map((image) => image.dataset));
 
-// Every map there is of the chosen image at the chosen model and layer: a trial and the position in its lists.
+// Every map there is of the chosen image at the chosen model and layer: a cell and the position in its lists.
 function maps() {
   const [subject, layer] = [byId("subject").value, byId("layer").value];
-  return data.trials.flatMap((trial) => {
-    const index = trial.images.indexOf(chosen.image);
-    const wanted = index >= 0 && (subject === ALL || trial.subject === Number(subject))
-      && (layer === ALL || [layer, "input"].includes(trial.layer));
-    return wanted ? [{ trial, index, target: trial.targets[index], subject: data.subjects[trial.subject] }] : [];
+  return data.cells.flatMap((cell) => {
+    const index = cell.images.indexOf(chosen.image);
+    const wanted = index >= 0 && (subject === ALL || cell.subject === Number(subject))
+      && (layer === ALL || [layer, "input"].includes(cell.layer));
+    return wanted ? [{ cell, index, target: cell.targets[index], subject: data.subjects[cell.subject] }] : [];
   });
 }
 
@@ -77,30 +77,30 @@ function chips(box, entries, set) {
 
 // A new image: what can be picked changes with it.
 function offer() {
-  const here = data.trials.filter((trial) => trial.images.includes(chosen.image));
-  const subjects = [...new Set(here.map((trial) => trial.subject))].sort((a, b) => a - b);
+  const here = data.cells.filter((cell) => cell.images.includes(chosen.image));
+  const subjects = [...new Set(here.map((cell) => cell.subject))].sort((a, b) => a - b);
   options(byId("subject"), [...subjects.map((i) => [String(i), data.subjects[i].name]), ...(subjects.length > 1 ? [[ALL, "all models"]] : [])]);
   offerLayers(here);
 }
 
-function offerLayers(here = data.trials.filter((trial) => trial.images.includes(chosen.image))) {
+function offerLayers(here = data.cells.filter((cell) => cell.images.includes(chosen.image))) {
   const subject = byId("subject").value;
-  const layers = [...new Set(here.filter((trial) => subject === ALL || trial.subject === Number(subject))
-    .map((trial) => trial.layer))].filter((layer) => layer !== "input").sort((a, b) => cellsAt(a) - cellsAt(b));
+  const layers = [...new Set(here.filter((cell) => subject === ALL || cell.subject === Number(subject))
+    .map((cell) => cell.layer))].filter((layer) => layer !== "input").sort((a, b) => cellsAt(a) - cellsAt(b));
   options(byId("layer"), [...layers.map((layer) => [layer, layer]), [ALL, "all layers"]]);
   offerChips();
 }
 
 // The deepest layer comes first: the one whose maps are the coarsest.
 function cellsAt(layer) {
-  return Math.min(...data.trials.filter((trial) => trial.layer === layer && trial.map).map(({ map }) => map.h * map.w));
+  return Math.min(...data.cells.filter((cell) => cell.layer === layer && cell.map).map(({ map }) => map.h * map.w));
 }
 
 function offerChips() {
   const found = maps();
   const classes = new Map(found.map((map) => [map.target, classText(map)]));
   if (![...classes.keys()].some((target) => chosen.classes.has(target))) chosen.classes = new Set([...classes.keys()].slice(0, 2));
-  const methods = methodNames.filter((name) => found.some((map) => map.trial.method === name));
+  const methods = methodNames.filter((name) => found.some((map) => map.cell.method === name));
   if (!methods.some((name) => chosen.methods.has(name))) firstMethods(found).forEach((name) => chosen.methods.add(name));
   chips(byId("classes"), [...classes].map(([value, text]) => ({ value, text })), chosen.classes);
   chips(byId("methods"), methods.map((value) => ({ value, text: value })), chosen.methods);
@@ -109,25 +109,25 @@ function offerChips() {
 
 // At first, methods that repeat no other one, the best before the others.
 function firstMethods(found) {
-  const names = [...new Set(found.filter((map) => !map.trial.same_as).map((map) => map.trial.method))];
+  const names = [...new Set(found.filter((map) => !map.cell.same_as).map((map) => map.cell.method))];
   return names.slice(0, SHOWN_AT_FIRST);
 }
 
 function describe(map) {
-  const several = [byId("subject").value === ALL && map.subject.name, byId("layer").value === ALL && map.trial.layer];
-  return [map.trial.method, ...several.filter(Boolean)].join(" · ");
+  const several = [byId("subject").value === ALL && map.subject.name, byId("layer").value === ALL && map.cell.layer];
+  return [map.cell.method, ...several.filter(Boolean)].join(" · ");
 }
 
 let drawing = 0;
 async function draw() {
   const turn = ++drawing;
-  const shown = maps().filter((map) => chosen.classes.has(map.target) && chosen.methods.has(map.trial.method));
+  const shown = maps().filter((map) => chosen.classes.has(map.target) && chosen.methods.has(map.cell.method));
   const pictures = await Promise.all(shown.map((map) => {
-    const uri = uriOf(map.trial.subject, chosen.image);
+    const uri = uriOf(map.cell.subject, chosen.image);
     return uri ? picture(uri) : null;
   }));
   if (turn !== drawing) return;
-  shown.forEach((map, i) => Object.assign(map, { picture: pictures[i], id: String(i), style: styleOf(slotOf(map.trial.method)) }));
+  shown.forEach((map, i) => Object.assign(map, { picture: pictures[i], id: String(i), style: styleOf(slotOf(map.cell.method)) }));
   const image = data.images[chosen.image];
   byId("about").textContent = `${imageText(image)}: ${shown.length} ${shown.length === 1 ? "map" : "maps"}`;
   const classes = [...new Set(shown.map((map) => map.target))];
@@ -152,25 +152,25 @@ function original(map) {
     make("b", {}, "picture"), make("span", { className: "by" }, label ? `labelled ${label}` : "")));
 }
 
-function blank({ picture: image, trial }) {
+function blank({ picture: image, cell }) {
   const [width, height] = image ? [image.naturalWidth, image.naturalHeight]
-    : trial.map ? [160, Math.round((160 * trial.map.h) / trial.map.w)] : [160, 160];
+    : cell.map ? [160, Math.round((160 * cell.map.h) / cell.map.w)] : [160, 160];
   const canvas = make("canvas", { width, height });
   canvas.setAttribute("role", "img");
   return canvas;
 }
 
 function card(map) {
-  const { trial, index } = map;
+  const { cell, index } = map;
   const canvas = blank(map);
   canvas.setAttribute("aria-label", `Map of ${describe(map)} for ${classText(map)}`);
-  if (trial.map) {
-    paint(canvas, map.picture, trial.map, index,
+  if (cell.map) {
+    paint(canvas, map.picture, cell.map, index,
       { colours: byId("colours").value, opacity: byId("opacity").value / 100, smooth: !byId("cells").checked });
   }
-  const numbers = data.definitions.filter(({ definition }) => trial.values[definition]).map(({ definition, metric, higher_is_better }) =>
-    [`${metric} ${higher_is_better ? "↑" : "↓"}`, trial.values[definition][index]?.toFixed(3) ?? "undefined"]);
-  const element = make("figure", { className: "card", tabIndex: 0, dataset: { id: map.id, method: trial.method, target: map.target } }, canvas,
+  const numbers = data.definitions.filter(({ definition }) => cell.values[definition]).map(({ definition, metric, higher_is_better }) =>
+    [`${metric} ${higher_is_better ? "↑" : "↓"}`, cell.values[definition][index]?.toFixed(3) ?? "undefined"]);
+  const element = make("figure", { className: "card", tabIndex: 0, dataset: { id: map.id, method: cell.method, target: map.target } }, canvas,
     make("figcaption", {}, heading(map), ...remarks(map),
       make("dl", {}, ...numbers.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]))));
   for (const [event, on] of [["mouseenter", true], ["focus", true], ["mouseleave", false], ["blur", false]]) {
@@ -193,12 +193,12 @@ function brief(value) {
   return text.replaceAll("-", "−");
 }
 
-function remarks({ trial, index }) {
-  const range = trial.map && `${brief(trial.map.low[index])} to ${brief(trial.map.high[index])}, ${trial.map.size.join("×")}`;
+function remarks({ cell, index }) {
+  const range = cell.map && `${brief(cell.map.low[index])} to ${brief(cell.map.high[index])}, ${cell.map.size.join("×")}`;
   return [
     make("span", { className: "by" }, range || "no map was kept"),
-    ...(trial.flags[index] ? [make("span", { className: "badge" }, trial.flags[index])] : []),
-    ...(trial.same_as ? [make("span", { className: "same" }, `= ${trial.same_as}`)] : []),
+    ...(cell.flags[index] ? [make("span", { className: "badge" }, cell.flags[index])] : []),
+    ...(cell.same_as ? [make("span", { className: "same" }, `= ${cell.same_as}`)] : []),
   ];
 }
 
@@ -210,8 +210,8 @@ function highlight(element, on) {
 
 function curvesOf(shown, definition) {
   const { metric } = data.definitions.find((entry) => entry.definition === definition);
-  const lines = shown.filter((map) => map.trial.curves[definition]).map((map) => ({
-    fractions: map.trial.curves[definition].fractions, scores: scoresOf(map.trial.curves[definition], map.index),
+  const lines = shown.filter((map) => map.cell.curves[definition]).map((map) => ({
+    fractions: map.cell.curves[definition].fractions, scores: scoresOf(map.cell.curves[definition], map.index),
     style: map.style, name: describe(map), id: map.id,
   }));
   if (!lines.length) return null;
@@ -229,17 +229,17 @@ function show(image) {
   offer();
 }
 
-// A flagged map: its trial and image, on the stage alone.
-function lookAt({ trial: key, image }) {
-  const trial = data.trials.find((entry) => entry.trial === key);
-  const index = trial?.images.find((i) => data.images[i].name === image);
+// A flagged map: its cell and image, on the stage alone.
+function lookAt({ cell: key, image }) {
+  const cell = data.cells.find((entry) => entry.cell === key);
+  const index = cell?.images.find((i) => data.images[i].name === image);
   if (index === undefined) return;
-  chosen.methods = new Set([trial.method]);
+  chosen.methods = new Set([cell.method]);
   show(index);
-  byId("subject").value = String(trial.subject);
+  byId("subject").value = String(cell.subject);
   offerLayers();
-  if (trial.layer !== "input") byId("layer").value = trial.layer;
-  chosen.classes = new Set([trial.targets[trial.images.indexOf(index)]]);
+  if (cell.layer !== "input") byId("layer").value = cell.layer;
+  chosen.classes = new Set([cell.targets[cell.images.indexOf(index)]]);
   offerChips();
   byId("gallery").scrollIntoView();
 }
@@ -285,4 +285,4 @@ function start() {
   show(0);
 }
 
-if (byId("stage") && data.trials.length) start();
+if (byId("stage") && data.cells.length) start();

@@ -14,7 +14,7 @@ from heatmark.benchmarks.schema import SETTING
 
 MAP_BYTES = 3_000_000
 SUBJECT = [name for name in SETTING if name != "target_rule"]  # several classes of one picture stand side by side
-SHARD = ("dataset", "model", "weights")
+JOB = ("dataset", "model", "weights")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Tables:
 
 def gallery(
     tables: Tables,
-    board: pd.DataFrame,
+    ranked: pd.DataFrame,
     views: Mapping[tuple[str, ...], Seen],
     limit: int | None,
     told: Sequence[str] = (),
@@ -41,15 +41,15 @@ def gallery(
 
     Args:
         tables: of the run.
-        board: its leaderboard, for names and repeats.
+        ranked: its leaderboard, for names and repeats.
         views: what each (dataset, model, weights) saw.
         limit: images of each dataset, the first ones; None takes all.
         told: columns that name a subject beside its model.
 
     Returns:
         ``pictures`` (data URIs); ``images`` (dataset, name, label); ``definitions``; ``subjects`` (one a model in a
-        setting: name, facts, classes, which picture belongs to which image); ``trials`` (trial, subject, layer, method,
-        explained classes, flags, map, values and curves by definition), of which every list follows the trial's
+        setting: name, facts, classes, which picture belongs to which image); ``cells`` (cell, subject, layer, method,
+        explained classes, flags, map, values and curves by definition), of which every list follows the cell's
         ``images``.
     """
     scored = tables.scored()
@@ -65,7 +65,7 @@ def gallery(
         "definitions": definitions.to_dict("records"),
         "images": [{"dataset": d, "name": n, "label": labels.get((d, n), "")} for d, n in images],
         "subjects": seen,
-        "trials": list(_trials(tables, board, position, subjects)),
+        "cells": list(_cells(tables, ranked, position, subjects)),
         "pictures": list(pictures),
     }
 
@@ -77,9 +77,9 @@ def subject_name(facts: Mapping[str, str], told: Sequence[str]) -> str:
 
 
 def places(shown: Mapping[str, Any]) -> Collection[tuple[str, str]]:
-    """Return the (trial, image's name) that a gallery shows."""
+    """Return the (cell, image's name) that a gallery shows."""
     names = [image["name"] for image in shown["images"]]
-    return {(trial["trial"], names[index]) for trial in shown["trials"] for index in trial["images"]}
+    return {(cell["cell"], names[index]) for cell in shown["cells"] for index in cell["images"]}
 
 
 def shown_images(scored: pd.DataFrame, limit: int | None) -> list[tuple[str, str]]:
@@ -96,7 +96,7 @@ def _subject(
     pictures: dict[str, int],
 ) -> dict[str, Any]:
     """Return one model in one setting; its pictures go into the common list, each only once."""
-    view = views.get(tuple(facts[name] for name in SHARD), Seen(problem="the run does not say where they came from"))
+    view = views.get(tuple(facts[name] for name in JOB), Seen(problem="the run does not say where they came from"))
     shown = {
         position[facts["dataset"], name]: pictures.setdefault(uri, len(pictures))
         for name, uri in view.pictures.items()
@@ -105,36 +105,36 @@ def _subject(
     return {**facts, "classes": list(view.classes), "pictures": shown, "problem": view.problem}
 
 
-def _trials(
+def _cells(
     tables: Tables,
-    board: pd.DataFrame,
+    ranked: pd.DataFrame,
     position: Mapping[tuple[str, str], int],
     subjects: Sequence[tuple[str, ...]],
 ) -> Iterator[dict[str, Any]]:
-    side = affordable_side(_sizes(tables, board, len(position)), MAP_BYTES)
-    curves = dict(iter(tables.curves.groupby("trial")))
-    scored = dict(iter(tables.scored().groupby("trial")))
-    for row in board.drop_duplicates("trial").to_dict("records"):
-        cells = scored[row["trial"]]
-        listed = cells.drop_duplicates("image")
+    side = affordable_side(_sizes(tables, ranked, len(position)), MAP_BYTES)
+    curves = dict(iter(tables.curves.groupby("cell")))
+    scored = dict(iter(tables.scored().groupby("cell")))
+    for row in ranked.drop_duplicates("cell").to_dict("records"):
+        chosen = scored[row["cell"]]
+        listed = chosen.drop_duplicates("image")
         kept = np.array([(row["dataset"], image) in position for image in listed["image"]])
         if not kept.any():
             continue
         names = listed["image"][kept]
         yield {
-            **{name: row[name] for name in ("trial", "layer", "method", "implementation", "label", "same_as")},
+            **{name: row[name] for name in ("cell", "layer", "method", "implementation", "label", "same_as")},
             "subject": subjects.index(tuple(row[name] for name in SUBJECT)),
             "images": [position[row["dataset"], name] for name in names],
             "targets": listed["target"][kept].tolist(),
             "flags": listed["reason"][kept].tolist(),
-            "map": _map(tables.maps / f"{row['trial']}.npy", kept, side),
-            "values": {key: _values(part, names) for key, part in cells.groupby("definition")},
-            "curves": _curves(curves.get(row["trial"]), names),
+            "map": _map(tables.maps / f"{row['cell']}.npy", kept, side),
+            "values": {key: _values(part, names) for key, part in chosen.groupby("definition")},
+            "curves": _curves(curves.get(row["cell"]), names),
         }
 
 
-def _sizes(tables: Tables, board: pd.DataFrame, most: int) -> list[tuple[int, int, int]]:
-    files = (tables.maps / f"{trial}.npy" for trial in board["trial"].unique())
+def _sizes(tables: Tables, ranked: pd.DataFrame, most: int) -> list[tuple[int, int, int]]:
+    files = (tables.maps / f"{cell}.npy" for cell in ranked["cell"].unique())
     shapes = [np.load(file, mmap_mode="r", allow_pickle=False).shape for file in files if file.exists()]
     return [(min(n, most), h, w) for n, h, w in shapes]
 

@@ -1,5 +1,5 @@
 // The leaderboard: sorts by any column, filters by words and choices.
-const board = document.getElementById("board");
+const ranking = document.getElementById("ranking");
 
 function sortBy(header, body) {
   const cells = [...body.rows].map((row) => ({ row, value: row.cells[column(header)].dataset.value }));
@@ -46,9 +46,9 @@ function filterRows(form, body) {
   document.getElementById("shown").textContent = `${shown} of ${body.rows.length} rows`;
 }
 
-if (board) {
-  const [body, form] = [board.tBodies[0], document.getElementById("filters")];
-  board.tHead.addEventListener("click", (event) => {
+if (ranking) {
+  const [body, form] = [ranking.tBodies[0], document.getElementById("filters")];
+  ranking.tHead.addEventListener("click", (event) => {
     const header = event.target.closest("button")?.closest("th");
     if (header) sortBy(header, body);
   });

@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from heatmark.benchmarks.report.figures import figures
-from heatmark.benchmarks.report.gallery import SHARD, Tables, gallery, places
+from heatmark.benchmarks.report.gallery import JOB, Tables, gallery, places
 from heatmark.benchmarks.report.pictures import Seen, seen
 from heatmark.benchmarks.report.settings import varying
 from heatmark.benchmarks.report.table import rows
@@ -33,17 +33,17 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
         pictures: whether to build the dataset again for its pictures.
     """
     gathered, timing, curves = (read_table(run / f"{name}.parquet") for name in ("results", "timing", "curves"))
-    results = with_repeats(told_apart(gathered), run / "maps")  # timing and curves are joined by trial
-    shards: list[dict[str, Any]] = json.loads((run / "provenance.json").read_text())["shards"]
+    results = with_repeats(told_apart(gathered), run / "maps")  # timing and curves are joined by cell
+    jobs: list[dict[str, Any]] = json.loads((run / "provenance.json").read_text())["jobs"]
     tables = Tables(results, curves, run / "maps")
-    scored, board = tables.scored(), leaderboard(results)
-    views = _views(shards, scored) if pictures else {}
+    scored, ranked = tables.scored(), leaderboard(results)
+    views = _views(jobs, scored) if pictures else {}
     told = varying(results)
-    shown = gallery(tables, board, views, images, told)
+    shown = gallery(tables, ranked, views, images, told)
     template = environment().get_template("template.html.j2")
     return template.render(
-        **_facts(run, scored, shards, views),
-        rows=rows(board, timing),
+        **_facts(run, scored, jobs, views),
+        rows=rows(ranked, timing),
         gallery=shown,
         places=places(shown),
         told=told,
@@ -53,7 +53,7 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
 
 
 def _facts(
-    run: Path, scored: pd.DataFrame, shards: list[dict[str, Any]], views: dict[tuple[str, ...], Seen]
+    run: Path, scored: pd.DataFrame, jobs: list[dict[str, Any]], views: dict[tuple[str, ...], Seen]
 ) -> dict[str, Any]:
     """Return what the page says of the run as a whole."""
     definitions = scored.drop_duplicates("definition")[["definition", "metric", "higher_is_better"]]
@@ -64,7 +64,7 @@ def _facts(
         "total_images": len(scored[["dataset", "image"]].drop_duplicates()),
         "problems": sorted({f"{key[1]} on {key[0]}: {view.problem}" for key, view in views.items() if view.problem}),
         "figures": figures(run / "figures"),
-        "shards": [shard | {"text": json.dumps(shard.get("config", {}), indent=1)} for shard in shards],
+        "jobs": [job | {"text": json.dumps(job.get("config", {}), indent=1)} for job in jobs],
     }
 
 
@@ -103,14 +103,14 @@ def breakable(name: str) -> Markup:
     return Markup("_<wbr>").join(Markup(".<wbr>").join(part.split(".")) for part in name.split("_"))
 
 
-def _views(shards: list[dict[str, Any]], scored: pd.DataFrame) -> dict[tuple[str, ...], Seen]:
-    """Return what each (dataset, model, weights) saw; shards that differ in other things saw the same."""
+def _views(jobs: list[dict[str, Any]], scored: pd.DataFrame) -> dict[tuple[str, ...], Seen]:
+    """Return what each (dataset, model, weights) saw; jobs that differ in other things saw the same."""
     found: dict[tuple[str, ...], Seen] = {}
-    for key, cells in scored.groupby([*SHARD, *DIGESTS]):
-        values, wanted = tuple(map(str, key)), set(cells["image"])
-        facts = dict(zip([*SHARD, *DIGESTS], values, strict=True))
-        for shard in (shard for shard in shards if is_of(shard, facts)):
-            view = found[values[: len(SHARD)]] = seen(shard["config"], wanted)
+    for key, scores in scored.groupby([*JOB, *DIGESTS]):
+        values, wanted = tuple(map(str, key)), set(scores["image"])
+        facts = dict(zip([*JOB, *DIGESTS], values, strict=True))
+        for job in (job for job in jobs if is_of(job, facts)):
+            view = found[values[: len(JOB)]] = seen(job["config"], wanted)
             if not view.problem and wanted <= set(view.pictures):
                 break
     return found

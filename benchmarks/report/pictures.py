@@ -38,10 +38,10 @@ class Seen:
 
 
 def seen(config: Mapping[str, Any], wanted: set[str]) -> Seen:
-    """Return the wanted pictures of a shard; whatever stands in the way becomes ``problem``.
+    """Return the wanted pictures of a job; whatever stands in the way becomes ``problem``.
 
     Args:
-        config: of the shard, as provenance.json has it.
+        config: of the job, as provenance.json has it.
         wanted: names of images.
     """
     try:
@@ -64,7 +64,7 @@ def _seen(classifier: Classifier, dataset: Dataset, wanted: set[str]) -> Seen:
 
 
 def unweighted(config: Mapping[str, Any]) -> Classifier:
-    """Return a shard's classifier for its preprocessing and class names; published weights are not loaded."""
+    """Return a job's classifier for its preprocessing and class names; published weights are not loaded."""
     model = dict(config)
     if model.get("checkpoint") is None or not Path(model["checkpoint"]).expanduser().exists():
         if str(model["_target_"]).endswith(".torchvision_model") and model.get("weights"):

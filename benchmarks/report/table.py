@@ -1,4 +1,4 @@
-"""The leaderboard as rows for a page: one row a trial, a group of cells a metric's definition."""
+"""The leaderboard as rows for a page: one row a cell, a group of scored a metric's definition."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Score:
-    """One trial under one definition: the leaderboard's columns, and where its interval lies, in percent of all."""
+    """One cell under one definition: the leaderboard's columns, and where its interval lies, in percent of all."""
 
     mean: float
     ci_low: float
@@ -31,7 +31,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Row:
-    """One trial: its names, its scores by definition, and its cost (NaN where it was not timed).
+    """One cell: its names, its scores by definition, and its cost (NaN where it was not timed).
 
     Args:
         flagged, images: images whose map is degenerate, and all of them.
@@ -45,15 +45,15 @@ class Row:
     latency_ms: float
 
 
-def rows(board: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
-    """Return one row a trial, model after model, each in the order of the first definition, repeats behind their like.
+def rows(ranked: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
+    """Return one row a cell, model after model, each in the order of the first definition, repeats behind their like.
 
     Args:
-        board: of :func:`heatmark.benchmarks.statistics.leaderboard.leaderboard`.
+        ranked: of :func:`heatmark.benchmarks.statistics.leaderboard.leaderboard`.
         timing: the run's timing table.
     """
-    placed = board.groupby(["dataset", "definition"], group_keys=False)[board.columns.tolist()].apply(_placed)
-    costs = timing.groupby("trial")[["cost_in_forwards", "latency_ms"]].median()
+    placed = ranked.groupby(["dataset", "definition"], group_keys=False)[ranked.columns.tolist()].apply(_placed)
+    costs = timing.groupby("cell")[["cost_in_forwards", "latency_ms"]].median()
     order = [
         "dataset",
         "model",
@@ -66,28 +66,28 @@ def rows(board: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
         "same_as",
         "label",
     ]
-    trials = placed.sort_values(order, kind="stable").drop_duplicates("trial")["trial"]
-    groups = {str(trial): cells for trial, cells in placed.groupby("trial")}
-    return [_row(groups[trial], costs) for trial in trials]
+    cells = placed.sort_values(order, kind="stable").drop_duplicates("cell")["cell"]
+    groups = {str(cell): scored for cell, scored in placed.groupby("cell")}
+    return [_row(groups[cell], costs) for cell in cells]
 
 
-def _row(cells: pd.DataFrame, costs: pd.DataFrame) -> Row:
-    trial = cells["trial"].iloc[0]
-    cost, latency = costs.loc[trial] if trial in costs.index else (np.nan, np.nan)
+def _row(scored: pd.DataFrame, costs: pd.DataFrame) -> Row:
+    cell = scored["cell"].iloc[0]
+    cost, latency = costs.loc[cell] if cell in costs.index else (np.nan, np.nan)
     fields = list(Score.__dataclass_fields__)
-    scores = {str(key): Score(*(part[name].iloc[0] for name in fields)) for key, part in cells.groupby("definition")}
-    facts = {str(name): value for name, value in cells.iloc[0].items()}
-    images = int((cells["n"] + cells["undefined"]).max())
-    return Row(facts, scores, int(cells["flagged"].max()), images, float(cost), float(latency))
+    scores = {str(key): Score(*(part[name].iloc[0] for name in fields)) for key, part in scored.groupby("definition")}
+    facts = {str(name): value for name, value in scored.iloc[0].items()}
+    images = int((scored["n"] + scored["undefined"]).max())
+    return Row(facts, scores, int(scored["flagged"].max()), images, float(cost), float(latency))
 
 
-def _placed(board: pd.DataFrame) -> pd.DataFrame:
+def _placed(ranked: pd.DataFrame) -> pd.DataFrame:
     """Add where a mean (``at``) and its interval (``left``, ``width``) lie between the least and the greatest."""
-    ends = board[["mean", "ci_low", "ci_high"]]
+    ends = ranked[["mean", "ci_low", "ci_high"]]
     least, greatest = float(ends.min().min()), float(ends.max().max())
     span = greatest - least if greatest > least else np.nan
-    return board.assign(
-        at=100 * (board["mean"] - least) / span,
-        left=100 * (board["ci_low"] - least) / span,
-        width=100 * (board["ci_high"] - board["ci_low"]) / span,
+    return ranked.assign(
+        at=100 * (ranked["mean"] - least) / span,
+        left=100 * (ranked["ci_low"] - least) / span,
+        width=100 * (ranked["ci_high"] - ranked["ci_low"]) / span,
     )

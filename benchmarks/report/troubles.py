@@ -1,4 +1,4 @@
-"""What went wrong in a run: trials without numbers, degenerate maps, undefined values."""
+"""What went wrong in a run: cells without numbers, degenerate maps, undefined values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from heatmark.benchmarks.schema import TRIAL
+from heatmark.benchmarks.schema import CELL_KEY
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Trials without numbers for one reason."""
+    """Cells without numbers for one reason."""
 
     status: str
     reason: str
@@ -20,7 +20,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Suspect:
-    """Images of one trial on which its map or a metric has one fault."""
+    """Images of one cell on which its map or a metric has one fault."""
 
     facts: dict[str, str]
     fault: str
@@ -29,7 +29,7 @@ class Suspect:
 
 
 def failures(results: pd.DataFrame, told: Sequence[str] = ()) -> list[Failure]:
-    """Return skips and errors by reason, errors first; a shard that could not begin is one cell.
+    """Return skips and errors by reason, errors first; a job that could not begin is one cell.
 
     Args:
         results: of the run.
@@ -44,20 +44,20 @@ def failures(results: pd.DataFrame, told: Sequence[str] = ()) -> list[Failure]:
 
 
 def suspects(scored: pd.DataFrame) -> list[Suspect]:
-    """Return degenerate maps by trial and kind, then undefined values by trial and definition."""
-    flagged = scored[scored["status"] == "degenerate"].drop_duplicates(["trial", "image"])
+    """Return degenerate maps by cell and kind, then undefined values by cell and definition."""
+    flagged = scored[scored["status"] == "degenerate"].drop_duplicates(["cell", "image"])
     undefined = scored[scored["value"].isna()]
     undefined = undefined.assign(reason="undefined " + undefined["definition"])
-    counts = scored.groupby("trial")["image"].nunique().to_dict()
+    counts = scored.groupby("cell")["image"].nunique().to_dict()
     return [
-        Suspect(_names(rows), str(fault), rows["image"].tolist(), int(counts[trial]))
+        Suspect(_names(rows), str(fault), rows["image"].tolist(), int(counts[cell]))
         for table in (flagged, undefined)
-        for (trial, fault), rows in table.groupby(["trial", "reason"], sort=False)
+        for (cell, fault), rows in table.groupby(["cell", "reason"], sort=False)
     ]
 
 
 def _names(rows: pd.DataFrame) -> dict[str, str]:
-    return {str(k): str(v) for k, v in rows[TRIAL].iloc[0].items()}
+    return {str(k): str(v) for k, v in rows[CELL_KEY].iloc[0].items()}
 
 
 def _cell(row: dict[Any, str], names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""A board: all that may be compared with one another, and nothing else."""
+"""A comparison: all that may be compared with one another, and nothing else."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from heatmark.benchmarks.statistics.groups import Groups, group_codes, group_mea
 from heatmark.benchmarks.statistics.ranks import common
 
 FACTS = [*SETTING, "metric", "definition"]
-"""What the rows of one board share: values that differ in any of these are never mixed."""
+"""What the rows of one comparison share: values that differ in any of these are never mixed."""
 
 
 MOSTLY = 0.5
@@ -23,19 +23,19 @@ MOSTLY = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Board:
-    """One model's trials on the same images and classes, under one definition of one metric.
+class Comparison:
+    """One model's cells on the same images and classes, under one definition of one metric.
 
     Args:
         facts: the columns :data:`FACTS`.
         higher_is_better: of the metric.
-        values: (images × trials), rows by image and target, columns by trial; NaN where undefined.
-        flags: (images × trials), whether the map is degenerate.
+        values: (images × cells), rows by image and target, columns by cell; NaN where undefined.
+        flags: (images × cells), whether the map is degenerate.
         groups: (images,) number of every image's group; an image without one is a group of its own.
         unit: what is drawn independently, ``images``, or ``groups`` where any image has one.
-        entrants: one row a trial, in the order of the columns: ``layer, method, implementation, label, same_as,
+        methods: one row a cell, in the order of the columns: ``layer, method, implementation, label, same_as,
             maps_compared, flagged`` (images whose map is degenerate). ``label`` is the method's name, with its layer
-            and then its trial where the name alone says too little; ``same_as`` is the trial whose maps it repeats, or
+            and then its cell where the name alone says too little; ``same_as`` is the cell whose maps it repeats, or
             ``""``, which without ``maps_compared`` says nothing.
     """
 
@@ -45,36 +45,36 @@ class Board:
     flags: pd.DataFrame
     groups: Groups
     unit: str
-    entrants: pd.DataFrame
+    methods: pd.DataFrame
 
     @property
     def seed(self) -> int:
-        """The seed of all resampling on this board: from its facts, so that no other row of the table changes it."""
+        """The seed of all resampling on this comparison: from its facts alone, not from other rows."""
         facts = {name: own_label(value) for name, value in self.facts.items()}
         return int(hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16], 16)
 
     @property
-    def competitors(self) -> pd.DataFrame:
-        """The entrants that stand for themselves."""
-        return self.entrants[self.entrants["same_as"] == ""]
+    def competing(self) -> pd.DataFrame:
+        """The methods that stand for themselves."""
+        return self.methods[self.methods["same_as"] == ""]
 
     @property
     def scores(self) -> pd.DataFrame:
-        """The competitors' values, turned so that higher is better; columns by label."""
-        chosen = self.competitors
+        """The competing' values, turned so that higher is better; columns by label."""
+        chosen = self.competing
         turned = self.values[chosen.index] * (1.0 if self.higher_is_better else -1.0)
         return turned.set_axis(chosen["label"], axis="columns")
 
     @property
     def sound(self) -> pd.DataFrame:
-        """The competitors' scores without those of flagged maps; none of a method that is flagged on most images."""
-        chosen = self.competitors
+        """The competing' scores without those of flagged maps; none of a method that is flagged on most images."""
+        chosen = self.competing
         flags = self.flags[chosen.index].to_numpy()
         return self.scores.mask(flags | (flags.mean(axis=0) > MOSTLY))
 
     @property
     def blocks(self) -> pd.DataFrame:
-        """The competitors' scores, one row a unit: images as they are; a group's means over images that all share."""
+        """The competing' scores, one row a unit: images as they are; a group's means over images that all share."""
         if self.unit == "images":
             return self.scores
         scores = self.scores.to_numpy(dtype=np.float64)
@@ -83,55 +83,55 @@ class Board:
         return pd.DataFrame(means, columns=self.scores.columns)
 
     def array(self) -> Floats:
-        """Return the values of all entrants, (n, m)."""
+        """Return the values of all methods, (n, m)."""
         return self.values.to_numpy(dtype=np.float64)
 
 
-def boards(results: pd.DataFrame) -> Iterator[Board]:
-    """Yield the boards of a results table, in the order of their facts; skips and errors are on none.
+def comparisons(results: pd.DataFrame) -> Iterator[Comparison]:
+    """Yield the comparisons of a results table, in the order of their facts; skips and errors are on none.
 
-    Trials that were scored on other images, groups or classes than their fellows stand on a board of their own.
+    Cells that were scored on other images, groups or classes than their fellows stand on a comparison of their own.
 
     Args:
         results: the results table; its column ``map_of`` (:mod:`heatmark.benchmarks.tables.repeats`) says which
-            trials have one map, and without it nothing is known of that.
+            cells have one map, and without it nothing is known of that.
     """
     scored = results[results["metric"] != ""]
     if "map_of" not in scored:
         scored = scored.assign(map_of="")
     for _, rows in scored.groupby(FACTS):
-        for _, cells in rows.groupby(rows["trial"].map(scored_on(rows)), sort=False):
-            yield _board(cells)
+        for _, part in rows.groupby(rows["cell"].map(scored_on(rows)), sort=False):
+            yield _comparison(part)
 
 
-def _board(cells: pd.DataFrame) -> Board:
-    entrants = cells.drop_duplicates("trial").set_index("trial")[["layer", "method", "implementation", "map_of"]]
-    cells = cells.assign(flagged=cells["status"] == "degenerate")
+def _comparison(part: pd.DataFrame) -> Comparison:
+    methods = part.drop_duplicates("cell").set_index("cell")[["layer", "method", "implementation", "map_of"]]
+    part = part.assign(flagged=part["status"] == "degenerate")
     values, flags = (
-        cells.pivot(index=["image", "target"], columns="trial", values=name)[entrants.index]
+        part.pivot(index=["image", "target"], columns="cell", values=name)[methods.index]
         for name in ("value", "flagged")
     )
-    groups = cells.drop_duplicates("image").set_index("image")["group"]
+    groups = part.drop_duplicates("image").set_index("image")["group"]
     images = values.index.get_level_values("image").to_series(index=values.index)
-    entrants = entrants.assign(
-        label=_labels(entrants),
-        same_as=same_as(entrants["map_of"]),
-        maps_compared=entrants["map_of"] != "",
+    methods = methods.assign(
+        label=_labels(methods),
+        same_as=same_as(methods["map_of"]),
+        maps_compared=methods["map_of"] != "",
         flagged=flags.sum(),
     ).drop(columns="map_of")
-    return Board(
-        {name: str(cells[name].iloc[0]) for name in FACTS},
-        bool(cells["higher_is_better"].iloc[0]),
+    return Comparison(
+        {name: str(part[name].iloc[0]) for name in FACTS},
+        bool(part["higher_is_better"].iloc[0]),
         values,
         flags,
         group_codes(images.map(groups), images),
         "groups" if (groups != "").any() else "images",
-        entrants,
+        methods,
     )
 
 
 def same_as(map_of: "pd.Series[str]") -> "pd.Series[str]":
-    """Return, by trial, the trial that stands for it on this board, ``""`` where it stands for itself.
+    """Return, by cell, the cell that stands for it on this comparison, ``""`` where it stands for itself.
 
     Where the one that its maps are of has no number here, the first that has the same maps stands for them.
     """
@@ -140,8 +140,8 @@ def same_as(map_of: "pd.Series[str]") -> "pd.Series[str]":
     return stands.mask((map_of == "") | (stands == map_of.index), "")
 
 
-def _labels(entrants: pd.DataFrame) -> pd.Series:
-    labels = entrants["method"]
-    for detail in (" @ " + entrants["layer"], " " + entrants.index.to_series().str[:8]):
+def _labels(methods: pd.DataFrame) -> pd.Series:
+    labels = methods["method"]
+    for detail in (" @ " + methods["layer"], " " + methods.index.to_series().str[:8]):
         labels = labels.mask(labels.duplicated(keep=False), labels + detail)
     return labels

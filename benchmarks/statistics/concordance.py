@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from heatmark.benchmarks.statistics.comparisons import FACTS, Board, boards
+from heatmark.benchmarks.statistics.comparisons import FACTS, Comparison, comparisons
 from heatmark.benchmarks.statistics.digests import own_label
 from heatmark.benchmarks.statistics.kendall import kendall_w
 from heatmark.benchmarks.statistics.ranks import common
@@ -33,17 +33,17 @@ COLUMNS = [
 
 
 def judges(results: pd.DataFrame) -> pd.DataFrame:
-    """Return (judges × methods): mean scores, higher is better; a judge is a board at one layer.
+    """Return (judges × methods): mean scores, higher is better; a judge is a comparison at one layer.
 
     Means are over the images on which all the judge's methods are defined. Methods that belong to no layer (``input``)
     compete at every layer. Where a method repeats another one it has that one's score, and so ties with it; a method
     that repeats the same other one before every judge is left out.
 
     Returns:
-        Index: the board's facts, ``layer`` and ``images`` (a digest of the images' names). Columns: methods; NaN where
-        a judge has no such method, or no value.
+        Index: the comparison's facts, ``layer`` and ``images`` (a digest of the images' names). Columns: methods; NaN
+        where a judge has no such method, or no value.
     """
-    rows = [row for board in boards(results) for row in _judges(board)]
+    rows = [row for comparison in comparisons(results) for row in _judges(comparison)]
     index = [*FACTS, "layer", "images"]
     if not rows:
         return pd.DataFrame(index=pd.MultiIndex.from_tuples([], names=index))
@@ -54,20 +54,20 @@ def judges(results: pd.DataFrame) -> pd.DataFrame:
     return table[kept].groupby([*index, "method"])["score"].mean().unstack("method")
 
 
-def _judges(board: Board) -> Iterator[pd.DataFrame]:
+def _judges(comparison: Comparison) -> Iterator[pd.DataFrame]:
     """Yield one table a layer: ``method``, the method that ``stands`` for it, and its ``score``."""
-    entrants = board.entrants
-    stand = entrants["same_as"].where(entrants["same_as"] != "", entrants.index.to_series())
-    everyone = pd.DataFrame({"method": entrants["method"], "stands": stand.map(entrants["method"]), "trial": stand})
-    layers = [name for name in entrants["layer"].unique() if name != "input"] or ["input"]
-    names = "\n".join(sorted(board.values.index.get_level_values("image")))
+    methods = comparison.methods
+    stand = methods["same_as"].where(methods["same_as"] != "", methods.index.to_series())
+    everyone = pd.DataFrame({"method": methods["method"], "stands": stand.map(methods["method"]), "cell": stand})
+    layers = [name for name in methods["layer"].unique() if name != "input"] or ["input"]
+    names = "\n".join(sorted(comparison.values.index.get_level_values("image")))
     images = hashlib.sha256(names.encode()).hexdigest()
     for layer in layers:
-        here = everyone[entrants["layer"].isin([layer, "input"])]
-        scores = board.values[here["trial"].unique()] * (1.0 if board.higher_is_better else -1.0)
+        here = everyone[methods["layer"].isin([layer, "input"])]
+        scores = comparison.values[here["cell"].unique()] * (1.0 if comparison.higher_is_better else -1.0)
         _, shared = common(scores.to_numpy(dtype=np.float64))
-        found = here.assign(score=here["trial"].map(scores[shared].mean()), layer=layer, images=images)
-        yield found.assign(**board.facts)
+        found = here.assign(score=here["cell"].map(scores[shared].mean()), layer=layer, images=images)
+        yield found.assign(**comparison.facts)
 
 
 def concordance(results: pd.DataFrame) -> pd.DataFrame:

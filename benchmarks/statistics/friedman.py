@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from heatmark.benchmarks.statistics.comparisons import FACTS, boards
+from heatmark.benchmarks.statistics.comparisons import FACTS, comparisons
 from heatmark.benchmarks.statistics.defined import Floats, Mask, tied
 from heatmark.benchmarks.statistics.paired import holm
 from heatmark.benchmarks.statistics.ranks import common
@@ -19,7 +19,7 @@ HYPOTHESES = {
     "images": "on an image every order of the methods is equally likely",
     "groups": "on a group of images every order of the methods' mean scores is equally likely",
 }
-"""What Friedman's test tests, by the unit of a board."""
+"""What Friedman's test tests, by the unit of a comparison."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def critical_difference(scores: pd.DataFrame, alpha: float = 0.05) -> CriticalDi
     The distribution is SciPy's; scikit-posthocs computes the same from it, and is held to agree in the tests.
 
     Args:
-        scores: (blocks × methods), higher is better, such as :attr:`Board.blocks`; methods without any score are
+        scores: (blocks × methods), higher is better, such as :attr:`Comparison.blocks`; methods without any score are
             left out, then blocks with a NaN are dropped. Scores that only rounding tells apart are ties.
         alpha: level.
 
@@ -105,24 +105,24 @@ def _blocks(scores: pd.DataFrame) -> tuple[Mask, Floats]:
 
 
 def friedman(results: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
-    """Return one row a board on which two or more methods have two or more images in common.
+    """Return one row a comparison on which two or more methods have two or more images in common.
 
     Returns:
-        The board's facts; ``n_methods`` that compete; ``n_blocks`` images (or groups of them, as ``unit`` says) on
+        The comparison's facts; ``n_methods`` that compete; ``n_blocks`` images (or groups of them, as ``unit`` says) on
         which all are defined, ``dropped`` others; Friedman's ``statistic`` and ``p_value`` (NaN for two methods) of the
         ``hypothesis``; ``p_holm_family``, Holm's over the ``n_family`` tests of this table; ``critical_difference`` of
-        mean ranks at ``alpha``, for this board by itself; ``left_out``, the methods that are undefined on every
+        mean ranks at ``alpha``, for this comparison by itself; ``left_out``, the methods that are undefined on every
         image (names joined by commas).
     """
     rows = []
-    for board in boards(results):
-        if not comparable(board.blocks):
+    for comparison in comparisons(results):
+        if not comparable(comparison.blocks):
             continue
-        found = critical_difference(board.blocks, alpha)
+        found = critical_difference(comparison.blocks, alpha)
         numbers = {name: getattr(found, name) for name in ("n_blocks", "dropped", "statistic", "p_value", "alpha")}
-        own = {"n_methods": len(found.mean_ranks), "critical_difference": found.difference, "unit": board.unit}
-        words = {"hypothesis": HYPOTHESES[board.unit], "left_out": ", ".join(found.left_out)}
-        rows.append({**board.facts, **numbers, **own, **words})
+        own = {"n_methods": len(found.mean_ranks), "critical_difference": found.difference, "unit": comparison.unit}
+        words = {"hypothesis": HYPOTHESES[comparison.unit], "left_out": ", ".join(found.left_out)}
+        rows.append({**comparison.facts, **numbers, **own, **words})
     table = pd.DataFrame(rows, columns=COLUMNS)
     p_values = table["p_value"].to_numpy(dtype=np.float64)
     return table.assign(p_holm_family=holm(p_values), n_family=np.count_nonzero(~np.isnan(p_values)))

@@ -11,11 +11,11 @@ Groups = NDArray[np.intp]
 
 
 def scored_on(rows: pd.DataFrame) -> "pd.Series[str]":
-    """Return, by trial, the images with their groups and explained classes that its numbers are of.
+    """Return, by cell, the images with their groups and explained classes that its numbers are of.
 
-    Groups belong to it: a run may hold trials from before its label file had groups, and these know nothing of them.
+    Groups belong to it: a run may hold cells from before its label file had groups, and these know nothing of them.
     """
-    return (rows["image"] + "\0" + rows["group"] + "\0" + rows["target"]).groupby(rows["trial"]).agg(frozenset)
+    return (rows["image"] + "\0" + rows["group"] + "\0" + rows["target"]).groupby(rows["cell"]).agg(frozenset)
 
 
 def group_codes(groups: "pd.Series[str]", images: "pd.Series[str]") -> Groups:

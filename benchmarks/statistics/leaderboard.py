@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from heatmark.benchmarks.statistics.comparisons import FACTS, MOSTLY, Board, boards
+from heatmark.benchmarks.statistics.comparisons import FACTS, MOSTLY, Comparison, comparisons
 from heatmark.benchmarks.statistics.defined import means
 from heatmark.benchmarks.statistics.groups import group_counts
 from heatmark.benchmarks.statistics.intervals import bca_of_groups
 from heatmark.benchmarks.statistics.ranks import common, rank_intervals
 
 COLUMNS = [
-    *FACTS, "higher_is_better", "layer", "method", "implementation", "label", "trial", "mean", "ci_low", "ci_high",
+    *FACTS, "higher_is_better", "layer", "method", "implementation", "label", "cell", "mean", "ci_low", "ci_high",
     "n", "n_groups", "unit", "undefined", "flagged", "mostly_flagged",
     "rank", "rank_low", "rank_high", "mean_ranked", "n_ranked",
     "mean_unflagged", "n_unflagged", "rank_unflagged", "mean_ranked_unflagged", "n_ranked_unflagged",
@@ -19,59 +19,59 @@ COLUMNS = [
 
 
 def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """Return one row a trial and definition of a metric, best first within its board.
+    """Return one row a cell and definition of a metric, best first within its comparison.
 
     Returns:
-        The board's facts (:data:`heatmark.benchmarks.statistics.comparisons.FACTS`), ``higher_is_better``;
-        ``layer, method, implementation, label, trial``; ``mean, ci_low, ci_high`` over its ``n`` defined images of
+        The comparison's facts (:data:`heatmark.benchmarks.statistics.comparisons.FACTS`), ``higher_is_better``;
+        ``layer, method, implementation, label, cell``; ``mean, ci_low, ci_high`` over its ``n`` defined images of
         ``n_groups`` groups (BCa; ``unit``, images or groups, is what is resampled); ``undefined`` and ``flagged``
         (degenerate maps) images, ``mostly_flagged`` where these are over half.
-        ``rank`` among the board's competitors, 1 the best, by ``mean_ranked``, the mean on the ``n_ranked`` images
-        where all competitors are defined, with ``rank_low, rank_high`` (bootstrap).
+        ``rank`` among the comparison's competing, 1 the best, by ``mean_ranked``, the mean on the ``n_ranked`` images
+        where all competing are defined, with ``rank_low, rank_high`` (bootstrap).
         Without flagged maps: ``mean_unflagged`` over its ``n_unflagged`` images; ``rank_unflagged`` by
         ``mean_ranked_unflagged`` on the ``n_ranked_unflagged`` images where no competitor is flagged or undefined; one
         that is mostly flagged does not compete there.
         ``same_as``, the label of the method whose maps this one repeats, or ``""``: it then has that one's ranks;
         ``maps_compared`` says whether repeats were looked for.
     """
-    tables = [_table(board, confidence) for board in boards(results)]
+    tables = [_table(comparison, confidence) for comparison in comparisons(results)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
 
-def _table(board: Board, confidence: float) -> pd.DataFrame:
-    values, entrants = board.array(), board.entrants
-    low, high = bca_of_groups(values, board.groups, board.seed, confidence)
+def _table(comparison: Comparison, confidence: float) -> pd.DataFrame:
+    values, methods = comparison.array(), comparison.methods
+    low, high = bca_of_groups(values, comparison.groups, comparison.seed, confidence)
     undefined = np.isnan(values).sum(axis=0)
-    unflagged = np.where(board.flags, np.nan, values)
-    table = entrants.reset_index().assign(
-        **board.facts,
-        higher_is_better=board.higher_is_better,
+    unflagged = np.where(comparison.flags, np.nan, values)
+    table = methods.reset_index().assign(
+        **comparison.facts,
+        higher_is_better=comparison.higher_is_better,
         mean=means(values),
         ci_low=low,
         ci_high=high,
         n=len(values) - undefined,
-        n_groups=group_counts(values, board.groups),
-        unit=board.unit,
+        n_groups=group_counts(values, comparison.groups),
+        unit=comparison.unit,
         undefined=undefined,
-        mostly_flagged=board.flags.mean().to_numpy() > MOSTLY,
+        mostly_flagged=comparison.flags.mean().to_numpy() > MOSTLY,
         mean_unflagged=means(unflagged),
         n_unflagged=(~np.isnan(unflagged)).sum(axis=0),
-        same_as=entrants["same_as"].map(entrants["label"]).fillna("").to_numpy(),
+        same_as=methods["same_as"].map(methods["label"]).fillna("").to_numpy(),
     )
-    ranks = _ranks(board, confidence).loc[entrants["same_as"].where(entrants["same_as"] != "", entrants.index)]
+    ranks = _ranks(comparison, confidence).loc[methods["same_as"].where(methods["same_as"] != "", methods.index)]
     table[ranks.columns] = ranks.to_numpy()
     # a method that repeats another one follows it directly
     return table.assign(repeat=table["same_as"] != "").sort_values(["rank", "repeat", "label"])[COLUMNS]
 
 
-def _ranks(board: Board, confidence: float) -> pd.DataFrame:
-    """Return the competitors' ranks by trial, with flagged maps and (``_unflagged``) without them."""
+def _ranks(comparison: Comparison, confidence: float) -> pd.DataFrame:
+    """Return the competing' ranks by cell, with flagged maps and (``_unflagged``) without them."""
     tables = []
-    for scores, ending in ((board.scores, ""), (board.sound, "_unflagged")):
+    for scores, ending in ((comparison.scores, ""), (comparison.sound, "_unflagged")):
         array = scores.to_numpy(dtype=np.float64)
-        rank, low, high = rank_intervals(array, board.groups, board.seed, confidence)
+        rank, low, high = rank_intervals(array, comparison.groups, comparison.seed, confidence)
         scored, rows = common(array)
-        shared = np.where(rows[:, None] & scored, board.values[board.competitors.index], np.nan)
+        shared = np.where(rows[:, None] & scored, comparison.values[comparison.competing.index], np.nan)
         found = {"rank": rank, "rank_low": low, "rank_high": high, "mean_ranked": means(shared), "n_ranked": rows.sum()}
-        tables.append(pd.DataFrame(found, index=board.competitors.index).add_suffix(ending))
+        tables.append(pd.DataFrame(found, index=comparison.competing.index).add_suffix(ending))
     return pd.concat(tables, axis="columns")

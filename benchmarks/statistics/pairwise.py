@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from heatmark.benchmarks.statistics.comparisons import FACTS, Board, boards
+from heatmark.benchmarks.statistics.comparisons import FACTS, Comparison, comparisons
 from heatmark.benchmarks.statistics.defined import Floats, columnwise, means, tolerance
 from heatmark.benchmarks.statistics.effects import cohen_dz, rank_biserial
 from heatmark.benchmarks.statistics.groups import group_counts, group_means
@@ -14,7 +14,7 @@ from heatmark.benchmarks.statistics.intervals import bca, bca_of_groups
 from heatmark.benchmarks.statistics.paired import HYPOTHESES, holm, wilcoxon
 from heatmark.common.names import did_you_mean
 
-SIDE = ["trial", "label", "layer", "method"]
+SIDE = ["cell", "label", "layer", "method"]
 COLUMNS = [
     *FACTS, *[f"{name}_{side}" for side in "ab" for name in SIDE], "n", "n_groups", "unit", "undefined", "flagged",
     "difference", "ci_low", "ci_high", "hypothesis", "p_value", "p_holm", "n_pairs", "p_holm_family", "n_family",
@@ -28,7 +28,7 @@ def pairwise(
     test: Callable[[Floats], Floats] = wilcoxon,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Return one row a pair of competitors of every board.
+    """Return one row a pair of competing of every comparison.
 
     Args:
         results: the results table.
@@ -37,21 +37,23 @@ def pairwise(
         confidence: nominal coverage of the intervals.
 
     Returns:
-        The board's facts; ``trial, label, layer, method`` of both, with ``_a`` and ``_b``; ``n`` images on which both
-        are defined, of ``n_groups`` groups, ``undefined`` others; ``flagged``, on which the map of either is
+        The comparison's facts; ``cell, label, layer, method`` of both, with ``_a`` and ``_b``; ``n`` images on which
+        both are defined, of ``n_groups`` groups, ``undefined`` others; ``flagged``, on which the map of either is
         degenerate. Differences that are only rounding count as none. Positive means that a is better, whatever the
         metric's direction: ``difference`` of the means, in the metric's unit, ``ci_low, ci_high`` (BCa);
-        ``hypothesis`` with ``p_value``, ``p_holm`` (Holm's, over the board's ``n_pairs``) and ``p_holm_family``
+        ``hypothesis`` with ``p_value``, ``p_holm`` (Holm's, over the comparison's ``n_pairs``) and ``p_holm_family``
         (Holm's, over the ``n_family`` tests of this table: all metrics, models and layers); ``d_z`` with
         ``_low, _high`` (BCa); ``rank_biserial`` with ``_low, _high``. Where ``unit`` is ``groups``, intervals resample
         groups, and tests and effect sizes are of the groups' mean differences.
 
     Raises:
-        ValueError: where no board has the control.
+        ValueError: where no comparison has the control.
     """
     require(results, control)
-    everyone = list(boards(results))
-    tables = [_table(board, pairs, test, confidence) for board in everyone if (pairs := _pairs(board, control))]
+    everyone = list(comparisons(results))
+    tables = [
+        _table(comparison, pairs, test, confidence) for comparison in everyone if (pairs := _pairs(comparison, control))
+    ]
     if not tables:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(tables, ignore_index=True)
@@ -72,37 +74,37 @@ def require(results: pd.DataFrame, control: str) -> None:
         raise ValueError(f"no method {control!r} to compare with: {hint}")
 
 
-def _pairs(board: Board, control: str) -> list[tuple[int, int]]:
-    """Return positions among the competitors; another method may stand for the control."""
-    trials, layers = list(board.competitors.index), list(board.competitors["layer"])
+def _pairs(comparison: Comparison, control: str) -> list[tuple[int, int]]:
+    """Return positions among the competing; another method may stand for the control."""
+    cells, layers = list(comparison.competing.index), list(comparison.competing["layer"])
     if not control:
-        return list(combinations(range(len(trials)), 2))
-    named = board.entrants[board.entrants["method"] == control]
-    controls = {trials.index(stand or trial) for trial, stand in named["same_as"].items()}
-    others = [position for position in range(len(trials)) if position not in controls]
+        return list(combinations(range(len(cells)), 2))
+    named = comparison.methods[comparison.methods["method"] == control]
+    controls = {cells.index(stand or cell) for cell, stand in named["same_as"].items()}
+    others = [position for position in range(len(cells)) if position not in controls]
     return [
         (a, b) for b in sorted(controls) for a in others if layers[a] == layers[b] or "input" in (layers[a], layers[b])
     ]
 
 
 def _table(
-    board: Board, pairs: list[tuple[int, int]], test: Callable[[Floats], Floats], confidence: float
+    comparison: Comparison, pairs: list[tuple[int, int]], test: Callable[[Floats], Floats], confidence: float
 ) -> pd.DataFrame:
-    scores, competitors = board.scores.to_numpy(dtype=np.float64), board.competitors.reset_index()
+    scores, competing = comparison.scores.to_numpy(dtype=np.float64), comparison.competing.reset_index()
     a, b = np.array(pairs).T
     differences = _rounded(scores[:, a] - scores[:, b], tolerance(scores))
-    sides = [competitors.loc[side, SIDE].reset_index(drop=True).add_suffix(end) for side, end in ((a, "_a"), (b, "_b"))]
+    sides = [competing.loc[side, SIDE].reset_index(drop=True).add_suffix(end) for side, end in ((a, "_a"), (b, "_b"))]
     undefined = np.isnan(differences).sum(axis=0)
-    of_units = _rounded(group_means(differences, board.groups), tolerance(scores))  # of a group, they may cancel
-    flags = board.flags[board.competitors.index].to_numpy()
+    of_units = _rounded(group_means(differences, comparison.groups), tolerance(scores))  # of a group, they may cancel
+    flags = comparison.flags[comparison.competing.index].to_numpy()
     p_values = test(of_units)
     numbers = {
         "n": len(differences) - undefined,
-        "n_groups": group_counts(differences, board.groups),
-        "unit": board.unit,
+        "n_groups": group_counts(differences, comparison.groups),
+        "unit": comparison.unit,
         "undefined": undefined,
         "flagged": (flags[:, a] | flags[:, b]).sum(axis=0),
-        "hypothesis": HYPOTHESES.get(test, "") + (" (of groups' means)" if board.unit == "groups" else ""),
+        "hypothesis": HYPOTHESES.get(test, "") + (" (of groups' means)" if comparison.unit == "groups" else ""),
         "difference": means(differences),
         "p_value": p_values,
         "p_holm": holm(p_values),
@@ -110,13 +112,13 @@ def _table(
         "d_z": columnwise(of_units, _dz, rows=1)[0],
     }
     intervals = {
-        ("ci_low", "ci_high"): bca_of_groups(differences, board.groups, board.seed, confidence),
-        ("d_z_low", "d_z_high"): bca(of_units, board.seed, cohen_dz, confidence),
+        ("ci_low", "ci_high"): bca_of_groups(differences, comparison.groups, comparison.seed, confidence),
+        ("d_z_low", "d_z_high"): bca(of_units, comparison.seed, cohen_dz, confidence),
         ("rank_biserial", "rank_biserial_low", "rank_biserial_high"): rank_biserial(of_units, confidence),
     }
     for names, rows in intervals.items():
         numbers |= dict(zip(names, rows, strict=True))
-    table: pd.DataFrame = pd.concat([*sides, pd.DataFrame(numbers)], axis="columns").assign(**board.facts)
+    table: pd.DataFrame = pd.concat([*sides, pd.DataFrame(numbers)], axis="columns").assign(**comparison.facts)
     return table
 
 

@@ -54,13 +54,13 @@ def images_to_separate(d_z: Floats, power: float = 0.8, alpha: float | Floats = 
 def images_needed(pairs: pd.DataFrame, power: float = 0.8, alpha: float = 0.05) -> pd.DataFrame:
     """Return a table of pairs with the images (or groups) it takes to separate each by a paired t-test.
 
-    Every pair is planned at Bonferroni's level, ``alpha`` over the board's ``n_pairs``: on the safe side for Holm's
-    correction, which tests the smallest p-value at that level and the others at larger ones. The plan is the t-test's,
-    as no size of effect alone gives the power of Wilcoxon's test, whose p-values stand beside it. The two are close:
-    relative to the t-test Wilcoxon's has the asymptotic efficiency 3/π = 0.955 where differences are normal (it takes
-    5 % more images), never less than 0.864 where they are symmetric (16 % more), and above 1 for heavy tails
-    (Hodges and Lehmann, "The efficiency of some nonparametric competitors of the t-test", Annals of Mathematical
-    Statistics 27, 1956).
+    Every pair is planned at Bonferroni's level, ``alpha`` over the comparison's ``n_pairs``: on the safe side for
+    Holm's correction, which tests the smallest p-value at that level and the others at larger ones. The plan is the
+    t-test's, as no size of effect alone gives the power of Wilcoxon's test, whose p-values stand beside it. The two
+    are close: relative to the t-test Wilcoxon's has the asymptotic efficiency 3/π = 0.955 where differences are
+    normal (it takes 5 % more images), never less than 0.864 where they are symmetric (16 % more), and above 1 for
+    heavy tails (Hodges and Lehmann, "The efficiency of some nonparametric competing of the t-test", Annals of
+    Mathematical Statistics 27, 1956).
 
     The observed effect is an estimate, so its interval gives a range: for planning, take the upper end. An effect whose
     interval holds 0 may need any number of images.
@@ -68,7 +68,7 @@ def images_needed(pairs: pd.DataFrame, power: float = 0.8, alpha: float = 0.05) 
     Args:
         pairs: as :func:`heatmark.benchmarks.statistics.pairwise.pairwise` returns it.
         power: probability to find each effect.
-        alpha: level of all pairs of one board together.
+        alpha: level of all pairs of one comparison together.
 
     Returns:
         The pairs' columns; ``planned_for`` (``paired t-test``), its ``power`` and ``alpha`` (of one pair); ``needed``,

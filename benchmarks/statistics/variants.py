@@ -10,15 +10,15 @@ from heatmark.benchmarks.schema import SETTING
 from heatmark.benchmarks.statistics.digests import labels_told_apart
 
 FEWEST_LETTERS = 4
-"""Of a trial's key, where nothing else tells two trials apart."""
+"""Of a cell's key, where nothing else tells two cells apart."""
 
 
 def told_apart(results: pd.DataFrame) -> pd.DataFrame:
     """Return results in which every name of a method stands for one set of options, such as ``rise masks=4000``.
 
-    A method that ran with one set keeps its name. Where two trials on the same images, at one layer of one setting,
+    A method that ran with one set keeps its name. Where two cells on the same images, at one layer of one setting,
     still share a name (the run does not know their options, or something else differs), it ends in the first letters of
-    the trial's key. Labels of weights and datasets that mean two things are told apart as well
+    the cell's key. Labels of weights and datasets that mean two things are told apart as well
     (:func:`heatmark.benchmarks.statistics.digests.labels_told_apart`).
 
     Returns:
@@ -27,20 +27,20 @@ def told_apart(results: pd.DataFrame) -> pd.DataFrame:
     if results.empty:
         return results
     results = labels_told_apart(results)
-    trials = results[results["trial"] != ""].drop_duplicates("trial").set_index("trial", drop=False)
-    trials["images"] = results.groupby("trial")["image"].agg(frozenset).reindex(trials.index)
-    named = _by_trial(trials.assign(method=_by_options(trials)))
-    return results if named.equals(trials["method"]) else _renamed(results, named)
+    cells = results[results["cell"] != ""].drop_duplicates("cell").set_index("cell", drop=False)
+    cells["images"] = results.groupby("cell")["image"].agg(frozenset).reindex(cells.index)
+    named = _by_cell(cells.assign(method=_by_options(cells)))
+    return results if named.equals(cells["method"]) else _renamed(results, named)
 
 
 def renamed(frame: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     """Return a table of the same run (timing, curves) with methods, weights and datasets called as in results."""
     if frame.empty or results.empty:
         return frame
-    trials = results.drop_duplicates("trial").set_index("trial")
+    cells = results.drop_duplicates("cell").set_index("cell")
     return frame.assign(
         **{
-            name: frame["trial"].map(trials[name]).fillna(frame[name])
+            name: frame["cell"].map(cells[name]).fillna(frame[name])
             for name in ("method", "weights", "dataset")
             if name in frame
         }
@@ -53,27 +53,27 @@ def plain(method: str) -> str:
 
 
 def _renamed(frame: pd.DataFrame, names: "pd.Series[str]") -> pd.DataFrame:
-    return frame.assign(method=frame["trial"].map(names).fillna(frame["method"]))
+    return frame.assign(method=frame["cell"].map(names).fillna(frame["method"]))
 
 
-def _by_options(trials: pd.DataFrame) -> "pd.Series[str]":
-    """Return every trial's method, with the options that differ where it has several sets of them."""
-    names = trials["method"].copy()
-    if "options" not in trials:
+def _by_options(cells: pd.DataFrame) -> "pd.Series[str]":
+    """Return every cell's method, with the options that differ where it has several sets of them."""
+    names = cells["method"].copy()
+    if "options" not in cells:
         return names
-    for method, rows in trials[trials["options"].fillna("") != ""].groupby("method"):
+    for method, rows in cells[cells["options"].fillna("") != ""].groupby("method"):
         words = _differences(rows["options"].unique())
         names[rows.index] = [f"{method} {words[text]}".strip() for text in rows["options"]]
     return names
 
 
-def _by_trial(trials: pd.DataFrame) -> "pd.Series[str]":
-    """Return every trial's method, with so much of its key as tells it from others of that name and layer."""
-    again = trials.duplicated([*SETTING, "images", "layer", "method"], keep=False)
-    keys = trials.loc[again, "trial"]
+def _by_cell(cells: pd.DataFrame) -> "pd.Series[str]":
+    """Return every cell's method, with so much of its key as tells it from others of that name and layer."""
+    again = cells.duplicated([*SETTING, "images", "layer", "method"], keep=False)
+    keys = cells.loc[again, "cell"]
     longest = int(keys.str.len().max()) if again.any() else 0
     enough = (n for n in range(FEWEST_LETTERS, longest) if keys.str[:n].is_unique)
-    return trials["method"].mask(again, trials["method"] + " " + trials["trial"].str[: next(enough, longest)])
+    return cells["method"].mask(again, cells["method"] + " " + cells["cell"].str[: next(enough, longest)])
 
 
 def _differences(texts: Iterable[str]) -> dict[str, str]:

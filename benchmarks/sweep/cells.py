@@ -1,4 +1,4 @@
-"""What a trial is, and the key that says whether it was done before."""
+"""What a cell is, and the key that says whether it was done before."""
 
 import hashlib
 import json
@@ -9,18 +9,18 @@ from typing import Any
 from heatmark.methods.base import Method
 
 NUMBERS_VERSION = 3
-"""Raised whenever the suite's own code changes a number, so that older trials are computed again."""
+"""Raised whenever the suite's own code changes a number, so that older cells are computed again."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One method at one layer of a shard's model, on all of the shard's images.
+class Cell:
+    """One method at one layer of a job's model, on all of the job's images.
 
     Args:
         layer: dotted name, or ``input`` for a method that belongs to no layer.
         method_name: what the tables call the method.
         method: the method itself.
-        identity: all that can change the trial's numbers, as plain JSON values.
+        identity: all that can change the cell's numbers, as plain JSON values.
     """
 
     layer: str
@@ -54,16 +54,16 @@ def _plain(value: object) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else repr(value)
 
 
-def trials(methods: Mapping[str, Method], layers: Sequence[str], shard: Mapping[str, Any]) -> Iterator[Trial]:
+def cells(methods: Mapping[str, Method], layers: Sequence[str], job: Mapping[str, Any]) -> Iterator[Cell]:
     """Yield layers × methods; a method that belongs to no layer comes once, under ``input``.
 
     Args:
         methods: by the name that the tables show.
         layers: dotted names.
-        shard: what the shard's trials have in common; see :meth:`heatmark.benchmarks.sweep.shard.Shard.identity`.
+        job: what the job's cells have in common; see :meth:`heatmark.benchmarks.sweep.job.Job.identity`.
     """
     for name, method in methods.items():
         for layer in dict.fromkeys(layers) if method.explains == "layer" else ["input"]:
             path = f"{type(method).__module__}.{type(method).__qualname__}"
             own = {"layer": layer, "method": name, "class": path, "options": options(method)}
-            yield Trial(layer, name, method, {**shard, **own, "numbers_version": NUMBERS_VERSION})
+            yield Cell(layer, name, method, {**job, **own, "numbers_version": NUMBERS_VERSION})

@@ -1,4 +1,4 @@
-"""From a configuration to what a shard will run; every mistake in it is found here, before the first trial."""
+"""From a configuration to what a job will run; every mistake in it is found here, before the first cell."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from heatmark.benchmarks.machine.batch_size import best_batch_size
 from heatmark.benchmarks.machine.devices import autocast, pick_device
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layer
-from heatmark.benchmarks.sweep.cells import Trial, trials
+from heatmark.benchmarks.sweep.cells import Cell, cells
+from heatmark.benchmarks.sweep.job import Batch, Job, load_batch, predict
 from heatmark.benchmarks.sweep.run import Machine
-from heatmark.benchmarks.sweep.shard import Batch, Shard, load_batch, predict
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.common.batching import halving
 from heatmark.metrics.base import Metric, request
@@ -23,22 +23,22 @@ from heatmark.metrics.base import Metric, request
 
 @dataclass(frozen=True)
 class Plan:
-    """A shard, and what to run on it."""
+    """A job, and what to run on it."""
 
-    shard: Shard
-    trials: Sequence[Trial]
+    job: Job
+    cells: Sequence[Cell]
     metrics: Mapping[str, Metric]
     machine: Machine
     accuracy: float
     """Top-1 over the images whose label is a class of the model, NaN where there is none."""
 
 
-def plan_shard(config: DictConfig, batch_size: int | None) -> Plan:
-    """Load the model and the data, choose layers and targets, and list the trials.
+def plan_job(config: DictConfig, batch_size: int | None) -> Plan:
+    """Load the model and the data, choose layers and targets, and list the cells.
 
     Args:
         config: of ``heatmark sweep``.
-        batch_size: what an earlier run of this shard was tuned to, so that resumed numbers are the same to the bit.
+        batch_size: what an earlier run of this job was tuned to, so that resumed numbers are the same to the bit.
 
     Raises:
         ValueError: for anything in the configuration, the model or the data that cannot be run.
@@ -51,7 +51,7 @@ def plan_shard(config: DictConfig, batch_size: int | None) -> Plan:
     with autocast(classifier.module, machine.precision):
         logits = halving(lambda size: predict(classifier, batch.images, size, machine.device), machine.batch_size)
     layers = [resolve_layer(classifier, layer, batch.images[:1].to(machine.device)) for layer in _listed(config.layer)]
-    shard = Shard(
+    job = Job(
         classifier,
         dataset.name,
         batch,
@@ -65,7 +65,7 @@ def plan_shard(config: DictConfig, batch_size: int | None) -> Plan:
             "metrics": sorted(request(name, metric) for name, metric in metrics.items()),
         },
     )
-    return Plan(shard, list(trials(methods, layers, shard.identity())), metrics, machine, _accuracy(logits, batch))
+    return Plan(job, list(cells(methods, layers, job.identity())), metrics, machine, _accuracy(logits, batch))
 
 
 def _model_options(config: DictConfig) -> dict[str, Any]:

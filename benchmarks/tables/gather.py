@@ -1,4 +1,4 @@
-"""From a run's finished trials to its tidy tables; made anew each time, the last writer's stay."""
+"""From a run's finished cells to its tidy tables; made anew each time, the last writer's stay."""
 
 import json
 import secrets
@@ -10,47 +10,47 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from heatmark.benchmarks.schema import OF_TRIALS, TRIAL
+from heatmark.benchmarks.schema import CELL_KEY, OF_CELLS
 from heatmark.benchmarks.store import Array, Measured, Record, Store
 from heatmark.benchmarks.tables.naming import Weights, weights_names
 
 TIES = ["tied", "tie_low", "tie_high"]
 RESULTS = [
-    *TRIAL, *OF_TRIALS, "image", "group", "target", "metric", "definition", "value", *TIES, "higher_is_better",
+    *CELL_KEY, *OF_CELLS, "image", "group", "target", "metric", "definition", "value", *TIES, "higher_is_better",
     "status", "reason",
 ]  # fmt: skip
 TIMED = ["batch_size", "latency_ms", "latency_iqr_ms", "forward_ms", "cost_in_forwards", "peak_memory_mib", "repeats"]
-TIMING = [*TRIAL, *TIMED]
-CURVES = [*TRIAL, "image", "metric", "definition", "fraction", "score"]
+TIMING = [*CELL_KEY, *TIMED]
+CURVES = [*CELL_KEY, "image", "metric", "definition", "fraction", "score"]
 
 
 def gather(run: Path) -> pd.DataFrame:
     """Write results, timing and curves (parquet, and CSV twins) and provenance.json of a run; return the results.
 
     Raises:
-        ValueError: where the folder holds no trial.
+        ValueError: where the folder holds no cell.
     """
     store = Store(run)
-    records, shards = named(list(store.read()), store.shards())
-    if not records and not shards:
+    records, jobs = named(list(store.read()), store.jobs())
+    if not records and not jobs:
         raise ValueError(
             f"no run in {run}: expected a folder that heatmark sweep has written; check name= and results_dir="
         )
-    results = table([*failed_shards(shards), *flatten(records, result_rows)], RESULTS)
+    results = table([*failed_jobs(jobs), *flatten(records, result_rows)], RESULTS)
     publish(results, run / "results")
     publish(table(flatten(records, timing_rows), TIMING), run / "timing")
     publish(table(flatten(records, curve_rows), CURVES), run / "curves")
-    _replace(run / "provenance.json", lambda path: path.write_text(json.dumps({"shards": shards}, indent=1)))
+    _replace(run / "provenance.json", lambda path: path.write_text(json.dumps({"jobs": jobs}, indent=1)))
     return results
 
 
-def named(records: Sequence[Record], shards: Sequence[dict[str, Any]]) -> tuple[list[Record], list[dict[str, Any]]]:
-    """Return records and shards in which every name of weights stands for one digest (:mod:`.naming`)."""
-    known = {_weights(shard): str(shard.get("checkpoint", "")) for shard in shards}
+def named(records: Sequence[Record], jobs: Sequence[dict[str, Any]]) -> tuple[list[Record], list[dict[str, Any]]]:
+    """Return records and jobs in which every name of weights stands for one digest (:mod:`.naming`)."""
+    known = {_weights(job): str(job.get("checkpoint", "")) for job in jobs}
     names = weights_names(known, [_weights(record.columns) for record in records])
     return (
         [replace(r, columns={**r.columns, "weights": names[_weights(r.columns)]}) for r in records],
-        [{**shard, "weights": names[_weights(shard)]} if "weights" in shard else shard for shard in shards],
+        [{**job, "weights": names[_weights(job)]} if "weights" in job else job for job in jobs],
     )
 
 
@@ -59,12 +59,12 @@ def _weights(facts: Mapping[str, Any]) -> Weights:
 
 
 def flatten(records: Iterable[Record], rows: Callable[[Record], Iterator[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return every record's rows, each with the columns that its trial shares."""
-    return [{"trial": r.key, **r.columns, **row} for r in records for row in rows(r)]
+    """Return every record's rows, each with the columns that its cell shares."""
+    return [{"cell": r.key, **r.columns, **row} for r in records for row in rows(r)]
 
 
 def result_rows(record: Record) -> Iterator[dict[str, Any]]:
-    """Yield one row a metric and image, or the one row of a trial without numbers."""
+    """Yield one row a metric and image, or the one row of a cell without numbers."""
     if record.status != "ok":
         yield {"status": record.status, "reason": record.reason}
     for metric, measured in record.metrics.items():
@@ -106,11 +106,11 @@ def _metric(name: str, measured: Measured) -> dict[str, str]:
     return {"metric": name, "definition": measured.definition}
 
 
-def failed_shards(shards: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return an error row for every shard that could not begin."""
+def failed_jobs(jobs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return an error row for every job that could not begin."""
     return [
         {"model": s["model"], "dataset": s["dataset"], "status": "error", "reason": s["reason"]}
-        for s in shards
+        for s in jobs
         if s["status"] == "error"
     ]
 
@@ -124,7 +124,7 @@ def table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     frame[texts] = frame[texts].fillna("").astype(str)
     if "higher_is_better" in frame:
         frame["higher_is_better"] = frame["higher_is_better"].fillna(False).astype(bool)
-    order = ["dataset", "model", "layer", "method", "trial"]
+    order = ["dataset", "model", "layer", "method", "cell"]
     return frame.sort_values(order, kind="stable", ignore_index=True)
 
 

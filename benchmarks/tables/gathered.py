@@ -17,7 +17,7 @@ def read_table(path: Path) -> pd.DataFrame:
     if missing := [name for name in _needed(path) if name not in frame]:
         raise ValueError(
             f"{path} lacks the columns {', '.join(missing)}: an older version gathered it; gather it again from the "
-            f"run's trials with heatmark gather name={path.parent.name} (and results_dir=, where that is given)"
+            f"run's cells with heatmark gather name={path.parent.name} (and results_dir=, where that is given)"
         )
     return frame
 

@@ -58,12 +58,12 @@ class PaperTable:
 
     Args:
         name: of its files.
-        cells: ``method``, ``layer``, one column of :class:`Estimate` a definition, and ``cost (forwards)``.
+        entries: ``method``, ``layer``, one column of :class:`Estimate` a definition, and ``cost (forwards)``.
         caption: what a reader must know, in plain text.
     """
 
     name: str
-    cells: pd.DataFrame
+    entries: pd.DataFrame
     caption: str
 
 
@@ -72,35 +72,35 @@ def paper_tables(
 ) -> Iterator[PaperTable]:
     """Yield one table a model and dataset, the order that of its first definition.
 
-    Trials that were scored on other images or classes than most of their fellows have a table of their own.
+    Cells that were scored on other images or classes than most of their fellows have a table of their own.
 
     Args:
         results, timing: of a run.
         label: how to call a method.
     """
     scored = told_apart(results[results["metric"] != ""])
-    board = leaderboard(scored)
-    cost = timing.groupby("trial")["cost_in_forwards"].median() if len(timing) else pd.Series(dtype=float)
-    for key, rows in board.groupby(SETTING):
+    ranked = leaderboard(scored)
+    cost = timing.groupby("cell")["cost_in_forwards"].median() if len(timing) else pd.Series(dtype=float)
+    for key, rows in ranked.groupby(SETTING):
         facts = dict(zip(SETTING, map(str, key), strict=True))
         for position, (part, images) in enumerate(_alike(rows, scored)):
-            cells = _cells(part, cost, label, images)
+            entries = _cells(part, cost, label, images)
             yield PaperTable(
                 _slug("-".join([*(facts[name] for name in NAMED), *([f"{position + 1}"] * (position > 0))])),
-                cells,
+                entries,
                 f"{facts['model']} ({facts['weights']}) on {facts['dataset']}, target {facts['target_rule']}: means "
                 f"over {images} images{', other ones or other classes than in the table before' * (position > 0)} ± "
                 f"half the width of the 95 % BCa interval{_resampled(part)}, best in bold. {_repeats(part)}"
-                f"{_fewer(cells)}{_flagged(part)}{_units(part)}",
+                f"{_fewer(entries)}{_flagged(part)}{_units(part)}",
             )
 
 
 def _alike(rows: pd.DataFrame, scored: pd.DataFrame) -> list[tuple[pd.DataFrame, int]]:
-    """Return the rows of the trials that share their images and classes, and how many these are; most trials first."""
-    mine = scored[scored["trial"].isin(rows["trial"])]
-    scored_on = (mine["image"] + "\0" + mine["target"]).groupby(mine["trial"]).agg(frozenset)
-    parts = [(part, len(pairs)) for pairs, part in rows.groupby(rows["trial"].map(scored_on), sort=False)]
-    return sorted(parts, key=lambda found: -found[0]["trial"].nunique())
+    """Return the rows of the cells that share their images and classes, and how many these are; most cells first."""
+    mine = scored[scored["cell"].isin(rows["cell"])]
+    scored_on = (mine["image"] + "\0" + mine["target"]).groupby(mine["cell"]).agg(frozenset)
+    parts = [(part, len(pairs)) for pairs, part in rows.groupby(rows["cell"].map(scored_on), sort=False)]
+    return sorted(parts, key=lambda found: -found[0]["cell"].nunique())
 
 
 def _resampled(rows: pd.DataFrame) -> str:
@@ -122,8 +122,8 @@ def _flagged(rows: pd.DataFrame) -> str:
     return "[Images with a flagged (degenerate) map: mean without them]; † flagged on most images, never in bold. "
 
 
-def _fewer(cells: pd.DataFrame) -> str:
-    partial = cells.map(lambda cell: isinstance(cell, Estimate) and cell.n is not None).any(axis=None)
+def _fewer(entries: pd.DataFrame) -> str:
+    partial = entries.map(lambda entry: isinstance(entry, Estimate) and entry.n is not None).any(axis=None)
     return "n: images on which the metric is defined, where they are fewer; never in bold. " if partial else ""
 
 
@@ -137,17 +137,17 @@ def _slug(text: str) -> str:
 
 
 def _cells(rows: pd.DataFrame, cost: "pd.Series[float]", label: Callable[[str], str], images: int) -> pd.DataFrame:
-    order = rows.drop_duplicates("trial").set_index("trial")
-    cells = pd.DataFrame({"method": order["method"].map(label), "layer": order["layer"]})
+    order = rows.drop_duplicates("cell").set_index("cell")
+    entries = pd.DataFrame({"method": order["method"].map(label), "layer": order["layer"]})
     for definition, part in rows.groupby("definition"):
         found = _estimates(part, images)
-        column = pd.Series({trial: found.get(str(trial), Estimate()) for trial in cells.index}, dtype=object)
-        cells[_heading(rows, part, str(definition))] = column
+        column = pd.Series({cell: found.get(str(cell), Estimate()) for cell in entries.index}, dtype=object)
+        entries[_heading(rows, part, str(definition))] = column
     repeats = order["same_as"] != ""
-    cells["method"] = cells["method"].mask(repeats, "= " + cells["method"])
-    cells["method"] = cells["method"].mask(order["mostly_flagged"], cells["method"] + " †")
-    cells["cost (forwards)"] = [_cost(cost.get(trial, math.nan)) for trial in cells.index]
-    return cells.reset_index(drop=True)
+    entries["method"] = entries["method"].mask(repeats, "= " + entries["method"])
+    entries["method"] = entries["method"].mask(order["mostly_flagged"], entries["method"] + " †")
+    entries["cost (forwards)"] = [_cost(cost.get(cell, math.nan)) for cell in entries.index]
+    return entries.reset_index(drop=True)
 
 
 def _heading(rows: pd.DataFrame, part: pd.DataFrame, definition: str) -> str:
@@ -157,14 +157,14 @@ def _heading(rows: pd.DataFrame, part: pd.DataFrame, definition: str) -> str:
 
 
 def _estimates(part: pd.DataFrame, images: int) -> dict[str, Estimate]:
-    """Return every trial's estimate under one definition; methods that equal the best to the last digit share it."""
+    """Return every cell's estimate under one definition; methods that equal the best to the last digit share it."""
     whole = (part["n"] == images) & ~part["mostly_flagged"]
     best = part.loc[whole, "mean"].max() if part["higher_is_better"].iloc[0] else part.loc[whole, "mean"].min()
     half = (part["ci_high"] - part["ci_low"]) / 2
     bold = whole & (part["mean"].map("{:.3f}".format) == f"{best:.3f}")
     fewer = [None if n == images else n for n in part["n"]]
-    columns = (part["trial"], part["mean"], half, fewer, bold, part["flagged"], part["mean_unflagged"])
-    return {str(trial): Estimate(*cell) for trial, *cell in zip(*columns, strict=True)}
+    columns = (part["cell"], part["mean"], half, fewer, bold, part["flagged"], part["mean_unflagged"])
+    return {str(cell): Estimate(*entry) for cell, *entry in zip(*columns, strict=True)}
 
 
 def _cost(forwards: float) -> str:
@@ -175,11 +175,11 @@ def latex(table: PaperTable) -> str:
     """Return a table environment for LaTeX with booktabs (``\\usepackage{booktabs}``), all text escaped."""
     style = (
         _styler(table)
-        .format(lambda cell: escape(str(cell)))
+        .format(lambda entry: escape(str(entry)))
         .format_index(lambda name: escape(str(name)), axis="columns")
     )
-    style = style.map(lambda cell: "font-weight: bold" if isinstance(cell, Estimate) and cell.best else "")
-    columns = "ll" + "r" * (table.cells.shape[1] - 2)
+    style = style.map(lambda entry: "font-weight: bold" if isinstance(entry, Estimate) and entry.best else "")
+    columns = "ll" + "r" * (table.entries.shape[1] - 2)
     return str(
         style.to_latex(
             hrules=True,
@@ -202,17 +202,17 @@ def markdown(table: PaperTable) -> str:
         .to_string(delimiter=" | ")
     )
     lines = [f"| {line} |" for line in text.splitlines()]
-    rule = "|" + " --- |" * 2 + " ---: |" * (table.cells.shape[1] - 2)
+    rule = "|" + " --- |" * 2 + " ---: |" * (table.entries.shape[1] - 2)
     return "\n".join([table.caption.replace("_", r"\_"), "", lines[0], rule, *lines[1:], ""])
 
 
 def _styler(table: PaperTable) -> Styler:
-    return table.cells.style.hide(axis="index")
+    return table.entries.style.hide(axis="index")
 
 
-def _marked(cell: object) -> str:
-    text = _plain(str(cell))
-    return f"**{text}**" if isinstance(cell, Estimate) and cell.best else text
+def _marked(entry: object) -> str:
+    text = _plain(str(entry))
+    return f"**{text}**" if isinstance(entry, Estimate) and entry.best else text
 
 
 def _plain(text: str) -> str:

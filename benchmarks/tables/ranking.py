@@ -14,13 +14,13 @@ from heatmark.benchmarks.statistics.ranks import common
 from heatmark.benchmarks.statistics.variants import plain
 
 CONTROL = "random"
-CELL = ["trial", "layer", "method"]
+CELL = ["cell", "layer", "method"]
 PAIR = ["image", "target"]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def ranking(cells: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a trial of one model, dataset and set of metrics, the most faithful first.
+def ranking(part: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a cell of one model, dataset and set of metrics, the most faithful first.
 
     Every metric has its mean over images, the half-width of its 95 % interval, and both again for the gain over the
     random control, paired by image and explained class. Faithfulness is the sum of the metrics, each counted so that
@@ -29,41 +29,41 @@ def ranking(cells: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
     without these (``without``), with ``rank without`` by the means on the images where no map is flagged, for all but
     those that are flagged on most images.
     """
-    wide = cells.pivot(index=[*CELL, *PAIR], columns="definition", values="value")
-    wide["faithfulness"] = (wide * directions(cells).map({True: 1.0, False: -1.0})).sum(axis=1, skipna=False)
+    wide = part.pivot(index=[*CELL, *PAIR], columns="definition", values="value")
+    wide["faithfulness"] = (wide * directions(part).map({True: 1.0, False: -1.0})).sum(axis=1, skipna=False)
     control = wide[wide.index.get_level_values("method").map(plain) == CONTROL].groupby(PAIR).mean()
-    flags = cells.assign(flag=cells["status"] == "degenerate").groupby([*CELL, *PAIR])["flag"].any().reindex(wide.index)
-    groups = cells.drop_duplicates("image").set_index("image")["group"]
+    flags = part.assign(flag=part["status"] == "degenerate").groupby([*CELL, *PAIR])["flag"].any().reindex(wide.index)
+    groups = part.drop_duplicates("image").set_index("image")["group"]
     rows = [
         dict(zip(CELL, key, strict=True))
         | _row(values.reset_index(CELL, drop=True), control, flags[values.index].to_numpy(), groups)
         for key, values in wide.groupby(CELL)
     ]
-    frame = pd.DataFrame(rows).merge(_cost(timing), how="left", on="trial")
-    frame["stands"] = frame["trial"].map(_stands(cells))
+    frame = pd.DataFrame(rows).merge(_cost(timing), how="left", on="cell")
+    frame["stands"] = frame["cell"].map(_stands(part))
     for scores, ending in ((wide["faithfulness"], ""), (_sound(wide["faithfulness"], flags), " without")):
         frame = frame.merge(_ranks(scores, sorted(set(frame["stands"])), ending), how="left", on="stands")
-    again = frame["stands"] != frame["trial"]
+    again = frame["stands"] != frame["cell"]
     return frame.assign(again=again).sort_values(["rank", "stands", "again"], kind="stable", ignore_index=True)
 
 
 def _sound(scores: "pd.Series[float]", flags: "pd.Series[bool]") -> "pd.Series[float]":
-    """Return scores without those of flagged maps, and none of a trial that is flagged on most images."""
-    return scores.mask(flags | (flags.groupby(level="trial").transform("mean") > MOSTLY))
+    """Return scores without those of flagged maps, and none of a cell that is flagged on most images."""
+    return scores.mask(flags | (flags.groupby(level="cell").transform("mean") > MOSTLY))
 
 
-def _stands(cells: pd.DataFrame) -> "pd.Series[str]":
-    """Return, by trial, the trial among these that stands for it, itself where repeats are not known."""
-    trials = cells.drop_duplicates("trial").set_index("trial", drop=False)
-    if "map_of" not in trials:
-        return trials["trial"]
-    found = same_as(trials["map_of"])
-    return found.where(found != "", trials["trial"])
+def _stands(part: pd.DataFrame) -> "pd.Series[str]":
+    """Return, by cell, the cell among these that stands for it, itself where repeats are not known."""
+    cells = part.drop_duplicates("cell").set_index("cell", drop=False)
+    if "map_of" not in cells:
+        return cells["cell"]
+    found = same_as(cells["map_of"])
+    return found.where(found != "", cells["cell"])
 
 
 def _ranks(scores: "pd.Series[float]", competing: Sequence[str], ending: str) -> pd.DataFrame:
     """Return the rank of those that compete, by their means on the images that all share, and how many these are."""
-    wide = scores.unstack("trial").groupby(level=PAIR).first().reindex(columns=list(competing))
+    wide = scores.unstack("cell").groupby(level=PAIR).first().reindex(columns=list(competing))
     values = wide.to_numpy(dtype=np.float64)
     scored, rows = common(values)
     ranks = np.full(len(competing), np.nan)
@@ -72,9 +72,9 @@ def _ranks(scores: "pd.Series[float]", competing: Sequence[str], ending: str) ->
     return pd.DataFrame({"stands": competing, f"rank{ending}": ranks, f"n_ranked{ending}": int(rows.sum())})
 
 
-def directions(cells: pd.DataFrame) -> "pd.Series[bool]":
+def directions(part: pd.DataFrame) -> "pd.Series[bool]":
     """Return whether higher is better, by definition."""
-    return cells.drop_duplicates("definition").set_index("definition")["higher_is_better"]
+    return part.drop_duplicates("definition").set_index("definition")["higher_is_better"]
 
 
 def _row(values: pd.DataFrame, control: pd.DataFrame, flagged: Flags, groups: "pd.Series[str]") -> dict[str, float]:
@@ -100,4 +100,4 @@ def mean_and_half_width(
 
 
 def _cost(timing: pd.DataFrame) -> pd.DataFrame:
-    return timing.groupby("trial").agg(cost_in_forwards=("cost_in_forwards", "median")).reset_index()
+    return timing.groupby("cell").agg(cost_in_forwards=("cost_in_forwards", "median")).reset_index()

@@ -21,40 +21,40 @@ Array = NDArray[np.floating]
 
 
 def with_repeats(results: pd.DataFrame, maps: Path) -> pd.DataFrame:
-    """Return results with a column ``map_of``: the trial whose maps these are, its own or one that it repeats.
+    """Return results with a column ``map_of``: the cell whose maps these are, its own or one that it repeats.
 
-    Two trials of one setting, on the same images and classes, repeat one another where :func:`one_map` holds on every
+    Two cells of one setting, on the same images and classes, repeat one another where :func:`one_map` holds on every
     image, and some image's map is not flat. Grad-CAM, HiResCAM and XGrad-CAM on a GAP + linear head are the classic
-    case; a method and its peer in another library are another. The suite's own implementation stands for the others,
+    case; a method and its library in another library are another. The suite's own implementation stands for the others,
     then the first name in the alphabet.
 
     Args:
         results: the results table.
-        maps: the run's folder of raw maps, one ``TRIAL.npy`` (N, h, w) a trial; ``map_of`` is ``""`` for a trial
+        maps: the run's folder of raw maps, one ``CELL_KEY.npy`` (N, h, w) a cell; ``map_of`` is ``""`` for a cell
             without one, of which nothing is known.
     """
     scored = results[results["metric"] != ""]
     found: dict[str, str] = {}
     for _, rows in scored.groupby(SETTING):
         found |= _stands(rows, maps)
-    return results.assign(map_of=[found.get(str(trial), "") for trial in results["trial"]])
+    return results.assign(map_of=[found.get(str(cell), "") for cell in results["cell"]])
 
 
 def _stands(rows: pd.DataFrame, maps: Path) -> dict[str, str]:
-    """Return the trial that stands for each trial of a setting that has maps."""
-    scored_on = rows.drop_duplicates(["trial", "image", "target"]).groupby("trial", sort=False)[["image", "target"]]
-    asked = {str(trial): tuple(part.itertuples(index=False, name=None)) for trial, part in scored_on}
-    first = rows.drop_duplicates("trial").assign(foreign=lambda frame: frame["implementation"] != "heatmark")
+    """Return the cell that stands for each cell of a setting that has maps."""
+    scored_on = rows.drop_duplicates(["cell", "image", "target"]).groupby("cell", sort=False)[["image", "target"]]
+    asked = {str(cell): tuple(part.itertuples(index=False, name=None)) for cell, part in scored_on}
+    first = rows.drop_duplicates("cell").assign(foreign=lambda frame: frame["implementation"] != "heatmark")
     found: dict[str, str] = {}
     standing: dict[str, Array] = {}
-    for trial in map(str, first.sort_values(["foreign", "method", "layer", "trial"])["trial"]):
-        if not (file := maps / f"{trial}.npy").exists():
+    for cell in map(str, first.sort_values(["foreign", "method", "layer", "cell"])["cell"]):
+        if not (file := maps / f"{cell}.npy").exists():
             continue
         own = np.load(file, mmap_mode="r", allow_pickle=False)
-        match = (other for other, its in standing.items() if asked[other] == asked[trial] and repeat(its, own))
-        found[trial] = next(match, trial)
-        if found[trial] == trial:
-            standing[trial] = own
+        match = (other for other, its in standing.items() if asked[other] == asked[cell] and repeat(its, own))
+        found[cell] = next(match, cell)
+        if found[cell] == cell:
+            standing[cell] = own
     return found
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.common.axes import stated
-from heatmark.common.features import HOW_TO_SAY, Arrangement, find_layer, readings
+from heatmark.common.features import HOW_TO_SAY, FeatureLayout, find_layer, readings
 from heatmark.common.model_state import observing, ordinary
 from heatmark.common.trace import trace
 
@@ -31,8 +31,8 @@ class Capture:
 
 
 @dataclass
-class Tap:
-    """What a layer gave in the last forward pass; see :func:`tapped`."""
+class Recording:
+    """What a layer gave in the last forward pass; see :func:`recorded_output`."""
 
     name: str
     features: list[Tensor] = field(default_factory=list)
@@ -81,7 +81,7 @@ def hooked(model: nn.Module, layer: str, hook: Hook) -> Iterator[None]:
 
 
 @contextmanager
-def tapped(model: nn.Module, layer: str) -> Iterator[Tap]:
+def recorded_output(model: nn.Module, layer: str) -> Iterator[Recording]:
     """Record a layer's output, and record the graph only from that layer on.
 
     Inside, the model is in evaluation mode. What runs before the layer leaves no graph. The recorded tensor is a copy,
@@ -92,16 +92,16 @@ def tapped(model: nn.Module, layer: str) -> Iterator[Tap]:
     Raises:
         ValueError: where the layer is unknown or gives no tensor.
     """
-    tap = Tap(layer)
+    recording = Recording(layer)
 
     def cut(module: nn.Module, _inputs: tuple[object, ...], output: object) -> Tensor:
         leaf = as_tensor(output, module, layer).detach().clone().requires_grad_()
-        tap.features.append(leaf)
+        recording.features.append(leaf)
         torch.set_grad_enabled(True)
         return leaf.clone()
 
     with hooked(model, layer, cut):
-        yield tap
+        yield recording
 
 
 def as_tensor(output: object, module: nn.Module, layer: str) -> Tensor:
@@ -121,16 +121,16 @@ def activations_at(model: nn.Module, images: Tensor, layer: str) -> Tensor:
     Raises:
         ValueError: for an unknown layer, or one that gives no map.
     """
-    tap = Tap(layer)
+    recording = Recording(layer)
 
     def copy(module: nn.Module, _inputs: tuple[object, ...], output: object) -> None:
-        tap.features.append(as_tensor(output, module, layer).detach().clone())
+        recording.features.append(as_tensor(output, module, layer).detach().clone())
 
     images = ordinary(images)
     with hooked(model, layer, copy):
         model(images)
-        features = tap.output_for(images)
-        return full_precision(layer_arrangement(model, layer, features, images).maps(features))
+        features = recording.output_for(images)
+        return full_precision(layout_at(model, layer, features, images).maps(features))
 
 
 def full_precision(features: Tensor) -> Tensor:
@@ -172,32 +172,32 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
         ValueError: for an unknown layer, one that gives no map, or one on which the target does not depend.
     """
     images, targets = ordinary(images), ordinary(targets)
-    with tapped(model, layer) as tap:
+    with recorded_output(model, layer) as recording:
         logits = model(images)
-        leaf = tap.output_for(images)
-        arrangement = layer_arrangement(model, layer, leaf, images)
+        leaf = recording.output_for(images)
+        feature_layout = layout_at(model, layer, leaf, images)
         (gradients,) = torch.autograd.grad(target_logits(logits, targets).sum(), leaf, allow_unused=True)
     if gradients is None:
         raise ValueError(f"the target's logit does not depend on layer {layer!r}")
-    activations, gradients = (full_precision(arrangement.maps(f)) for f in (leaf.detach(), gradients))
+    activations, gradients = (full_precision(feature_layout.maps(f)) for f in (leaf.detach(), gradients))
     return Capture(activations, gradients, full_precision(logits.detach()))
 
 
-def layer_arrangement(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> Arrangement:
-    """Return how a layer's features lie on images; see :func:`layer_arrangements`.
+def layout_at(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> FeatureLayout:
+    """Return how a layer's features lie on images; see :func:`layouts_at`.
 
     Raises:
         ValueError: where the features are no map, or nothing shows which of its readings is right.
     """
-    found = layer_arrangements(model, {layer: features}, images)[layer]
+    found = layouts_at(model, {layer: features}, images)[layer]
     if isinstance(found, ValueError):
         raise found
     return found
 
 
-def layer_arrangements(
+def layouts_at(
     model: nn.Module, features: Mapping[str, Tensor], images: Tensor
-) -> dict[str, Arrangement | ValueError]:
+) -> dict[str, FeatureLayout | ValueError]:
     """Return how every layer's features lie on images: by the model's word, by what the layer is, or by a trace.
 
     Only where neither ``token_layout`` nor the kind of the layer says it, a few pictures of noise go through the model
@@ -205,8 +205,8 @@ def layer_arrangements(
     features that are no map, and where nothing shows which reading is right, what there is to say about it.
     """
     size = (images.shape[-2], images.shape[-1])
-    known: dict[str, Arrangement | ValueError] = {}
-    possible: dict[str, list[Arrangement]] = {}
+    known: dict[str, FeatureLayout | ValueError] = {}
+    possible: dict[str, list[FeatureLayout]] = {}
     for layer, output in features.items():
         try:
             said = stated(model, layer, output, size)

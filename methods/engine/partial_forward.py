@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.common.model_state import observing, ordinary
-from heatmark.methods.engine.capture import Tap, as_tensor, hooked, tapped
+from heatmark.methods.engine.capture import Recording, as_tensor, hooked, recorded_output
 
 Head = Callable[[Tensor, int], Tensor]
 """(features, n) -> logits (B, classes), as if the layer had given features[b] for image n."""
 
 
 @dataclass(frozen=True)
-class Resumption:
+class PartialForward:
     """A run of the model, and the means to run it again from the layer on.
 
     Args:
@@ -59,7 +59,7 @@ class Trunk:
 
 
 @contextmanager
-def resumable(model: nn.Module, images: Tensor, layer: str) -> Iterator[Resumption]:
+def partial_forwards(model: nn.Module, images: Tensor, layer: str) -> Iterator[PartialForward]:
     """Run the model once, and give the means to run it again from the layer on, with other features.
 
     Modules that ended before the layer did are not run again: they hand out what they gave in the first run.
@@ -76,28 +76,28 @@ def resumable(model: nn.Module, images: Tensor, layer: str) -> Iterator[Resumpti
             depend on what it gives. Features that only happen to change nothing (zero weights after them) are no error.
     """
     images = ordinary(images)
-    tap = Tap(layer)
+    recording = Recording(layer)
     trunk = Trunk()
 
     def copy(module: nn.Module, _inputs: tuple[object, ...], output: object) -> None:
-        tap.features.append(as_tensor(output, module, layer).clone())
+        recording.features.append(as_tensor(output, module, layer).clone())
         trunk.complete = True
 
     with hooked(model, layer, copy):
         with _watched(model, trunk):
             logits = model(images)
-        features = tap.output_for(images)
+        features = recording.output_for(images)
     with observing(model):
         whole = _rerun(model, images, layer)
         if len(images) == 0:
-            yield Resumption(features, logits, whole)
+            yield PartialForward(features, logits, whole)
             return
         trial = _with_noise(features[:1])
         expected = torch.cat([logits[:1], whole(trial[1:], 0)])
         if _same(expected[1:], expected[:1]) and not _is_used(model, images[:1], layer):
             raise ValueError(f"the logits do not depend on layer {layer!r}: it runs, but what it gives is not used")
         replay = _replay(model, images, trunk.calls)
-        yield Resumption(features, logits, replay if _agrees(replay, trial, expected) else whole)
+        yield PartialForward(features, logits, replay if _agrees(replay, trial, expected) else whole)
 
 
 @contextmanager
@@ -175,9 +175,9 @@ def _with_noise(features: Tensor) -> Tensor:
 
 def _is_used(model: nn.Module, image: Tensor, layer: str) -> bool:
     """Say whether there is a path from what the layer gives to the logits."""
-    with tapped(model, layer) as tap:
+    with recorded_output(model, layer) as recording:
         logits = model(image)
-        leaf = tap.output_for(image)
+        leaf = recording.output_for(image)
         if not logits.requires_grad:
             return False
         (gradient,) = torch.autograd.grad(logits.sum(), leaf, allow_unused=True)

@@ -12,7 +12,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from heatmark.methods.base import Method
-from heatmark.methods.external.preserved import in_chunks, lent, seed_all
+from heatmark.methods.external.preserved import in_chunks, preserved, seed_all
 from heatmark.methods.external.structure import beyond_rescale_rule, hidden_relus
 
 
@@ -33,7 +33,7 @@ class CaptumGradient(Method):
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
         """Return maps (N, H, W), reduced over the channels."""
         size = 1 if self.one_by_one else self.images_at_once(len(images))
-        with lent(model):
+        with preserved(model):
             return in_chunks(images, targets, size, lambda x, t: self.attribute(model, x, t))
 
     def images_at_once(self, count: int) -> int:
@@ -42,7 +42,7 @@ class CaptumGradient(Method):
 
     @abstractmethod
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-        """Return what Captum attributes, reduced to (N, H, W); the model is lent and the images are a copy."""
+        """Return what Captum attributes, reduced to (N, H, W); the model is preserved and the images are a copy."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from heatmark.common.features import find_layer
 from heatmark.methods.base import Method
-from heatmark.methods.engine.capture import layer_arrangement
-from heatmark.methods.external.preserved import in_chunks, lent
+from heatmark.methods.engine.capture import layout_at
+from heatmark.methods.external.preserved import in_chunks, preserved
 from heatmark.methods.external.structure import gives_tokens, hidden_relus
 
 TOKENS = "Captum's LayerGradCam takes the second dimension for the channels, which on this layer are tokens or rows"
@@ -28,7 +28,7 @@ class LayerGradCAM(Method):
         """Return relu'd maps (N, h, w)."""
         from captum.attr import LayerGradCam
 
-        with lent(model), _channels_first(model, images, layer):
+        with preserved(model), _channels_first(model, images, layer):
             library = LayerGradCam(model, find_layer(model, layer))
             return in_chunks(
                 images, targets, len(images), lambda x, t: library.attribute(x, t, relu_attributions=True)[:, 0]
@@ -59,7 +59,7 @@ class GuidedGradCAM(Method):
         """Return non-negative maps (N, H, W)."""
         from captum.attr import GuidedGradCam
 
-        with lent(model), _channels_first(model, images, layer):
+        with preserved(model), _channels_first(model, images, layer):
             library = GuidedGradCam(model, find_layer(model, layer))
             attributions = in_chunks(
                 images,
@@ -79,7 +79,7 @@ def _channels_first(model: nn.Module, images: Tensor, layer: str) -> Iterator[No
     """Refuse, in the forward pass itself, a layer of which Captum would read the channels wrongly."""
 
     def refuse(_module: nn.Module, _inputs: tuple[object, ...], features: Tensor) -> None:
-        if features.ndim != 4 or layer_arrangement(model, layer, features, images).channel_dim != 1:
+        if features.ndim != 4 or layout_at(model, layer, features, images).channel_dim != 1:
             raise ValueError(f"layer {layer!r} gives {tuple(features.shape)}: {TOKENS}")
 
     handle = find_layer(model, layer).register_forward_hook(refuse)

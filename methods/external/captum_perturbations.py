@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.methods.base import Method
-from heatmark.methods.external.preserved import in_chunks, lent, seed_all
+from heatmark.methods.external.preserved import in_chunks, preserved, seed_all
 
 
 def superpixels(image: Tensor, count: int) -> Tensor:
@@ -40,7 +40,7 @@ class CaptumPerturbation(Method):
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
         """Return signed maps (N, H, W), in logits."""
-        with lent(model):
+        with preserved(model):
             attributions = in_chunks(images, targets, 1, lambda x, t: self.attribute(model, x, t))
         return attributions[:, 0].to(images.dtype)
 

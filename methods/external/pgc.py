@@ -24,10 +24,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from heatmark.common.features import Arrangement, find_layer
+from heatmark.common.features import FeatureLayout, find_layer
 from heatmark.methods.base import Method
-from heatmark.methods.engine.capture import layer_arrangement
-from heatmark.methods.external.preserved import in_chunks, lent, recorded, seed_all
+from heatmark.methods.engine.capture import layout_at
+from heatmark.methods.external.preserved import in_chunks, preserved, recorded, seed_all
 from heatmark.methods.external.structure import gives_tokens
 
 
@@ -48,7 +48,7 @@ class PytorchGradCAM(Method):
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
         """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
-        with lent(model):
+        with preserved(model):
             return in_chunks(images, targets, len(images), lambda x, t: self.raw(model, x, t, layer))
 
     def unsupported(self, model: nn.Module, layer: str) -> str | None:
@@ -58,7 +58,7 @@ class PytorchGradCAM(Method):
         return None
 
     def raw(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-        """Return the maps of one call of the library, on a model that is lent and images that are a copy."""
+        """Return the maps of one call of the library, on a model that is preserved and images that are a copy."""
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
         images.requires_grad_(not all(p.requires_grad for p in model.parameters()))  # else a frozen model has no graph
@@ -91,7 +91,7 @@ class SeededCAM(PytorchGradCAM):
             seed_all(image, self.seed)
             return self.raw(model, image, target, layer)
 
-        with lent(model):
+        with preserved(model):
             return in_chunks(images, targets, 1, explain)
 
 
@@ -106,7 +106,7 @@ class ScoreCAM(PytorchGradCAM):
         """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
         from pytorch_grad_cam import score_cam
 
-        with lent(model), without_progress(score_cam):
+        with preserved(model), without_progress(score_cam):
             return in_chunks(images, targets, 1, lambda x, t: self.raw(model, x, t, layer))
 
     def build(self, model: nn.Module, layer: nn.Module, reshape: Callable[[Tensor], Tensor]) -> Any:
@@ -132,7 +132,7 @@ class AblationCAM(PytorchGradCAM):
         """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
         from pytorch_grad_cam import ablation_cam
 
-        with lent(model), without_progress(ablation_cam):
+        with preserved(model), without_progress(ablation_cam):
             return in_chunks(images, targets, len(images), lambda x, t: self.raw(model, x, t, layer))
 
     def build(self, model: nn.Module, layer: nn.Module, reshape: Callable[[Tensor], Tensor]) -> Any:
@@ -167,11 +167,11 @@ def to_maps(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor], 
     It is called in every forward pass of one explanation, of thousands of masked images; one look at the first is
     enough for all.
     """
-    seen: list[Arrangement] = []
+    seen: list[FeatureLayout] = []
 
     def reshape(features: Tensor) -> Tensor:
         if not seen:
-            seen.append(layer_arrangement(model, layer, features, images))
+            seen.append(layout_at(model, layer, features, images))
         maps = seen[0].maps(features)
         return maps.float() if maps.dtype == torch.bfloat16 else maps
 

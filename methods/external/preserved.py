@@ -1,4 +1,4 @@
-"""How a model and its images are lent to another library."""
+"""How a model and its images are preserved to another library."""
 
 import random
 import warnings
@@ -16,7 +16,7 @@ from heatmark.common.seeds import image_seed
 
 
 @contextmanager
-def lent(model: nn.Module) -> Iterator[None]:
+def preserved(model: nn.Module) -> Iterator[None]:
     """Lend the model, untouched afterwards, and keep the library's advice to its own callers off the terminal."""
     with warnings.catch_warnings(), untouched(model):
         warnings.simplefilter("ignore", UserWarning)
@@ -24,7 +24,7 @@ def lent(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def lent_from(model: nn.Module, layer: str) -> Iterator[None]:
+def preserved_for(model: nn.Module, layer: str) -> Iterator[None]:
     """Lend the model so that a library's backward pass ends at the layer, and computes nothing for parameters.
 
     The layer's output has the same values and is still not a leaf, so that what runs in place after it may.
@@ -36,7 +36,7 @@ def lent_from(model: nn.Module, layer: str) -> Iterator[None]:
     def cut(_module: nn.Module, _inputs: tuple[object, ...], output: Tensor) -> Tensor:
         return output.detach().requires_grad_().clone()
 
-    with lent(model):
+    with preserved(model):
         for parameter in model.parameters():
             parameter.requires_grad_(False)
         find_layer(model, layer).register_forward_hook(cut)
@@ -52,7 +52,7 @@ def in_chunks(images: Tensor, targets: Tensor, size: int, explain: Callable[[Ten
 def seed_all(images: Tensor, seed: int) -> None:
     """Seed the global generators, which libraries draw from, by the one image that is explained next.
 
-    Only inside :func:`lent`, which restores them.
+    Only inside :func:`preserved`, which restores them.
     """
     one = image_seed(images[0], seed)
     random.seed(one)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from heatmark.common.features import find_layer
 from heatmark.methods.engine.stages import Stages
 from heatmark.methods.external.pgc import PytorchGradCAM, to_maps, without_progress
-from heatmark.methods.external.preserved import lent_from, recorded
+from heatmark.methods.external.preserved import preserved_for, recorded
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class PytorchGradCAMStages:
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
         """Return the stages; there may be fewer targets than images, as the library lets pass."""
-        with lent_from(model, layer):
+        with preserved_for(model, layer):
             return self._run(model, images.detach().clone(), targets, layer)
 
     def _run(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:

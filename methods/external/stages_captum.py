@@ -3,9 +3,9 @@
 from torch import Tensor, nn
 
 from heatmark.common.features import find_layer
-from heatmark.methods.engine.capture import layer_arrangement
+from heatmark.methods.engine.capture import layout_at
 from heatmark.methods.engine.stages import Stages
-from heatmark.methods.external.preserved import lent_from, recorded
+from heatmark.methods.external.preserved import preserved_for, recorded
 
 
 def layer_grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
@@ -18,15 +18,15 @@ def layer_grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str
     from captum.attr._core.layer import grad_cam
 
     images = images.detach().clone()
-    with lent_from(model, layer), recorded(grad_cam, "compute_layer_gradients_and_eval") as captured:
+    with preserved_for(model, layer), recorded(grad_cam, "compute_layer_gradients_and_eval") as captured:
         library = LayerGradCam(model, find_layer(model, layer))
         raw = library.attribute(images, targets).detach()
         relu = library.attribute(images, targets, relu_attributions=True).detach()
     gradients, features = (part[0].detach() for part in captured[0])
-    arrangement = layer_arrangement(model, layer, features, images)
+    feature_layout = layout_at(model, layer, features, images)
     return Stages(
-        activations=arrangement.maps(features),
-        gradients=arrangement.maps(gradients),
+        activations=feature_layout.maps(features),
+        gradients=feature_layout.maps(gradients),
         raw=raw[:, 0],
         relu=relu[:, 0],
         resized=LayerAttribution.interpolate(relu, images.shape[-2:])[:, 0] if relu.ndim == 4 else None,

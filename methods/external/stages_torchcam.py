@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from heatmark.common.features import find_layer
-from heatmark.methods.engine.capture import layer_arrangement
+from heatmark.methods.engine.capture import layout_at
 from heatmark.methods.engine.stages import Stages
-from heatmark.methods.external.preserved import lent_from, recorded
+from heatmark.methods.external.preserved import preserved_for, recorded
 
 
 def installed() -> bool:
@@ -31,9 +31,9 @@ class TorchCAMStages:
         from torchcam import methods as library
 
         def reshape(features: Tensor) -> Tensor:
-            return layer_arrangement(model, layer, features, images).maps(features)
+            return layout_at(model, layer, features, images).maps(features)
 
-        with lent_from(model, layer):
+        with preserved_for(model, layer):
             extractor = getattr(library, self.cam)(model, find_layer(model, layer), reshape_transform=reshape)
             with extractor, recorded(extractor, "_get_weights") as weights:
                 logits = model(images.detach().clone())

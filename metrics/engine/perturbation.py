@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from heatmark.metrics.base import Case, Curves
+from heatmark.metrics.base import Curves, Explained
 
 
 def relevance_ranks(maps: Tensor, ties: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ def pixel_counts(pixels: int, steps: int) -> list[int]:
     return [round(pixels * step / steps) for step in range(steps + 1)]
 
 
-def perturbation_curves(case: Case, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Curves:
+def perturbation_curves(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Curves:
     """Walk from the start images to the end images, most relevant pixels first, and score every point.
 
     At a point with count c: x = end where rank < c, else start (all channels of a pixel at once), scored with
@@ -60,30 +60,30 @@ def perturbation_curves(case: Case, start: Tensor, end: Tensor, ties: Tensor, co
     Raises:
         ValueError: where shapes do not belong together, or the model is in training mode.
     """
-    _check(case, start, end)
+    _check(batch, start, end)
     pixels = start.shape[2] * start.shape[3]
-    ordered = ~case.maps.flatten(1).isnan().any(dim=1)
+    ordered = ~batch.maps.flatten(1).isnan().any(dim=1)
     with torch.no_grad():
-        part = replace(case, maps=case.maps[ordered], targets=case.targets[ordered])
+        part = replace(batch, maps=batch.maps[ordered], targets=batch.targets[ordered])
         scored = _scores(part, start[ordered], end[ordered], ties[ordered], counts)
     scores = scored.new_full((len(start), len(counts)), torch.nan)
     scores[ordered] = scored
     return Curves(torch.tensor([count / pixels for count in counts], dtype=scores.dtype, device=scores.device), scores)
 
 
-def _scores(case: Case, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Tensor:
+def _scores(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Tensor:
     """Return the target's probability, (N, K), in batches over all pairs of image and point."""
     if not len(start):
         return torch.empty(0, len(counts), dtype=_score_type(start.dtype), device=start.device)
-    ranks = relevance_ranks(case.maps, ties).view(len(start), 1, *start.shape[2:])
+    ranks = relevance_ranks(batch.maps, ties).view(len(start), 1, *start.shape[2:])
     thresholds = torch.tensor(counts, device=start.device).repeat(len(start)).view(-1, 1, 1, 1)
     images = torch.arange(len(start), device=start.device).repeat_interleave(len(counts))
     scores = [
         target_probabilities(
-            case.model, torch.where(ranks[image] < threshold, end[image], start[image]), case.targets[image]
+            batch.model, torch.where(ranks[image] < threshold, end[image], start[image]), batch.targets[image]
         )
         for image, threshold in zip(
-            *(torch.split(pairs, case.batch_size) for pairs in (images, thresholds)), strict=True
+            *(torch.split(pairs, batch.batch_size) for pairs in (images, thresholds)), strict=True
         )
     ]
     return torch.cat(scores).view(len(start), len(counts))
@@ -105,12 +105,12 @@ def _score_type(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32)
 
 
-def _check(case: Case, start: Tensor, end: Tensor) -> None:
-    if case.model.training:
+def _check(batch: Explained, start: Tensor, end: Tensor) -> None:
+    if batch.model.training:
         raise ValueError("the model is in training mode, where images of a batch change each other; call model.eval()")
     expected = (len(start), *start.shape[2:])
-    if end.shape != start.shape or case.maps.shape != expected or case.targets.shape != expected[:1]:
+    if end.shape != start.shape or batch.maps.shape != expected or batch.targets.shape != expected[:1]:
         raise ValueError(
             f"images of {tuple(start.shape)} need maps {expected} and targets {expected[:1]}, got maps "
-            f"{tuple(case.maps.shape)}, targets {tuple(case.targets.shape)} and a baseline of {tuple(end.shape)}"
+            f"{tuple(batch.maps.shape)}, targets {tuple(batch.targets.shape)} and a baseline of {tuple(end.shape)}"
         )

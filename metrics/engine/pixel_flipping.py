@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from heatmark.metrics.base import Case, CurveMetric, Curves
+from heatmark.metrics.base import CurveMetric, Curves, Explained
 from heatmark.metrics.engine.baselines import find_baseline
 from heatmark.metrics.engine.perturbation import area, perturbation_curves, pixel_counts
 from heatmark.metrics.engine.ties import find_tie_order
@@ -19,7 +19,7 @@ HEATMARK_1: Mapping[str, object] = {**RISE_2018, "ties": "drawn"}
 
 
 @dataclass(frozen=True)
-class PixelCurve(CurveMetric):
+class PixelFlipping(CurveMetric):
     """The target's probability while pixels change place with a baseline's, the most relevant first.
 
     The preset ``rise-2018`` changes all channels of a pixel at once, one image row's worth of pixels a step (224 at
@@ -82,18 +82,18 @@ class PixelCurve(CurveMetric):
     def ends(self, images: Tensor, baseline: Tensor) -> tuple[Tensor, Tensor]:
         """Return where the walk starts and where it ends, each (N, 3, H, W)."""
 
-    def curves(self, case: Case) -> Curves:
+    def curves(self, batch: Explained) -> Curves:
         """Return the curve of every image; NaN where the map holds a NaN."""
-        start, end = self.ends(case.images, find_baseline(self.baseline)(case.images))
-        height, width = case.images.shape[2:]
-        ties = find_tie_order(str(self.ties))(case.images, self.seed)
-        return perturbation_curves(case, start, end, ties, pixel_counts(height * width, self.steps or height))
+        start, end = self.ends(batch.images, find_baseline(self.baseline)(batch.images))
+        height, width = batch.images.shape[2:]
+        ties = find_tie_order(str(self.ties))(batch.images, self.seed)
+        return perturbation_curves(batch, start, end, ties, pixel_counts(height * width, self.steps or height))
 
     def summary(self, curves: Curves) -> Tensor:
         """Return the area under each curve, (N,), in [0, 1]."""
         return area(curves)
 
-    def tie_bounds(self, case: Case, values: Tensor) -> Tensor | None:
+    def tie_bounds(self, batch: Explained, values: Tensor) -> Tensor | None:
         """Return the smallest and the largest value over the orders of ties that were tried, (N, 2); NaN as the value.
 
         The orders are this metric's own, raster, reversed raster, and those drawn with ``tie_orders`` seeds from
@@ -105,5 +105,5 @@ class PixelCurve(CurveMetric):
             return None
         tried = [("raster", 0), ("reversed", 0), *(("drawn", self.seed + more) for more in range(self.tie_orders))]
         others = [replace(self, ties=ties, seed=seed) for ties, seed in tried]
-        scores = torch.stack([values, *(other(case) for other in others if other != self)])
+        scores = torch.stack([values, *(other(batch) for other in others if other != self)])
         return torch.stack([scores.amin(0), scores.amax(0)], dim=1)

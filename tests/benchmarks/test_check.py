@@ -13,7 +13,7 @@ from rich.console import Console
 from heatmark.benchmarks.cli import dispatch
 from heatmark.benchmarks.config.compose import compose_command, named
 from heatmark.benchmarks.conformance import report
-from heatmark.benchmarks.conformance.cell import pixels
+from heatmark.benchmarks.conformance.checked_layer import pixels
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.suite import BRIEFLY, check_method
 from heatmark.benchmarks.conformance.toy import Toy
@@ -25,7 +25,7 @@ CONF = Path(__file__).parents[2] / "conf"
 Heatmark = Callable[..., tuple[int, str]]
 TOY = (
     "check", "model=custom", "model.name=mine", f"model.module._target_={__name__}.Seeded", "layer=features.4",
-    "dataset.size=32", "model.preprocessing.resize=null", "model.preprocessing.crop=null", "peers=false",
+    "dataset.size=32", "model.preprocessing.resize=null", "model.preprocessing.crop=null", "libraries=false",
     "metric.deletion.steps=2", "metric.insertion.steps=2", "reference=reference.csv",
     "method=[grad_cam,grad_cam_pp]",
 )  # fmt: skip
@@ -85,7 +85,7 @@ def test_the_shipped_models_are_green_explained_and_as_the_reference_has_them(he
     extra = rows[rows["method"].isin(BRIEFLY) & (rows["check"] == "batch_invariance")]
     assert list(extra.loc[extra["model"] == "toy", "verdict"]) == ["agrees"] * 2 * len(BRIEFLY)
     assert not extra["model"].str.startswith("shapes").any()
-    held = real[real["method"].isin(BRIEFLY) & (real["check"] == "textbook")]
+    held = real[real["method"].isin(BRIEFLY) & (real["check"] == "reference_implementation")]
     assert set(held["verdict"]) <= {"agrees", "skipped"}
     assert (held["verdict"] == "agrees").sum() >= 8
     assert set(held["size"]) <= {pixels(size) for size in SIZES} | {"128×128"}
@@ -93,7 +93,7 @@ def test_the_shipped_models_are_green_explained_and_as_the_reference_has_them(he
 
 @pytest.mark.parametrize("other", ["layer=early", "dataset.limit=1"])
 def test_the_committed_reference_says_nothing_of_other_layers_and_pictures(heatmark: Heatmark, other: str) -> None:
-    code, said = heatmark("check", "models=[shapes_plain]", "peers=false", "method=[grad_cam]", other)
+    code, said = heatmark("check", "models=[shapes_plain]", "libraries=false", "method=[grad_cam]", other)
     assert code == 0, said
     rows = pd.read_parquet("results/runs/check/conformance.parquet")
     assert "reference" not in set(rows["check"])
@@ -101,13 +101,15 @@ def test_the_committed_reference_says_nothing_of_other_layers_and_pictures(heatm
 
 def test_sizes_and_layers_are_those_that_were_asked_for(heatmark: Heatmark) -> None:
     code, said = heatmark(
-        "check", "models=[shufflenet_v2_x0_5]", "peers=false", "method=[grad_cam]", "layer=[early,last]",
-        "sizes=[[64,64],[63,85]]", "oracles=[textbook]",
+        "check", "models=[shufflenet_v2_x0_5]", "libraries=false", "method=[grad_cam]", "layer=[early,last]",
+        "sizes=[[64,64],[63,85]]", "invariants=[reference_implementation]",
     )  # fmt: skip
     assert code == 0, said
     rows = pd.read_parquet("results/runs/check/conformance.parquet")
     found = rows[
-        (rows["model"] == "shufflenet_v2_x0_5") & (rows["check"] == "textbook") & (rows["method"] == "grad_cam")
+        (rows["model"] == "shufflenet_v2_x0_5")
+        & (rows["check"] == "reference_implementation")
+        & (rows["method"] == "grad_cam")
     ]
     assert list(zip(found["layer"], found["size"], strict=True)) == [
         ("stage2", "64×64"), ("stage2", "63×85"), ("conv5", "64×64"), ("conv5", "63×85"),
@@ -118,17 +120,17 @@ def test_a_network_of_one_size_is_checked_at_that_and_it_is_said(heatmark: Heatm
     code, said = heatmark(
         "check",
         "models=[shapes_vit]",
-        "peers=false",
+        "libraries=false",
         "method=[grad_cam]",
         "sizes=[[64,64],[63,85]]",
-        "oracles=textbook",
+        "invariants=reference_implementation",
     )
     assert code == 0, said
     rows = pd.read_parquet("results/runs/check/conformance.parquet")
     rows = rows[rows["model"] == "shapes_vit"]
     (note,) = rows.loc[rows["check"] == "sizes", "note"]
     assert note == "it takes no images of 64×64, 63×85 pixels; checked at 128×128"
-    assert set(rows.loc[rows["check"] == "textbook", "size"]) == {"128×128"}
+    assert set(rows.loc[rows["check"] == "reference_implementation", "size"]) == {"128×128"}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_a_network_of_one_size_is_checked_at_that_and_it_is_said(heatmark: Heatm
         ("sizes=[]", "sizes=[], expected"),
         ("sizes=[[64]]", "sizes=[[64]], expected"),
         ("sizes=[[64,0]]", "sizes=[[64, 0]], expected"),
-        ("oracles=[textbok]", "unknown oracle 'textbok': did you mean textbook?"),
+        ("invariants=[translatoin]", "unknown invariant 'translatoin': did you mean translation?"),
     ],
 )
 def test_wrong_sizes_and_laws_are_refused_before_anything_runs(heatmark: Heatmark, option: str, said: str) -> None:
@@ -194,8 +196,8 @@ def test_a_method_of_ones_own_is_held_against_the_in_house_one(heatmark: Heatmar
     rows = pd.read_parquet("results/runs/check/conformance.parquet")
     red = rows[rows["red"]]
     assert set(red["method"]) == {"mine"}
-    assert set(red[red["check"].isin(["textbook", "in_house"])]["stage"]) == {"relu"}
-    assert "RED mine features.4 mine: differs against textbook at stage relu" in said
+    assert set(red[red["check"].isin(["reference_implementation", "in_house"])]["stage"]) == {"relu"}
+    assert "RED mine features.4 mine: differs against reference implementation at stage relu" in said
 
 
 def test_a_method_of_ones_own_that_refuses_everything_is_red(heatmark: Heatmark) -> None:
@@ -246,7 +248,7 @@ def test_a_bare_word_names_the_run_unless_an_option_takes_it(arguments: list[str
 
 
 def test_a_model_that_cannot_be_built_is_red_and_the_others_go_on(heatmark: Heatmark) -> None:
-    code, said = heatmark("check", "models=[nosuch]", "peers=false", "method=[grad_cam]")
+    code, said = heatmark("check", "models=[nosuch]", "libraries=false", "method=[grad_cam]")
     assert code == 1
     assert "nosuch" in said
     assert "toy" in said

@@ -90,7 +90,7 @@ def test_a_sweep_leaves_its_tables_and_prints_a_ranking(heatmark: Heatmark, tmp_
     assert "gain over random" in " ".join(out.split())
 
 
-def test_axes_apart_run_the_same_trials_as_lists(heatmark: Heatmark, tmp_path: Path) -> None:
+def test_axes_apart_run_the_same_cells_as_lists(heatmark: Heatmark, tmp_path: Path) -> None:
     heatmark("sweep", *QUICK, "layer=[middle,last]", "name=lists")
     heatmark(
         "sweep",
@@ -142,14 +142,14 @@ def test_only_a_sweep_that_was_stopped_goes_on(
     assert ("to go on" in said) == goes_on
 
 
-def test_a_shard_that_was_stopped_is_told(heatmark: Heatmark, tmp_path: Path) -> None:
+def test_a_job_that_was_stopped_is_told(heatmark: Heatmark, tmp_path: Path) -> None:
     heatmark("sweep", *QUICK)
-    (shard,) = (tmp_path / "results" / "runs" / "t" / "shards").glob("*.json")
-    shard.write_text(shard.read_text().replace('"done"', '"running"'))
+    (job,) = (tmp_path / "results" / "runs" / "t" / "jobs").glob("*.json")
+    job.write_text(job.read_text().replace('"done"', '"running"'))
     assert "not finished: shapes_residual on shapes" in heatmark("gather", "t")[1]
 
 
-def test_what_a_shard_was_tuned_to_outlives_a_failure(heatmark: Heatmark, tmp_path: Path) -> None:
+def test_what_a_job_was_tuned_to_outlives_a_failure(heatmark: Heatmark, tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     picture(pictures / "a.png")
@@ -157,8 +157,8 @@ def test_what_a_shard_was_tuned_to_outlives_a_failure(heatmark: Heatmark, tmp_pa
     heatmark("sweep", *options)
     pictures.rename(tmp_path / "away")
     assert heatmark("sweep", *options)[0] == 1
-    (shard,) = (tmp_path / "results" / "runs" / "t" / "shards").glob("*.json")
-    facts = json.loads(shard.read_text())
+    (job,) = (tmp_path / "results" / "runs" / "t" / "jobs").glob("*.json")
+    facts = json.loads(job.read_text())
     assert (facts["status"], facts["batch_size"]) == ("error", 2)
 
 
@@ -255,7 +255,7 @@ def test_two_checkpoints_of_one_name_are_two_sets_of_rows(heatmark: Heatmark, tm
     assert "shapes_plain (b/best) on shapes, top-1" in out
     for weights, cells in results.groupby("weights"):
         timing = pd.read_parquet("results/runs/t/timing.parquet")
-        assert set(timing.loc[timing["weights"] == weights, "trial"]) == set(cells["trial"])
+        assert set(timing.loc[timing["weights"] == weights, "cell"]) == set(cells["cell"])
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_every_command_that_predicts_refuses_what_is_no_logits(heatmark: Heatmar
     for command in (
         ["sweep", *(o for o in QUICK if o != "model.weights=null"), *net, "layer=0"],
         ["explain", "image=p.png", "method=[grad_cam]", *net, "layer=0"],
-        ["check", *net, "layer=0", "dataset=shapes", "method=[grad_cam]", "peers=false"],
+        ["check", *net, "layer=0", "dataset=shapes", "method=[grad_cam]", "libraries=false"],
     ):
         code, out, err = heatmark(*command)
         assert code == 1, command[0]
@@ -287,7 +287,7 @@ def test_a_model_that_gives_nan_is_an_error_row(heatmark: Heatmark, tmp_path: Pa
     assert "NaN" in rows["reason"].item()
 
 
-def test_a_bad_shard_does_not_cost_the_good_one(heatmark: Heatmark, tmp_path: Path) -> None:
+def test_a_bad_job_does_not_cost_the_good_one(heatmark: Heatmark, tmp_path: Path) -> None:
     code, _, _ = heatmark("sweep", "-m", *QUICK, "dataset.size=128,7")
     assert code == 1
     rows = pd.read_parquet(tmp_path / "results" / "runs" / "t" / "results.parquet")

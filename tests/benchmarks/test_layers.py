@@ -124,7 +124,7 @@ def test_layers_that_are_overwritten_in_vgg_and_densenet() -> None:
 
 def test_tokens_count_as_a_map() -> None:
     classifier = _on_meta("vit_b_16")
-    classifier.module.token_layout = TokenLayout(prefix=1)
+    classifier.module.token_layout = TokenLayout(class_tokens=1)
     layers = {layer.name: layer for layer in candidate_layers(classifier)}
     norm = layers["encoder.layers.encoder_layer_11.ln_1"]
     assert (norm.channels, norm.grid) == (768, (14, 14))
@@ -156,7 +156,7 @@ def test_layers_whose_axes_only_a_trace_shows() -> None:
 def test_the_short_list_can_be_read(name: str) -> None:
     classifier = _on_meta(name)
     if name == "vit_b_16":  # as its option says; a trace has no numbers to look at on meta
-        classifier.module.token_layout = TokenLayout(prefix=1)
+        classifier.module.token_layout = TokenLayout(class_tokens=1)
     candidates = candidate_layers(classifier)
     short = shortlist(candidates)
     assert 8 <= len(short) <= 30

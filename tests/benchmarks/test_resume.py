@@ -15,21 +15,21 @@ from heatmark.benchmarks import store
 
 calls, arrays = [], store._arrays
 
-def kill_in_the_third_trial(metrics):
+def kill_in_the_third_cell(metrics):
     calls.append(metrics)
     if len(calls) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return arrays(metrics)
 
-store._arrays = kill_in_the_third_trial
+store._arrays = kill_in_the_third_cell
 {RUN}
 """
-"""The same sweep, killed while its third trial is written: its maps and its header are on disk, its numbers are not."""
+"""The same sweep, killed while its third cell is written: its maps and its header are on disk, its numbers are not."""
 SWEEP = [
     *("sweep", "model.weights=null", "dataset.limit=4", "metric.deletion.steps=4", "metric.insertion.steps=4"),
     *("batch_size=4", "timing.repeats=1", "layer=[early,middle,last]", "method=[grad_cam,layer_cam,hires_cam,random]"),
 ]
-TRIALS = 3 * 3 + 1
+CELLS = 3 * 3 + 1
 
 
 def sweep(name: str, folder: Path, code: str = RUN) -> int:
@@ -38,8 +38,8 @@ def sweep(name: str, folder: Path, code: str = RUN) -> int:
 
 
 def finished(run: Path) -> dict[str, int]:
-    """Return when each finished trial was written, by key."""
-    return {path.parent.name: path.stat().st_mtime_ns for path in (run / "trials").glob("[!.]*/trial.json")}
+    """Return when each finished cell was written, by key."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in (run / "cells").glob("[!.]*/cell.json")}
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
@@ -52,7 +52,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
 
     assert sweep("killed", tmp_path) == sweep("whole", tmp_path) == 0
     after = finished(killed)
-    assert len(after) == TRIALS
+    assert len(after) == CELLS
     assert {key: after[key] for key in before} == before
     tables = [pd.read_parquet(run / "results.parquet") for run in (killed, whole)]
     pd.testing.assert_frame_equal(*tables, check_exact=True)

@@ -1,4 +1,4 @@
-"""Trials land whole: what a kill leaves is no trial, what a second writer brings is dropped."""
+"""Cells land whole: what a kill leaves is no cell, what a second writer brings is dropped."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(store.maps(KEY), record().maps)
 
 
-def test_a_trial_that_was_killed_while_writing_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_that_was_killed_while_writing_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -68,7 +68,7 @@ def test_the_first_of_two_writers_wins_and_nothing_is_left_beside(tmp_path: Path
     Store(tmp_path).write(record(value=0.5))
     (back,) = Store(tmp_path).read()
     assert back.metrics["deletion"].values[0] == 0.25
-    assert [path.name for path in (tmp_path / "trials").iterdir()] == [KEY]
+    assert [path.name for path in (tmp_path / "cells").iterdir()] == [KEY]
 
 
 def test_an_error_is_not_finished_and_gives_way(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_skip_is_finished(tmp_path: Path) -> None:
     assert Store(tmp_path).finished(KEY)
 
 
-def test_a_trials_folder_may_be_read_by_whoever_may_read_its_neighbours(tmp_path: Path) -> None:
+def test_a_cells_folder_may_be_read_by_whoever_may_read_its_neighbours(tmp_path: Path) -> None:
     Store(tmp_path).write(record())
     (tmp_path / "any").mkdir()
-    assert (tmp_path / "trials" / KEY).stat().st_mode == (tmp_path / "any").stat().st_mode
+    assert (tmp_path / "cells" / KEY).stat().st_mode == (tmp_path / "any").stat().st_mode

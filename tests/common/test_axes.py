@@ -7,10 +7,10 @@ from torchvision import models
 from torchvision.ops import Permute
 
 from heatmark.common.axes import gives_channels_first, stated
-from heatmark.common.features import Arrangement, TokenLayout
+from heatmark.common.features import FeatureLayout, TokenLayout
 from heatmark.common.trace import following, pictures, trace
 from heatmark.methods.ablation_cam import AblationCAM
-from heatmark.methods.engine.capture import activations_at, capture, layer_arrangement
+from heatmark.methods.engine.capture import activations_at, capture, layout_at
 from heatmark.methods.grad_cam import GradCAM
 
 
@@ -161,25 +161,25 @@ def test_an_explicit_layout_is_obeyed_first(channels_last):
         model.layer = layer
         for shape in ((2, 24, 32, 42), (2, 7, 7, 7), (2, 32, 42, 24)):
             _, a, b, c = shape
-            expected = Arrangement(3, 0, (a, b)) if channels_last else Arrangement(1, 0, (b, c))
-            assert layer_arrangement(model, "layer", torch.empty(shape), noise(126, 168)) == expected
+            expected = FeatureLayout(3, 0, (a, b)) if channels_last else FeatureLayout(1, 0, (b, c))
+            assert layout_at(model, "layer", torch.empty(shape), noise(126, 168)) == expected
 
 
 def test_no_layout_makes_a_convolution_give_channels_last():
     """Swin's layers do, but not the convolution in its patch embedding."""
     model = Classifier(nn.Conv2d(3, 7, 1))
     model.token_layout = TokenLayout(channels_last=True)
-    assert layer_arrangement(model, "layer", torch.empty(1, 7, 5, 6), noise(5, 6)) == Arrangement(1, 0, (5, 6))
+    assert layout_at(model, "layer", torch.empty(1, 7, 5, 6), noise(5, 6)) == FeatureLayout(1, 0, (5, 6))
 
 
 def test_a_layout_that_does_not_say_it_leaves_it_to_the_layer():
     model = Classifier(Last(), 3)
-    model.token_layout = TokenLayout(prefix=1)
-    assert layer_arrangement(model, "layer", torch.empty(1, 3, 4, 5), noise(12, 16)) == Arrangement(3, 0, (3, 4))
+    model.token_layout = TokenLayout(class_tokens=1)
+    assert layout_at(model, "layer", torch.empty(1, 3, 4, 5), noise(12, 16)) == FeatureLayout(3, 0, (3, 4))
 
 
 @pytest.mark.parametrize("channels", [4, 9, 16, 64, 10])
-@pytest.mark.parametrize("layout", [None, TokenLayout(prefix=0), TokenLayout(prefix=1)])
+@pytest.mark.parametrize("layout", [None, TokenLayout(class_tokens=0), TokenLayout(class_tokens=1)])
 def test_flat_features_with_a_square_number_of_channels_are_no_tokens(channels, layout):
     model, images = seeded(Flat, channels), noise(32, 32, n=2)
     if layout is not None:
@@ -197,11 +197,11 @@ def test_tokens_by_the_layout_with_registers_and_a_grid_of_ones_own():
     model = Classifier(nn.LayerNorm(4))
     for layout, count, grid in ((TokenLayout(5), 201, (14, 14)), (TokenLayout(1, (3, 4)), 13, (3, 4))):
         model.token_layout = layout
-        found = layer_arrangement(model, "layer", torch.empty(1, count, 4), noise(224, 224))
-        assert found == Arrangement(2, layout.prefix, grid)
+        found = layout_at(model, "layer", torch.empty(1, count, 4), noise(224, 224))
+        assert found == FeatureLayout(2, layout.class_tokens, grid)
 
 
-@pytest.mark.parametrize("layout", [TokenLayout(prefix=5), TokenLayout(prefix=1, grid=(7, 7))])
+@pytest.mark.parametrize("layout", [TokenLayout(class_tokens=5), TokenLayout(class_tokens=1, grid=(7, 7))])
 def test_tokens_that_do_not_fit_the_layout_are_refused(layout):
     model = Classifier(nn.LayerNorm(768))
     model.token_layout = layout
@@ -245,8 +245,8 @@ def test_what_neither_the_layer_nor_a_trace_says_is_refused(layer):
 
 def test_a_layout_is_obeyed_where_a_square_number_of_channels_would_fit_too():
     model = Classifier(nn.Dropout())
-    model.token_layout = TokenLayout(prefix=5)
-    assert layer_arrangement(model, "layer", torch.empty(1, 21, 16), noise(32, 32)) == Arrangement(2, 5, (4, 4))
+    model.token_layout = TokenLayout(class_tokens=5)
+    assert layout_at(model, "layer", torch.empty(1, 21, 16), noise(32, 32)) == FeatureLayout(2, 5, (4, 4))
 
 
 def test_a_layer_that_is_said_costs_one_forward_and_any_other_two_more_down_to_it(network, batch):
@@ -270,8 +270,8 @@ def test_a_trace_leaves_nothing_behind_and_runs_no_hook_of_others(network, batch
     model, heard = network("Tokens"), []
     model.norm.register_forward_hook(lambda _m, _i, output: heard.append(len(output)))
     before = state_of(model, batch[0])
-    found = trace(model, {"norm": [Arrangement(2, 1, (3, 4)), Arrangement(2, 1, (4, 3))]}, batch[0])
-    assert found == {"norm": Arrangement(2, 1, (3, 4))}
+    found = trace(model, {"norm": [FeatureLayout(2, 1, (3, 4)), FeatureLayout(2, 1, (4, 3))]}, batch[0])
+    assert found == {"norm": FeatureLayout(2, 1, (3, 4))}
     assert state_of(model, batch[0]) == before
     assert heard == []
 
@@ -297,9 +297,9 @@ def test_a_trace_is_of_the_model_as_it_is_now():
     """Nothing is remembered: the same module in the same model, and the same sizes, with the axes changed over."""
     layer = Last(4, twice=True, contiguous=True)
     model, images = Classifier(layer, 3), noise(32, 32)
-    assert layer_arrangement(model, "layer", torch.empty(1, 8, 8, 8), images).channel_dim == 3
+    assert layout_at(model, "layer", torch.empty(1, 8, 8, 8), images).channel_dim == 3
     layer.forward = lambda x: torch.cat([layer.conv(x), layer.conv(x)], dim=1)
-    assert layer_arrangement(model, "layer", torch.empty(1, 8, 8, 8), images).channel_dim == 1
+    assert layout_at(model, "layer", torch.empty(1, 8, 8, 8), images).channel_dim == 1
 
 
 def test_how_far_maps_follow_the_picture_by_hand():

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heatmark.common.features import Arrangement, TokenLayout, find_layer, grid_of, readings
+from heatmark.common.features import FeatureLayout, TokenLayout, find_layer, grid_of, readings
 
 
 def features(*shape):
@@ -13,11 +13,11 @@ def features(*shape):
 @pytest.mark.parametrize(
     ("shape", "image", "expected"),
     [
-        ((2, 24, 32, 42), (126, 168), [Arrangement(1, 0, (32, 42)), Arrangement(3, 0, (24, 32))]),
-        ((2, 197, 768), (224, 224), [Arrangement(2, 1, (14, 14))]),
-        ((2, 71, 768), (112, 160), [Arrangement(2, 1, (7, 10))]),
-        ((2, 64, 16), (32, 32), [Arrangement(2, 0, (8, 8)), Arrangement(1, 0, (4, 4))]),
-        ((2, 5, 5), (8, 8), [Arrangement(2, 1, (2, 2)), Arrangement(1, 1, (2, 2))]),
+        ((2, 24, 32, 42), (126, 168), [FeatureLayout(1, 0, (32, 42)), FeatureLayout(3, 0, (24, 32))]),
+        ((2, 197, 768), (224, 224), [FeatureLayout(2, 1, (14, 14))]),
+        ((2, 71, 768), (112, 160), [FeatureLayout(2, 1, (7, 10))]),
+        ((2, 64, 16), (32, 32), [FeatureLayout(2, 0, (8, 8)), FeatureLayout(1, 0, (4, 4))]),
+        ((2, 5, 5), (8, 8), [FeatureLayout(2, 1, (2, 2)), FeatureLayout(1, 1, (2, 2))]),
     ],
 )
 def test_sizes_say_what_is_possible_and_nothing_more(shape, image, expected):
@@ -39,18 +39,18 @@ def test_what_is_no_map_is_refused(shape, image, message):
 
 def test_every_number_lands_on_its_place_and_the_maps_are_views():
     tokens = features(2, 1 + 6, 5)
-    maps = Arrangement(2, 1, (2, 3)).maps(tokens)
+    maps = FeatureLayout(2, 1, (2, 3)).maps(tokens)
     for n, c, y, x in torch.cartesian_prod(*(torch.arange(size) for size in (2, 5, 2, 3))).tolist():
         assert maps[n, c, y, x] == tokens[n, 1 + 3 * y + x, c]
     maps[0, 4, 1, 2] = -1
     assert tokens[0, 6, 4] == -1
     last = features(2, 2, 3, 5)
-    maps = Arrangement(3, 0, (2, 3)).maps(last)
+    maps = FeatureLayout(3, 0, (2, 3)).maps(last)
     assert maps[1, 4, 1, 2] == last[1, 1, 2, 4]
     maps[1, 4, 1, 2] = -1
     assert last[1, 1, 2, 4] == -1
     flat = features(2, 5, 6)
-    maps = Arrangement(1, 0, (2, 3)).maps(flat)
+    maps = FeatureLayout(1, 0, (2, 3)).maps(flat)
     assert maps[1, 4, 1, 2] == flat[1, 4, 5]
     maps[1, 4, 1, 2] = -1
     assert flat[1, 4, 5] == -1

@@ -18,7 +18,7 @@ RESULTS = ROOT / "results" / "reference" / "mutants.csv"
 COLUMNS = ("file", "function", "line", "change", "killed_by", "equivalent")
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"
 MIDDLE = (
-    *("runner", "shard", "trials", "store", "gather", "targets", "classifier", "preprocessing", "resize", "degenerate"),
+    *("runner", "job", "cells", "store", "gather", "targets", "classifier", "preprocessing", "resize", "degenerate"),
     *("plan", "memory", "predictions"),
 )
 """Of benchmarks/: what stands between pictures and tables."""

@@ -8,7 +8,7 @@ from heatmark.common.features import TokenLayout
 from heatmark.common.model_state import observing
 from heatmark.methods.ablation_cam import AblationCAM
 from heatmark.methods.engine.capture import activations_at, capture
-from heatmark.methods.engine.partial_forward import resumable
+from heatmark.methods.engine.partial_forward import partial_forwards
 
 LAYERS = [
     ("GapLinear", "features.4"),
@@ -74,9 +74,9 @@ def test_a_plain_loop_gives_the_same(network, batch, kind, layer, batch_size):
         ("Tokens", "norm", "patches"),
     ],
 )
-def test_the_trunk_runs_once_a_call_and_once_for_the_trial(network, batch, kind, layer, trunk):
+def test_the_trunk_runs_once_a_call_and_once_for_the_cell(network, batch, kind, layer, trunk):
     model, seen = network(kind), []
-    model.token_layout = TokenLayout(prefix=1)  # else a trace runs it once more
+    model.token_layout = TokenLayout(class_tokens=1)  # else a trace runs it once more
     model.get_submodule(trunk).register_forward_pre_hook(
         lambda module, inputs: seen.append(0 if "forward" in vars(module) else len(inputs[0]))
     )
@@ -90,7 +90,7 @@ def test_a_model_resumed_with_its_own_features_gives_its_own_logits(network, bat
     model, (images, _) = network(kind), batch
     with observing(model):
         logits = model(images)
-    with resumable(model, images, layer) as run:
+    with partial_forwards(model, images, layer) as run:
         torch.testing.assert_close(run.logits, logits, rtol=0, atol=0)
         for n in range(len(images)):
             again = run.head(run.features[n].repeat(5, *[1] * (run.features.ndim - 1)), n)
@@ -110,7 +110,7 @@ def test_what_a_sequential_hands_on_is_freed(network, batch):
     model = nn.Sequential(Watched(3, 4, 1), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 5, 1), nn.Flatten(), nn.LazyLinear(4))
     model(batch[0].float())
     held.clear()
-    with resumable(model, batch[0].float(), "2"):
+    with partial_forwards(model, batch[0].float(), "2"):
         assert held[0]() is None
 
 

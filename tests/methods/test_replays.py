@@ -10,7 +10,7 @@ from heatmark.common.model_state import observing, untouched
 from heatmark.methods.ablation_cam import AblationCAM
 from heatmark.methods.eigen_cam import EigenCAM
 from heatmark.methods.engine.capture import activations_at, capture
-from heatmark.methods.engine.partial_forward import resumable
+from heatmark.methods.engine.partial_forward import partial_forwards
 from heatmark.methods.fusion import FusedLayers
 from heatmark.methods.grad_cam import GradCAM
 from heatmark.methods.score_cam import ScoreCAM
@@ -168,8 +168,8 @@ class Late(FastPath):
         return nn.functional.conv2d(x, self.part.weight, self.part.bias, padding=1)
 
 
-def test_every_replay_is_watched_not_only_the_trial(images):
-    """Calls: the whole run, the trial's whole run, the trial's replay, and the first replay that counts."""
+def test_every_replay_is_watched_not_only_the_cell(images):
+    """Calls: the whole run, the cell's whole run, the cell's replay, and the first replay that counts."""
     model = nn.Sequential(Late(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 4))
     with pytest.raises(ValueError, match="passed a module by when it ran again"):
         AblationCAM()(model, images, TARGETS, "0.part")
@@ -214,7 +214,7 @@ def test_a_replay_that_only_repeats_what_it_was_is_not_taken(images):
     model = nn.Sequential(Remembering(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 4))
     with torch.no_grad():
         model(images[:1])
-    with pytest.raises(ValueError, match="do not depend on layer"), resumable(model, images, "0.part"):
+    with pytest.raises(ValueError, match="do not depend on layer"), partial_forwards(model, images, "0.part"):
         pass
 
 

@@ -93,12 +93,12 @@ def test_grad_cam_by_hand_on_tokens(network, batch):
 
 
 def test_register_tokens_need_the_models_word(network, batch):
-    model = network("Tokens", prefix=5)
+    model = network("Tokens", class_tokens=5)
     with pytest.raises(ValueError, match="17 tokens fit no grid"):
         capture(model, *batch, "norm")
-    model.token_layout = TokenLayout(prefix=5)
+    model.token_layout = TokenLayout(class_tokens=5)
     assert capture(model, *batch, "norm").activations.shape == (3, 8, 3, 4)
-    model.token_layout = TokenLayout(prefix=5, grid=(4, 3))
+    model.token_layout = TokenLayout(class_tokens=5, grid=(4, 3))
     assert capture(model, *batch, "norm").activations.shape == (3, 8, 4, 3)
 
 
@@ -107,6 +107,6 @@ def test_a_permutation_says_itself_where_the_channels_are(layer: str, grid: tupl
     """Swin's token_layout speaks of its blocks: its last ``permute`` gives (N, C, h, w) all the same."""
     torch.manual_seed(0)
     model = swin_t().eval()
-    model.token_layout = TokenLayout(prefix=0, channels_last=True)
+    model.token_layout = TokenLayout(class_tokens=0, channels_last=True)
     maps = GradCAM()(model, torch.randn(1, 3, 96, 128), torch.tensor([3]), layer)
     assert maps.shape[1:] == grid

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from heatmark.metrics.base import Case
+from heatmark.metrics.base import Explained
 
 
 class Additive(nn.Module):
@@ -29,10 +29,12 @@ def _no_explanation(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor
 
 
 @pytest.fixture(scope="session")
-def make_case() -> Callable[..., Case]:
-    def make(model: nn.Module, images: Tensor, maps: Tensor, targets: Sequence[int] = (), batch_size: int = 16) -> Case:
+def make_case() -> Callable[..., Explained]:
+    def make(
+        model: nn.Module, images: Tensor, maps: Tensor, targets: Sequence[int] = (), batch_size: int = 16
+    ) -> Explained:
         where = torch.tensor(targets or [0] * len(images))
-        return Case(model, images, where, maps, None, _no_explanation, batch_size)
+        return Explained(model, images, where, maps, None, _no_explanation, batch_size)
 
     return make
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from heatmark.benchmarks.conformance.answers.answer import holds
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.common.axes import stated
-from heatmark.common.features import Arrangement, TokenLayout, grid_of
-from heatmark.methods.engine.capture import layer_arrangement
+from heatmark.common.features import FeatureLayout, TokenLayout, grid_of
+from heatmark.methods.engine.capture import layout_at
 
 
 class Scrambled(nn.Module):
@@ -53,7 +53,7 @@ def _read(layer: nn.Module) -> str:
     """Say how features that lie nowhere are read; ``""`` where they are refused."""
     images = torch.zeros(1, 3, 12, 12)
     try:
-        found = layer_arrangement(nn.Sequential(layer), "0", layer(images), images)
+        found = layout_at(nn.Sequential(layer), "0", layer(images), images)
     except ValueError:
         return ""
     return f"what lies nowhere is read as {found}"
@@ -70,7 +70,7 @@ def _word_of_the_model() -> Finding:
     model, features = nn.Sequential(nn.Identity()), torch.zeros(1, 6, 8, 4)
     model.token_layout = TokenLayout(channels_last=True)  # type: ignore[assignment]
     found = stated(model, "0", features, (6, 8))
-    return holds("stated", "layout_obeyed", "" if found == Arrangement(3, 0, (6, 8)) else f"read as {found}")
+    return holds("stated", "layout_obeyed", "" if found == FeatureLayout(3, 0, (6, 8)) else f"read as {found}")
 
 
 def _two_channel_counts() -> Finding:

@@ -114,4 +114,4 @@ def _repeated() -> Finding:
         except ValueError:
             continue
         return holds(type(method).__name__, "layer_that_runs_twice", "it is explained by one of its two outputs")
-    return holds("Tap", "layer_that_runs_twice", "")
+    return holds("Recording", "layer_that_runs_twice", "")

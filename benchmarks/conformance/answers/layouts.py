@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from heatmark.benchmarks.conformance.answers.answer import holds
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.common.features import TokenLayout
-from heatmark.methods.engine.capture import layer_arrangement
+from heatmark.methods.engine.capture import layout_at
 
 FIRST, LAST = TokenLayout(channels_last=False), TokenLayout(channels_last=True)
 HEIGHT, WIDTH, SIDE = 6, 8, 4
@@ -49,7 +49,7 @@ def layout_answers() -> Iterator[Finding]:
         ("transposed", Transposed(), None, 0),
     ):
         yield _channels(check, layer, layout, (HEIGHT, WIDTH), right)
-    for check, flat_layout in (("flat_silent", None), ("flat_in_transformer", TokenLayout(prefix=0))):
+    for check, flat_layout in (("flat_silent", None), ("flat_in_transformer", TokenLayout(class_tokens=0))):
         yield _channels(check, _flat(), flat_layout, (SIDE, SIDE), 1)
 
 
@@ -69,7 +69,7 @@ def _channels(check: str, layer: nn.Module, layout: TokenLayout | None, size: tu
     with torch.no_grad():
         features = model(images)
     try:
-        found = layer_arrangement(model, "1", features, images).channel_dim
+        found = layout_at(model, "1", features, images).channel_dim
     except ValueError as error:
         return holds("layout", check, "" if right == 0 else f"refused: {error}")
     wrong = f"channels are taken from dimension {found}, right is {right or 'to refuse'}"

@@ -13,7 +13,7 @@ from heatmark.common.probabilities import target_probabilities
 from heatmark.methods.ablation_cam import AblationCAM
 from heatmark.methods.eigen_cam import first_component
 from heatmark.methods.engine.capture import Capture, activations_at, capture
-from heatmark.methods.external.preserved import lent, seed_all
+from heatmark.methods.external.preserved import preserved, seed_all
 from heatmark.methods.fusion import unit_range
 from heatmark.methods.grad_cam import GradCAM
 from heatmark.methods.xgrad_cam import XGradCAM
@@ -85,7 +85,7 @@ def _state() -> Iterator[Finding]:
         pass
     left_off = not torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(before)
-    yield holds("pristine", "fast_path", "torch's fast path for transformers is left off" if left_off else "")
+    yield holds("model_state", "fast_path", "torch's fast path for transformers is left off" if left_off else "")
 
 
 def _runs(check: str, run: Callable[[], Tensor]) -> Iterator[Finding]:
@@ -185,7 +185,7 @@ def _passed_by() -> Iterator[Finding]:
     """Yield whether Ablation-CAM refuses a layer that is passed by, in the first run after it or in a later one."""
     for check, block, reason in (
         ("passed_by_when_run_again", _Deaf(1, heard=True), "passes it by"),
-        ("passed_by_after_the_trial", _Deaf(3), "passed a module by"),
+        ("passed_by_after_the_cell", _Deaf(3), "passed a module by"),
         ("unused_layer", _Unused(), "do not depend on"),
     ):
         try:
@@ -202,7 +202,7 @@ def _passed_by() -> Iterator[Finding]:
 def _seeds() -> Iterator[Finding]:
     """Yield whether what libraries draw depends on the image and the seed, and on nothing else."""
     images, drawn = _images(), []
-    with lent(nn.Identity()):
+    with preserved(nn.Identity()):
         for image, seed in ((0, 5), (1, 5), (0, 6), (0, 5)):
             seed_all(images[image : image + 1], seed)
             drawn.append(float(torch.rand(())))

@@ -14,9 +14,9 @@ from heatmark.benchmarks.conformance.answers.answer import answer, holds
 from heatmark.benchmarks.conformance.answers.by_hand import Array, Known, additive, area, walk
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.sweep.degenerate import tied_share
-from heatmark.metrics.base import Case, definition, request
+from heatmark.metrics.base import Explained, definition, request
 from heatmark.metrics.deletion import Deletion
-from heatmark.metrics.engine.pixel_flipping import PixelCurve
+from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 from heatmark.metrics.engine.ties import find_tie_order
 from heatmark.metrics.insertion import Insertion
 
@@ -33,15 +33,17 @@ def metric_answers() -> Iterator[Finding]:
     yield from _definitions()
 
 
-def _case(model: Known, images: Tensor, maps: Tensor, targets: Tensor | None = None, batch_size: int = 500) -> Case:
+def _case(
+    model: Known, images: Tensor, maps: Tensor, targets: Tensor | None = None, batch_size: int = 500
+) -> Explained:
     def explain(*_: object) -> NoReturn:
         raise NotImplementedError
 
     asked = torch.zeros(len(images), dtype=torch.int64) if targets is None else targets
-    return Case(model, images, asked, maps, None, explain, batch_size)
+    return Explained(model, images, asked, maps, None, explain, batch_size)
 
 
-def _drawn_case(count: int) -> Case:
+def _drawn_case(count: int) -> Explained:
     """Return images and maps without ties, three classes and a target for each image, all in float64."""
     generator = torch.Generator().manual_seed(0)
     images, weights = (torch.rand(n, 3, HEIGHT, WIDTH, generator=generator).double() for n in (count, 3))
@@ -52,13 +54,13 @@ def _drawn_case(count: int) -> Case:
 
 def _curves() -> Iterator[Finding]:
     """Yield areas beside those of a walk by hand, in 7 steps, of which 48 pixels are no multiple."""
-    case, counts = _drawn_case(3), [0, 7, 14, 21, 27, 34, 41, 48]
+    batch, counts = _drawn_case(3), [0, 7, 14, 21, 27, 34, 41, 48]
     for baseline in ("zero", "mean", "blur"):
         for name, metric in (("deletion", Deletion(7, baseline)), ("insertion", Insertion(7, baseline))):
-            values = metric(case)
-            for n, image in enumerate(case.images.numpy()):
+            values = metric(batch)
+            for n, image in enumerate(batch.images.numpy()):
                 ends = (image, _replaced(image, baseline))[:: 1 if name == "deletion" else -1]
-                scores = walk(case.model, int(case.targets[n]), ends, case.maps[n].numpy(), counts)  # type: ignore[arg-type]
+                scores = walk(batch.model, int(batch.targets[n]), ends, batch.maps[n].numpy(), counts)  # type: ignore[arg-type]
                 yield answer(name, f"{baseline}_image_{n}", float(values[n]), area(scores, counts), 1e-6)
 
 
@@ -74,7 +76,7 @@ def _replaced(image: Array, baseline: str) -> Array:
     return blurred
 
 
-def _top_heavy(images: Tensor, level: float = 3.0) -> Case:
+def _top_heavy(images: Tensor, level: float = 3.0) -> Explained:
     """Return a constant map of a network that looks at the top row alone."""
     weights = torch.zeros(images.shape[2:]).double()
     weights[0] = 1 / images.shape[3]
@@ -93,8 +95,8 @@ def _ties() -> Iterator[Finding]:
             yield answer(name, f"constant_{ties}", float(metric(_top_heavy(white))), right)
     constant = float(Deletion(PIXELS, preset="rise-2018")(_top_heavy(white)))
     yield answer("deletion", "constant_rise-2018", constant, first)
-    case = _top_heavy(white)
-    marked = replace(case, maps=(torch.arange(PIXELS).view(1, HEIGHT, WIDTH) < WIDTH).double())
+    batch = _top_heavy(white)
+    marked = replace(batch, maps=(torch.arange(PIXELS).view(1, HEIGHT, WIDTH) < WIDTH).double())
     yield answer("deletion", "two_levels", float(Deletion(PIXELS)(marked)), first)
     yield answer("deletion", "nan_map", float(Deletion()(_top_heavy(white, nan))), nan)
     holed = replace(marked, maps=marked.maps.index_fill(2, torch.tensor([0]), nan))  # its first column alone
@@ -108,8 +110,8 @@ def _drawn() -> Iterator[Finding]:
     """Yield whether the drawn order is even-handed, the image's own, and one for deletion and insertion."""
     count, side = 200, 8  # as many pixels as the noise has cells, each with a number of its own
     images = 1 - 1e-3 * torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1)).double()
-    case, metric = _top_heavy(images), Deletion(side**2)
-    deleted, inserted = metric.curves(case), Insertion(side**2, "zero").curves(case)
+    batch, metric = _top_heavy(images), Deletion(side**2)
+    deleted, inserted = metric.curves(batch), Insertion(side**2, "zero").curves(batch)
     values = metric.summary(deleted)
     # the mean rank of a row of 8 of 64 pixels, drawn without replacement
     deviation = sqrt((side**4 - 1) / 12 / side * (side**2 - side) / (side**2 - 1)) / side**2
@@ -119,7 +121,7 @@ def _drawn() -> Iterator[Finding]:
     yield answer("ties", "one_order_of_deletion_and_insertion", float(whole.abs().max()), 0.0)
     alone = metric(replace(_top_heavy(images[7:8]), batch_size=3))
     yield answer("ties", "drawn_alone", float(alone), float(values[7]))
-    equal = torch.equal(replace(metric, seed=1)(case), values)
+    equal = torch.equal(replace(metric, seed=1)(batch), values)
     yield holds("ties", "drawn_seed", "another seed gives the same order" if equal else "")
     yield from _connected()
 
@@ -133,9 +135,9 @@ def _connected() -> Iterator[Finding]:
 
 def _bounds() -> Iterator[Finding]:
     """Yield the range over the orders of ties where raster order and its reverse are the extremes."""
-    case = _top_heavy(torch.ones(1, 3, HEIGHT, WIDTH).double())
+    batch = _top_heavy(torch.ones(1, 3, HEIGHT, WIDTH).double())
     metric = Deletion(PIXELS, tie_orders=2)
-    bounds = metric.tie_bounds(case, metric(case))
+    bounds = metric.tie_bounds(batch, metric(batch))
     low, high = (nan, nan) if bounds is None else bounds[0].tolist()
     yield answer("ties", "low", low, WIDTH / 2 / PIXELS)
     yield answer("ties", "high", high, 1 - WIDTH / 2 / PIXELS)
@@ -143,7 +145,7 @@ def _bounds() -> Iterator[Finding]:
 
 def _definitions() -> Iterator[Finding]:
     """Yield whether equal values have one definition, and other values another."""
-    rise: PixelCurve = Deletion(preset="rise-2018")
+    rise: PixelFlipping = Deletion(preset="rise-2018")
     named = {
         "deletion:heatmark-1": definition("deletion", Deletion()),
         "deletion:rise-2018": definition("deletion", Deletion(ties="raster")),

@@ -22,9 +22,9 @@ from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.models.weights_io import read_state
 from heatmark.benchmarks.schema import DIGESTS, SETTING
 from heatmark.benchmarks.store import Measured
-from heatmark.benchmarks.sweep.cells import trials
-from heatmark.benchmarks.sweep.run import Machine, run_trial
-from heatmark.benchmarks.sweep.shard import Batch, Shard, load_batch, predict
+from heatmark.benchmarks.sweep.cells import cells
+from heatmark.benchmarks.sweep.job import Batch, Job, load_batch, predict
+from heatmark.benchmarks.sweep.run import Machine, run_cell
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.benchmarks.tables.gather import named, result_rows
 from heatmark.benchmarks.tables.naming import Weights, weights_names
@@ -273,9 +273,9 @@ def _tables() -> Iterator[Finding]:
     """What is known of weights, pictures and groups arrives in the rows of results."""
     classifier, device = _named(_net(), CLASSES), torch.device("cpu")
     batch = replace(load_batch(_Two(), classifier), groups=["p1", ""])
-    shard = Shard(classifier, "two", batch, torch.tensor([0, 1]), {"target": "0"})
-    (trial,) = trials({"centre_prior": CentrePrior()}, [], shard.identity())
-    record = run_trial(trial, shard, {}, Machine(device, "fp32", 2, 1, 0.01))
+    job = Job(classifier, "two", batch, torch.tensor([0, 1]), {"target": "0"})
+    (cell,) = cells({"centre_prior": CentrePrior()}, [], job.identity())
+    record = run_cell(cell, job, {}, Machine(device, "fp32", 2, 1, 0.01))
     scored = replace(record, metrics={"m": Measured("m", True, np.array([1.0, 2.0]))})
     yield _equal("groups_in_results", [row["group"] for row in result_rows(scored)], ["p1", ""])
     digests = [record.columns.get(name) for name in DIGESTS]

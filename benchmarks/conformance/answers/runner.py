@@ -28,12 +28,12 @@ from heatmark.benchmarks.conformance.answers.signed import (
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
-from heatmark.benchmarks.sweep.cells import trials
-from heatmark.benchmarks.sweep.run import Machine, run_trial
-from heatmark.benchmarks.sweep.shard import Shard, load_batch, predict
+from heatmark.benchmarks.sweep.cells import cells
+from heatmark.benchmarks.sweep.job import Job, load_batch, predict
+from heatmark.benchmarks.sweep.run import Machine, run_cell
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.benchmarks.tables.gather import result_rows
-from heatmark.metrics.base import Case, Metric
+from heatmark.metrics.base import Explained, Metric
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.engine.ties import drawn, raster, reversed_raster
 from heatmark.metrics.insertion import Insertion
@@ -61,20 +61,20 @@ class Everything(Metric):
 
     higher_is_better: ClassVar[bool] = True
 
-    def __call__(self, case: Case) -> Tensor:
+    def __call__(self, explained: Explained) -> Tensor:
         """Return one number an image, (N,) float64."""
-        again = case.explain(case.model, case.images, case.targets)
-        masks = torch.zeros(len(case.images), 1) if case.masks is None else case.masks.flatten(1)
+        again = explained.explain(explained.model, explained.images, explained.targets)
+        masks = torch.zeros(len(explained.images), 1) if explained.masks is None else explained.masks.flatten(1)
         digits = [
-            who(case.images),
+            who(explained.images),
             masks.sum(1),
-            case.targets,
-            case.maps[:, 0, 0] - 100,
-            case.maps[:, 0, 1] - 200,
+            explained.targets,
+            explained.maps[:, 0, 0] - 100,
+            explained.maps[:, 0, 1] - 200,
             again[:, 0, 0] - 100,
             again[:, 0, 1] - 200,
-            case.model(case.images).argmax(1),
-            torch.full_like(case.targets, int(len(case.images) <= case.batch_size)),
+            explained.model(explained.images).argmax(1),
+            torch.full_like(explained.targets, int(len(explained.images) <= explained.batch_size)),
         ]
         scale = 10.0 ** torch.arange(len(digits), dtype=torch.float64)
         return (torch.stack([digit.double() for digit in digits], dim=1) * scale).sum(1)
@@ -88,11 +88,11 @@ METRICS: Mapping[str, Metric] = {
 
 
 def _check(rule: str, batch_size: int) -> Iterator[Finding]:
-    """Yield whether one trial's rows are the right ones: first what they are of, then the numbers."""
+    """Yield whether one cell's rows are the right ones: first what they are of, then the numbers."""
     known, check = network(), f"{rule}_batch_{batch_size}"
-    shard = _shard(known, rule, batch_size)
-    (trial,) = trials({"signed": Signed()}, ["input"], shard.identity())
-    record = run_trial(trial, shard, METRICS, Machine(torch.device("cpu"), "fp32", batch_size, 1, 0.01))
+    job = _job(known, rule, batch_size)
+    (cell,) = cells({"signed": Signed()}, ["input"], job.identity())
+    record = run_cell(cell, job, METRICS, Machine(torch.device("cpu"), "fp32", batch_size, 1, 0.01))
     rows, expected = list(result_rows(record)), list(_expected(known, rule))
     wrong = record.reason or _difference(rows, expected)
     yield holds("runner", f"{check}_rows", wrong)
@@ -106,13 +106,13 @@ def _check(rule: str, batch_size: int) -> Iterator[Finding]:
         yield answer("runner", f"{check}_{metric}", got.flat[worst], right.flat[worst], tolerance)
 
 
-def _shard(known: Known, rule: str, batch_size: int) -> Shard:
+def _job(known: Known, rule: str, batch_size: int) -> Job:
     plain = Preprocessing(resize=None, crop=None, mean=(0, 0, 0), std=(1, 1, 1))
     classifier = Classifier("known", known, "by hand", plain, classes=CLASSES)
     batch = load_batch(Pictures(), classifier)
     logits = predict(classifier, batch.images, batch_size, torch.device("cpu"))
     targets = choose_targets(rule, logits, batch.labels, classifier)
-    return Shard(classifier, "pictures", batch, targets, {"seed": 0, "target": rule})
+    return Job(classifier, "pictures", batch, targets, {"seed": 0, "target": rule})
 
 
 def _difference(rows: Sequence[Row], expected: Sequence[Row]) -> str:
@@ -126,7 +126,7 @@ def _difference(rows: Sequence[Row], expected: Sequence[Row]) -> str:
 
 
 def _expected(known: Known, rule: str) -> Iterator[Row]:
-    """Yield the rows of a trial, each computed from its own picture alone."""
+    """Yield the rows of a cell, each computed from its own picture alone."""
     for metric in METRICS:
         for n in range(len(LABELS)):
             ranked = np.argsort(-probabilities(known, pixels(n) / 255), kind="stable").tolist()

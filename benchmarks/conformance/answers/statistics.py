@@ -9,7 +9,7 @@ from scipy import stats
 
 from heatmark.benchmarks.conformance.answers.answer import answer, holds
 from heatmark.benchmarks.conformance.findings import Finding
-from heatmark.benchmarks.statistics.comparisons import boards
+from heatmark.benchmarks.statistics.comparisons import comparisons
 from heatmark.benchmarks.statistics.concordance import concordance, judges
 from heatmark.benchmarks.statistics.effects import rank_biserial
 from heatmark.benchmarks.statistics.friedman import critical_difference, friedman
@@ -39,7 +39,7 @@ def table(values: dict[str, list[float]], **facts: object) -> pd.DataFrame:
     shared = FACTS | facts
     return pd.DataFrame(
         [
-            {**shared, "trial": f"{shared['model']}-{shared['weights_digest']}-{method}", "method": method,
+            {**shared, "cell": f"{shared['model']}-{shared['weights_digest']}-{method}", "method": method,
              "image": f"{position:02}", "value": value}
             for method, column in values.items() for position, value in enumerate(column)
         ]
@@ -58,7 +58,7 @@ def _cell(frame: pd.DataFrame, row: object, column: str) -> float:
 
 
 def _ranking(frame: pd.DataFrame) -> pd.DataFrame:
-    return ranking(frame, pd.DataFrame({"trial": [], "cost_in_forwards": []})).set_index("method")
+    return ranking(frame, pd.DataFrame({"cell": [], "cost_in_forwards": []})).set_index("method")
 
 
 def _agreement() -> Iterator[Finding]:
@@ -87,7 +87,7 @@ def _tests() -> Iterator[Finding]:
     for position, expected in enumerate((0.06, 0.04, 0.06, 0.06, np.nan)):
         yield answer("holm", f"by_hand_{position}", float(found[position]), expected)
     # G*Power, two dependent means, two-sided, α = .05, power .8
-    yield answer("images_needed", "textbook", float(images_to_separate(np.array([0.5]))[0]), 34)
+    yield answer("images_needed", "published_example", float(images_to_separate(np.array([0.5]))[0]), 34)
     values = {"a": [0.5, 0.7, 0.9, 0.4], "b": [0.1, 0.2, 0.3, 0.1], "c": [0.45, 0.9, 0.8, 0.5]}
     pairs = pairwise(pd.concat([table(values), table(values, model="other")]))
     least = float(pairs["p_value"].min())
@@ -97,17 +97,17 @@ def _tests() -> Iterator[Finding]:
     planned = images_needed(pairwise(table(values)))
     yield answer("images_needed", "level_of_three", float(planned["alpha"].iloc[0]), 0.05 / 3)
     yield answer("pairwise", "against_one", len(pairwise(table(values), control="c")), 2)
-    layers = pd.concat([table(values), table(values, layer="early").assign(trial=lambda rows: "e" + rows["trial"])])
+    layers = pd.concat([table(values), table(values, layer="early").assign(cell=lambda rows: "e" + rows["cell"])])
     yield answer("pairwise", "at_its_layer", len(pairwise(layers, control="c")), 4)
 
 
 def _intervals() -> Iterator[Finding]:
     low, high = bca(SAMPLE[:, None], seed=7)[:, 0]
-    peer = stats.bootstrap(
+    library = stats.bootstrap(
         (SAMPLE,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(7)
     ).confidence_interval
-    yield answer("bca", "scipy_low", float(low), float(peer.low))
-    yield answer("bca", "scipy_high", float(high), float(peer.high))
+    yield answer("bca", "scipy_low", float(low), float(library.low))
+    yield answer("bca", "scipy_high", float(high), float(library.high))
     alone = bca_of_groups(SAMPLE[:, None], singletons(len(SAMPLE)), seed=7)[:, 0]
     yield answer("bca_of_groups", "singletons_low", float(alone[0]), float(low))
     yield answer("bca_of_groups", "singletons_high", float(alone[1]), float(high))
@@ -124,16 +124,18 @@ def _groups() -> Iterator[Finding]:
     # one group of eight ones, eight of a zero each: drawn twice, the large one makes up 16 of 23 images
     high = bca_of_groups(np.repeat([[1.0], [0.0]], 8, axis=0), np.array([0] * 8 + list(range(1, 9))), seed=3)[1, 0]
     yield holds("bca_of_groups", "uneven", "" if high > 0.55 else "a large group counts as a small one")
-    board = leaderboard(frame).set_index("method")
+    ranked = leaderboard(frame).set_index("method")
     halves = table({"a": [0.1, 0.1, 0.9, 0.9]}).assign(group=["p", "p", "q", "q"])
     yield answer("summary", "groups_interval", _cell(_ranking(halves), "a", "insertion ±"), 1.96 * 0.4)
-    yield answer("leaderboard", "n_groups", _cell(board, "a", "n_groups"), 5)
+    yield answer("leaderboard", "n_groups", _cell(ranked, "a", "n_groups"), 5)
     alone = leaderboard(frame.assign(group="")).set_index("method")
     wider = {name: _cell(table, "a", "ci_high") - _cell(table, "a", "ci_low") for name, table in
-             (("groups", board), ("images", alone))}  # fmt: skip
+             (("groups", ranked), ("images", alone))}  # fmt: skip
     yield holds("leaderboard", "interval", "" if wider["groups"] != wider["images"] else "groups change no interval")
-    later = pd.concat([frame.assign(group=""), frame.assign(trial="later " + frame["trial"])])
-    yield answer("boards", "groups_added_later", sum(board.unit == "groups" for board in boards(later)), 1)
+    later = pd.concat([frame.assign(group=""), frame.assign(cell="later " + frame["cell"])])
+    yield answer(
+        "comparisons", "groups_added_later", sum(comparison.unit == "groups" for comparison in comparisons(later)), 1
+    )
     # a wins on every image of one group, b by less on those of the other, which is drawn twice with 1/4
     two = table({"a": [1.0] * 20 + [0.0] * 20, "b": [0.0] * 20 + [0.2] * 20}).assign(
         group=(["p"] * 20 + ["q"] * 20) * 2
@@ -159,10 +161,10 @@ def _boards() -> Iterator[Finding]:
     """Two checkpoints of one label: no mean, rank or gain crosses them; ranks are over the same images."""
     first = table({"a": [0.5, 0.7], "random": [0.1, 0.2]})
     other = table({"a": [0.2, 0.4], "random": [0.6, 0.7]}, weights_digest="y")
-    board = leaderboard(pd.concat([first, other])).set_index(["weights_digest", "method"])
-    yield answer("leaderboard", "two_checkpoints", len(board), 4)
-    yield answer("leaderboard", "own_mean", _cell(board, ("x", "a"), "mean"), 0.6)
-    yield answer("leaderboard", "own_rank", _cell(board, ("y", "a"), "rank"), 2)
+    ranked = leaderboard(pd.concat([first, other])).set_index(["weights_digest", "method"])
+    yield answer("leaderboard", "two_checkpoints", len(ranked), 4)
+    yield answer("leaderboard", "own_mean", _cell(ranked, ("x", "a"), "mean"), 0.6)
+    yield answer("leaderboard", "own_rank", _cell(ranked, ("y", "a"), "rank"), 2)
     # the second image of the third has no value, and so no gain
     third = table({"a": [0.5, np.nan], "random": [0.1, 0.2]}, weights_digest="z")
     bare = table({"a": [0.5, 0.7, 0.9], "random": [0.1, 0.2, np.nan]})  # the control lacks an image: no gain there
@@ -183,15 +185,15 @@ def _directions() -> Iterator[Finding]:
     """Deletion, of which less is better, in two definitions, and scores that only rounding tells apart."""
     values = {"a": [0.1, 0.2, 0.3], "b": [0.4, 0.6, 0.5], "c": [0.1 + 0.2 - 0.2, 0.2, 0.1 + 0.2]}
     lower = table(values, metric="deletion", definition="deletion", higher_is_better=False)
-    board = leaderboard(lower).set_index("method")
+    ranked = leaderboard(lower).set_index("method")
     for method, rank in (("a", 1.5), ("b", 3), ("c", 1.5)):
-        yield answer("leaderboard", f"lower_is_better_{method}", _cell(board, method, "rank"), rank)
+        yield answer("leaderboard", f"lower_is_better_{method}", _cell(ranked, method, "rank"), rank)
     pair = pairwise(lower).query("method_a == 'a' and method_b == 'b'").iloc[0]
     yield answer("pairwise", "difference", float(pair["difference"]), 0.3)
     d = np.array([0.3, 0.4, 0.2])
     yield answer("pairwise", "d_z", float(pair["d_z"]), float(d.mean() / d.std(ddof=1)))
     yield answer("pairwise", "rank_biserial", float(pair["rank_biserial"]), 1)
-    two = pd.concat([lower, lower.assign(definition="deletion[steps=7]", trial="t" + lower["trial"])])
+    two = pd.concat([lower, lower.assign(definition="deletion[steps=7]", cell="t" + lower["cell"])])
     yield answer("leaderboard", "two_definitions", len(leaderboard(two)), 6)
     # ranks −1, 2, 3 and a zero that does not count: (5 − 1) / 6, and Fisher's interval stays within [−1, 1]
     r, low, high = rank_biserial(np.array([[-0.1], [0.2], [0.3], [0.0]]), 0.95)[:, 0]
@@ -210,7 +212,7 @@ def _blocks() -> Iterator[Finding]:
 
 
 def _families() -> Iterator[Finding]:
-    """What a reader sees beside one board: Holm over all boards, plans with their interval, labels told apart."""
+    """What a reader sees beside one ranked: Holm over all comparisons, plans with their interval, labels told apart."""
     values = {"a": [0.9, 0.8, 0.9, 0.7], "b": [0.5, 0.6, 0.7, 0.9], "c": [0.1, 0.7, 0.2, 0.1]}
     tests = friedman(pd.concat([table(values), table(values, model="other")]))
     yield answer("friedman", "holm_overall", _cell(tests, 0, "p_holm_family"), 2 * _cell(tests, 0, "p_value"))
@@ -223,7 +225,7 @@ def _families() -> Iterator[Finding]:
     yield holds("images_needed", "through_zero", "" if endless else "an effect that may be 0 is planned for")
     checkpoints = pd.concat([table({"a": [0.5]}), table({"a": [0.7]}, weights_digest="y")])
     yield answer("told_apart", "two_checkpoints", told_apart(checkpoints)["weights"].nunique(), 2)
-    options = pd.concat([table({"a": [x]}).assign(options=f'{{"x":{x}}}', trial=f"t{x}") for x in (1, 2)])
+    options = pd.concat([table({"a": [x]}).assign(options=f'{{"x":{x}}}', cell=f"t{x}") for x in (1, 2)])
     yield answer("told_apart", "two_options", told_apart(options)["method"].nunique(), 2)
     alone = rank_intervals(np.array([[0.1, 0.2], [0.4, 0.3]]), np.array([0, 0]), seed=0)
     yield answer("rank_intervals", "one_group", float(alone[1, 0]), np.nan)
@@ -234,17 +236,17 @@ def _flags() -> Iterator[Finding]:
     hit = (frame["method"] == "a") & (frame["image"] == "00") | (frame["method"] == "c") & (frame["image"] != "00")
     flagged = frame.assign(status=np.where(hit, "degenerate", "ok"))
     yield answer("summary", "mean_unflagged", _cell(_ranking(flagged), "a", "insertion without"), 0.3)
-    board = leaderboard(flagged).set_index("method")
+    ranked = leaderboard(flagged).set_index("method")
     pair = pairwise(flagged).query("method_a == 'a' and method_b == 'c'")
     yield answer("pairwise", "flagged_either", float(pair["flagged"].iloc[0]), 4)
-    yield answer("leaderboard", "flagged", _cell(board, "a", "flagged"), 1)
-    yield answer("leaderboard", "mean_with", _cell(board, "a", "mean"), 0.475)
-    yield answer("leaderboard", "mean_unflagged", _cell(board, "a", "mean_unflagged"), 0.3)
-    yield answer("leaderboard", "n_unflagged", _cell(board, "a", "n_unflagged"), 3)
-    yield answer("leaderboard", "rank_with", _cell(board, "b", "rank"), 3)
-    yield answer("leaderboard", "rank_unflagged", _cell(board, "b", "rank_unflagged"), 1)
-    yield answer("leaderboard", "rank_of_mostly", _cell(board, "c", "rank_unflagged"), np.nan)
-    marked = board["mostly_flagged"].to_dict() == {"a": False, "b": False, "c": True}
+    yield answer("leaderboard", "flagged", _cell(ranked, "a", "flagged"), 1)
+    yield answer("leaderboard", "mean_with", _cell(ranked, "a", "mean"), 0.475)
+    yield answer("leaderboard", "mean_unflagged", _cell(ranked, "a", "mean_unflagged"), 0.3)
+    yield answer("leaderboard", "n_unflagged", _cell(ranked, "a", "n_unflagged"), 3)
+    yield answer("leaderboard", "rank_with", _cell(ranked, "b", "rank"), 3)
+    yield answer("leaderboard", "rank_unflagged", _cell(ranked, "b", "rank_unflagged"), 1)
+    yield answer("leaderboard", "rank_of_mostly", _cell(ranked, "c", "rank_unflagged"), np.nan)
+    marked = ranked["mostly_flagged"].to_dict() == {"a": False, "b": False, "c": True}
     yield holds("leaderboard", "mostly_flagged", "" if marked else "a method flagged on most images is not marked")
 
 

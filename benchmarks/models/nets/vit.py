@@ -52,7 +52,7 @@ class ViT(nn.Module):
             raise ValueError(f"a ViT takes an image_size that is a multiple of {self.patch}, not {image_size}")
         self.image_size = image_size
         side = image_size // self.patch
-        self.token_layout = TokenLayout(prefix=1, grid=(side, side))
+        self.token_layout = TokenLayout(class_tokens=1, grid=(side, side))
         self.stem = nn.Sequential(
             *_convolve(3, 32, kernel=7, stride=4),
             *_convolve(32, 64, stride=2),

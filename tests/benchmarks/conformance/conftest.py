@@ -1,4 +1,4 @@
-"""Small networks on which peers are held against each other in no time."""
+"""Small networks on which reference libraries are held against each other in no time."""
 
 from collections.abc import Callable
 

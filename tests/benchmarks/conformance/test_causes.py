@@ -90,7 +90,7 @@ def test_method_order(evidence, build):
     guided_backprop(contaminated, e.images[:1], e.targets[:1])
     assert contaminated[1] is contaminated[4]
     assert not contaminated[1].inplace
-    after = e.peer(contaminated, e.images, e.targets, e.layer)
+    after = e.library(contaminated, e.images, e.targets, e.layer)
     found = explain(replace(e, ours=e.theirs, theirs=after), KNOWN, TOLERANCE)
     assert names(found) == ["method_order"]
     assert find_layer(model, "1").inplace
@@ -180,7 +180,7 @@ def test_ablation_far_below_is_no_other_where_a_relu_follows(evidence, build, la
 
 def test_too_few_targets(evidence):
     e = evidence("grad_cam", "pytorch_grad_cam", AFTER_RELU)
-    truncated = e.peer(e.model, e.images, e.targets[:1], e.layer)
+    truncated = e.library(e.model, e.images, e.targets[:1], e.layer)
     assert not truncated.normalised[1].any()
     found = explain(replace(e, theirs=truncated), KNOWN, TOLERANCE)
     assert names(found) == ["too_few_targets"]
@@ -230,7 +230,7 @@ def test_relu_after_resizing(displayed):
 
 
 def test_our_own_resizing_is_not_excused(displayed):
-    """With align_corners=True on our side, a right peer is not to blame."""
+    """With align_corners=True on our side, a right library is not to blame."""
     theirs = replace(displayed.theirs, resized=upsample(displayed.theirs.relu, SIZE))
 
     def shown(stages):

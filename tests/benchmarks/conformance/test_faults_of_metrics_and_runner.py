@@ -17,7 +17,7 @@ from heatmark.benchmarks.conformance.answers import runner as of_runner
 from heatmark.benchmarks.conformance.report import is_red
 from heatmark.benchmarks.store import Record
 from heatmark.benchmarks.sweep import run
-from heatmark.metrics.base import Case, Curves
+from heatmark.metrics.base import Curves, Explained
 
 
 def any_red(ask: Callable[[], Iterator]) -> bool:
@@ -28,41 +28,43 @@ def tiled(tensor: Tensor, count: int) -> Tensor:
     return torch.cat([tensor] * count)[:count]
 
 
-def other_targets(case: Case) -> Case:
-    return replace(case, explain=lambda m, x, t: case.explain(m, x, t.roll(1)))
+def other_targets(explained: Explained) -> Explained:
+    return replace(explained, explain=lambda m, x, t: explained.explain(m, x, t.roll(1)))
 
 
-def other_images(case: Case) -> Case:
-    return replace(case, explain=lambda m, x, t: case.explain(m, x.roll(1, 0), t))
+def other_images(explained: Explained) -> Explained:
+    return replace(explained, explain=lambda m, x, t: explained.explain(m, x.roll(1, 0), t))
 
 
-FAULTS_OF_CASES: dict[str, Callable[[list[Case]], list[Case]]] = {
-    "the first batch's targets for all": lambda cases: [
-        replace(c, targets=tiled(cases[0].targets, len(c.targets))) for c in cases
+FAULTS_OF_CASES: dict[str, Callable[[list[Explained]], list[Explained]]] = {
+    "the first batch's targets for all": lambda batches: [
+        replace(c, targets=tiled(batches[0].targets, len(c.targets))) for c in batches
     ],
-    "the first batch's masks for all": lambda cases: [
-        replace(c, masks=tiled(cases[0].masks, len(c.masks))) for c in cases
+    "the first batch's masks for all": lambda batches: [
+        replace(c, masks=tiled(batches[0].masks, len(c.masks))) for c in batches
     ],
-    "the first batch's images for all": lambda cases: [
-        replace(c, images=tiled(cases[0].images, len(c.images))) for c in cases
+    "the first batch's images for all": lambda batches: [
+        replace(c, images=tiled(batches[0].images, len(c.images))) for c in batches
     ],
-    "images moved by one": lambda cases: [replace(c, images=c.images.roll(1, 0)) for c in cases],
-    "maps in another order": lambda cases: [replace(c, maps=c.maps.flip(0)) for c in cases],
-    "masks in another order": lambda cases: [replace(c, masks=c.masks.flip(0)) for c in cases],
-    "no masks": lambda cases: [replace(c, masks=None) for c in cases],
-    "explanations of other targets": lambda cases: [other_targets(c) for c in cases],
-    "explanations of other images": lambda cases: [other_images(c) for c in cases],
-    "another batch size": lambda cases: [replace(c, batch_size=1) for c in cases],
-    "the last, short batch dropped": lambda cases: cases[:-1],
-    "the last batch twice": lambda cases: [*cases, cases[-1]],
-    "batches in another order": lambda cases: cases[::-1],
+    "images moved by one": lambda batches: [replace(c, images=c.images.roll(1, 0)) for c in batches],
+    "maps in another order": lambda batches: [replace(c, maps=c.maps.flip(0)) for c in batches],
+    "masks in another order": lambda batches: [replace(c, masks=c.masks.flip(0)) for c in batches],
+    "no masks": lambda batches: [replace(c, masks=None) for c in batches],
+    "explanations of other targets": lambda batches: [other_targets(c) for c in batches],
+    "explanations of other images": lambda batches: [other_images(c) for c in batches],
+    "another batch size": lambda batches: [replace(c, batch_size=1) for c in batches],
+    "the last, short batch dropped": lambda batches: batches[:-1],
+    "the last batch twice": lambda batches: [*batches, batches[-1]],
+    "batches in another order": lambda batches: batches[::-1],
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS_OF_CASES.values(), ids=FAULTS_OF_CASES)
-def test_a_mix_up_of_cases_is_red(monkeypatch: pytest.MonkeyPatch, fault: Callable[[list[Case]], list[Case]]) -> None:
-    right = run._cases
-    monkeypatch.setattr(run, "_cases", lambda *args: iter(fault(list(right(*args)))))
+def test_a_mix_up_of_cases_is_red(
+    monkeypatch: pytest.MonkeyPatch, fault: Callable[[list[Explained]], list[Explained]]
+) -> None:
+    right = run._explained_batches
+    monkeypatch.setattr(run, "_explained_batches", lambda *args: iter(fault(list(right(*args)))))
     assert any_red(of_runner.runner_answers)
 
 
@@ -85,8 +87,8 @@ FAULTS_OF_RECORDS: dict[str, Callable[[Record], Record]] = {
 
 @pytest.mark.parametrize("fault", FAULTS_OF_RECORDS.values(), ids=FAULTS_OF_RECORDS)
 def test_a_wrong_zip_is_red(monkeypatch: pytest.MonkeyPatch, fault: Callable[[Record], Record]) -> None:
-    right = of_runner.run_trial
-    monkeypatch.setattr(of_runner, "run_trial", lambda *args: fault(right(*args)))
+    right = of_runner.run_cell
+    monkeypatch.setattr(of_runner, "run_cell", lambda *args: fault(right(*args)))
     assert any_red(of_runner.runner_answers)
 
 

@@ -1,4 +1,4 @@
-"""The oracles themselves: right where the truth is known by hand, and independent of what they check."""
+"""The invariants themselves: right where the truth is known by hand, and independent of what they check."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from heatmark.benchmarks.config.building import build
 from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.conformance import invariants, recording, reference_implementation
-from heatmark.benchmarks.conformance.cell import Cell, Subject, in_float64
+from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Subject, in_float64
 from heatmark.benchmarks.conformance.invariants import consult
 from heatmark.benchmarks.conformance.recording import Recorded
 from heatmark.benchmarks.conformance.side_effects import left_behind
@@ -83,25 +83,25 @@ def test_the_textbook_enlarges_as_torch_does(size: tuple[int, int]) -> None:
 
 
 def test_the_textbook_records_before_an_in_place_successor_writes() -> None:
-    cell = toy_cell("features.4")
+    checked = toy_cell("features.4")
     with torch.no_grad():
-        before = cell.module.features[:5](cell.images)
-    np.testing.assert_array_equal(cell.recorded.activations, before)
-    assert (cell.recorded.activations < 0).any()
+        before = checked.module.features[:5](checked.images)
+    np.testing.assert_array_equal(checked.recorded.activations, before)
+    assert (checked.recorded.activations < 0).any()
 
 
 def test_gradients_before_a_linear_head_are_its_weights() -> None:
-    cell = toy_cell("features.5")
-    places = cell.recorded.gradients[0, 0].size
-    expected = cell.module.fc.weight.detach()[cell.targets] / places
-    np.testing.assert_allclose(cell.recorded.gradients.max(axis=(2, 3)), expected, rtol=1e-12)
-    np.testing.assert_allclose(cell.recorded.gradients.min(axis=(2, 3)), expected, rtol=1e-12)
+    checked = toy_cell("features.5")
+    places = checked.recorded.gradients[0, 0].size
+    expected = checked.module.fc.weight.detach()[checked.targets] / places
+    np.testing.assert_allclose(checked.recorded.gradients.max(axis=(2, 3)), expected, rtol=1e-12)
+    np.testing.assert_allclose(checked.recorded.gradients.min(axis=(2, 3)), expected, rtol=1e-12)
 
 
 class Tokens(nn.Module):
     """Patches, a class token before them; each logit is one token's one feature."""
 
-    token_layout = TokenLayout(prefix=1)
+    token_layout = TokenLayout(class_tokens=1)
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,25 +117,26 @@ class Tokens(nn.Module):
 def test_tokens_lie_on_the_image_row_by_row() -> None:
     torch.manual_seed(0)
     images = torch.randn(2, 3, 8, 16, dtype=torch.float64)
-    cell = Cell("tokens", Tokens().double(), "norm", images, torch.tensor([1, 2]))
-    G = cell.recorded.gradients
+    checked = CheckedLayer("tokens", Tokens().double(), "norm", images, torch.tensor([1, 2]))
+    G = checked.recorded.gradients
     assert G.shape == (2, 4, 2, 4)
     assert [tuple(map(int, place)) for place in np.argwhere(G)] == [(0, 1, 0, 1), (1, 2, 1, 0)]
-    assert [f.verdict for f in consult(Subject(cell, "m", HiResCAM(), HiResCAM())) if f.fault] == []
+    assert [f.verdict for f in consult(Subject(checked, "m", HiResCAM(), HiResCAM())) if f.fault] == []
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
 def test_laws_that_apply_are_checked_and_others_say_why_not(method: Method) -> None:
     findings = {f.check: f for f in consult(subject(method))}
     assert findings.keys() == {
-        "textbook", "in_house", "finite_differences", "gap_linear_identity", "logit_scaling", "translation",
+        "reference_implementation", "in_house", "finite_differences", "gap_linear_identity", "logit_scaling",
+        "translation",
         "batch_invariance", "order_invariance", "device_invariance", "nothing_left_behind",
         "nothing_left_behind_by_an_exception",
     }  # fmt: skip
     assert all(f.note for f in findings.values() if f.verdict == "skipped")
     exact = isinstance(method, GradCAM | XGradCAM | HiResCAM)
     assert findings["gap_linear_identity"].verdict == ("agrees" if exact else "skipped")
-    assert findings["textbook"].stage == "normalised"
+    assert findings["reference_implementation"].stage == "normalised"
     assert not any(f.fault for f in findings.values())
 
 
@@ -157,16 +158,16 @@ def test_finite_differences_leave_the_class_token_alone() -> None:
     """What it does to the logit is in no map's gradient."""
     classifier: Classifier = build(compose_command("sweep", ["model=shapes_vit"]).model, "model")
     images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    (cell,), _ = cells_of(classifier, in_float64(classifier.module), "blocks.2.ln_1", images, [(128, 128)])
-    finding = invariants.finite_differences(Subject(cell, "grad_cam", GradCAM(), GradCAM()))
+    (checked,), _ = cells_of(classifier, in_float64(classifier.module), "blocks.2.ln_1", images, [(128, 128)])
+    finding = invariants.finite_differences(Subject(checked, "grad_cam", GradCAM(), GradCAM()))
     assert finding.verdict == "agrees"
     assert finding.relative < 1e-6
 
 
 def test_finite_differences_see_a_gradient_of_another_thing() -> None:
     s = subject(GradCAM())
-    other = Subject(s.cell, "m", GradCAM(), GradCAM())
-    wrong = other.explain(s.cell.images, (s.cell.targets + 1) % 5)
+    other = Subject(s.checked, "m", GradCAM(), GradCAM())
+    wrong = other.explain(s.checked.images, (s.checked.targets + 1) % 5)
     other.__dict__["stages"] = wrong
     finding = invariants.finite_differences(other)
     assert finding.fault
@@ -177,10 +178,10 @@ def test_finite_differences_see_a_gradient_of_another_thing() -> None:
 def test_another_device_leaves_the_network_its_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invariants, "second_device", lambda: torch.device("cpu"))
     s = subject(GradCAM())
-    before = {name: value.clone() for name, value in s.cell.module.state_dict().items()}
+    before = {name: value.clone() for name, value in s.checked.module.state_dict().items()}
     finding = invariants.device_invariance(s)
     assert (finding.verdict, finding.tolerance) == ("agrees", 1e-3)
-    after = s.cell.module.state_dict()
+    after = s.checked.module.state_dict()
     assert {name: value.dtype for name, value in after.items()} == {n: v.dtype for n, v in before.items()}
     assert all(torch.equal(value, before[name]) for name, value in after.items())
 
@@ -189,8 +190,8 @@ def test_another_device_leaves_the_network_its_digits(monkeypatch: pytest.Monkey
 def test_methods_of_many_passes_keep_the_laws_on_the_toy(name: str) -> None:
     found = list(check_toys([Claim(name, BRIEFLY[name], BRIEFLY[name])]))
     agreed = [f.check for f in found if f.verdict == "agrees"]
-    laws = ("batch_invariance", "order_invariance", "nothing_left_behind", "nothing_left_behind_by_an_exception")
-    assert all(agreed.count(law) == 2 for law in laws)
+    invariants = ("batch_invariance", "order_invariance", "nothing_left_behind", "nothing_left_behind_by_an_exception")
+    assert all(agreed.count(invariant) == 2 for invariant in invariants)
     assert {f.verdict for f in found} == {"agrees", "skipped"}
 
 
@@ -229,16 +230,16 @@ def test_a_method_without_stages_is_held_by_its_map_alone() -> None:
 
 
 def test_left_behind_sees_what_it_should_and_nothing_else() -> None:
-    cell = toy_cell("features.5")
-    inputs = (cell.images, cell.targets)
-    assert left_behind(cell.module, inputs, lambda: None) == []
-    assert left_behind(cell.module, inputs, lambda: cell.images.add_(1)) == ["values of input 0"]
-    assert left_behind(cell.module, inputs, lambda: np.random.rand()) == ["random state of NumPy"]
-    changed = left_behind(cell.module, inputs, lambda: cell.module.features[1].running_mean.add_(1))
+    checked = toy_cell("features.5")
+    inputs = (checked.images, checked.targets)
+    assert left_behind(checked.module, inputs, lambda: None) == []
+    assert left_behind(checked.module, inputs, lambda: checked.images.add_(1)) == ["values of input 0"]
+    assert left_behind(checked.module, inputs, lambda: np.random.rand()) == ["random state of NumPy"]
+    changed = left_behind(checked.module, inputs, lambda: checked.module.features[1].running_mean.add_(1))
     assert changed == ["values of features.1.running_mean"]
-    planted = left_behind(cell.module, inputs, lambda: setattr(cell.module, "saved", cell.images))
+    planted = left_behind(checked.module, inputs, lambda: setattr(checked.module, "saved", checked.images))
     assert planted == ["attributes of the network"]
-    assert not hasattr(cell.module, "saved")
+    assert not hasattr(checked.module, "saved")
 
 
 def test_targets_alternate_between_the_two_largest_logits() -> None:

@@ -13,7 +13,7 @@ from heatmark.common.features import TokenLayout
 class Odd(nn.Module):
     """A layer of every odd kind."""
 
-    token_layout = TokenLayout(prefix=2)
+    token_layout = TokenLayout(class_tokens=2)
 
     def __init__(self) -> None:
         super().__init__()

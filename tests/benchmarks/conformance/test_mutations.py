@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from heatmark.benchmarks.conformance import cell, profiles
-from heatmark.benchmarks.conformance.cell import Subject
+from heatmark.benchmarks.conformance import checked_layer, profiles
+from heatmark.benchmarks.conformance.checked_layer import Subject
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.invariants import consult
 from heatmark.benchmarks.conformance.toy import toy_cell
 from heatmark.common import model_state, resize
-from heatmark.common.features import Arrangement
+from heatmark.common.features import FeatureLayout
 from heatmark.methods.base import Method
 from heatmark.methods.engine import cam, capture, stages
 from heatmark.methods.engine.capture import Capture
@@ -27,7 +27,7 @@ OVERWRITTEN, LAST = "features.4", "features.5"
 
 
 def check(method: Method, layer: str) -> list[Finding]:
-    """Return all that the oracles say of a method on a network with in-place ReLUs."""
+    """Return all that the invariants say of a method on a network with in-place ReLUs."""
     return list(consult(Subject(toy_cell(layer), type(method).__name__, method, method)))
 
 
@@ -94,7 +94,7 @@ def alpha_with_the_mean_of_activations(patch: pytest.MonkeyPatch) -> None:
 
 def captured(patch: pytest.MonkeyPatch, change: Callable[[Capture], Capture]) -> None:
     ours = capture.capture
-    for module in (cam, stages, cell):
+    for module in (cam, stages, checked_layer):
         patch.setattr(module, "capture", lambda *args: change(ours(*args)))
 
 
@@ -120,7 +120,7 @@ def mean_loss_over_the_batch(patch: pytest.MonkeyPatch) -> None:
 
 def next_layer(patch: pytest.MonkeyPatch) -> None:
     ours = capture.capture
-    for module in (cam, stages, cell):
+    for module in (cam, stages, checked_layer):
         patch.setattr(module, "capture", lambda model, x, t, _layer: ours(model, x, t, "features.5"))
 
 
@@ -136,13 +136,13 @@ def no_clone(patch: pytest.MonkeyPatch) -> None:
         handle.remove()
         return replace(ours(model, images, targets, layer), activations=kept[0])
 
-    for module in (cam, stages, cell):
+    for module in (cam, stages, checked_layer):
         patch.setattr(module, "capture", keep)
 
 
 def height_for_width(patch: pytest.MonkeyPatch) -> None:
-    ours = Arrangement.maps
-    patch.setattr(Arrangement, "maps", lambda self, features: ours(self, features).transpose(2, 3))
+    ours = FeatureLayout.maps
+    patch.setattr(FeatureLayout, "maps", lambda self, features: ours(self, features).transpose(2, 3))
 
 
 def running_in_training_mode(patch: pytest.MonkeyPatch) -> None:
@@ -248,7 +248,7 @@ def test_a_planted_fault_is_caught_at_its_stage(
     plant(monkeypatch)
     found = red(check(method, layer))
     assert found, "the check stayed green"
-    assert (found[0].check, found[0].stage) == ("textbook", stage)
+    assert (found[0].check, found[0].stage) == ("reference_implementation", stage)
     assert found[0].verdict == "diverges"
 
 
@@ -307,7 +307,7 @@ class LeavesAHookWhenInterrupted(GradCAM):
 
 
 @pytest.mark.parametrize(
-    ("faulty", "oracle", "what"),
+    ("faulty", "invariant", "what"),
     [
         (LeavesAHook, "nothing_left_behind", "forward hooks of features.5"),
         (LeavesTrainingOn, "nothing_left_behind", "training flag of features.1"),
@@ -317,24 +317,24 @@ class LeavesAHookWhenInterrupted(GradCAM):
         (LeavesAHookWhenInterrupted, "nothing_left_behind_by_an_exception", "forward hooks of features.5"),
     ],
 )
-def test_what_is_left_behind_is_named(faulty: type[GradCAM], oracle: str, what: str) -> None:
+def test_what_is_left_behind_is_named(faulty: type[GradCAM], invariant: str, what: str) -> None:
     subject = Subject(toy_cell(LAST), faulty.__name__, faulty(), GradCAM())
     findings = {f.check: f for f in consult(subject)}
-    assert findings[oracle].fault
-    assert what in findings[oracle].note
-    others = {f.check for f in red(list(findings.values()))} - {oracle}
+    assert findings[invariant].fault
+    assert what in findings[invariant].note
+    others = {f.check for f in red(list(findings.values()))} - {invariant}
     assert others <= {"nothing_left_behind_by_an_exception"}
 
 
 def test_the_check_itself_leaves_nothing_behind_even_of_a_method_that_does() -> None:
-    cell = toy_cell(LAST)
-    list(consult(Subject(cell, "leaves_a_hook", LeavesAHook(), GradCAM())))
-    assert [m for m in cell.module.modules() if m.training] == []
-    assert all(p.grad is None for p in cell.module.parameters())
+    checked = toy_cell(LAST)
+    list(consult(Subject(checked, "leaves_a_hook", LeavesAHook(), GradCAM())))
+    assert [m for m in checked.module.modules() if m.training] == []
+    assert all(p.grad is None for p in checked.module.parameters())
 
 
 def test_faults_of_one_image_pass_nothing_but_the_batch_laws_see_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A method that shows no stages is still caught, by laws that need none."""
+    """A method that shows no stages is still caught, by invariants that need none."""
 
     class Opaque(Method):
         def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
@@ -342,5 +342,10 @@ def test_faults_of_one_image_pass_nothing_but_the_batch_laws_see_them(monkeypatc
             return maps / maps.amax()
 
     found = red(list(consult(Subject(toy_cell(LAST), "opaque", Opaque(), GradCAM()))))
-    assert {f.check for f in found} >= {"textbook", "batch_invariance", "logit_scaling", "gap_linear_identity"}
+    assert {f.check for f in found} >= {
+        "reference_implementation",
+        "batch_invariance",
+        "logit_scaling",
+        "gap_linear_identity",
+    }
     assert found[0].stage == "relu"

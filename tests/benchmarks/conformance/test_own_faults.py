@@ -1,4 +1,4 @@
-"""A fault of our own is laid at our door, where the peer too has a fault that a known cause undoes."""
+"""A fault of our own is laid at our door, where the library too has a fault that a known cause undoes."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from heatmark.benchmarks.conformance.causes import Evidence, explain
 from heatmark.benchmarks.conformance.compare import tolerances
 from heatmark.benchmarks.conformance.experiments import second_dimension
 from heatmark.benchmarks.conformance.known import KNOWN
-from heatmark.benchmarks.conformance.reference_libraries import PAIRS, compare_with_peers
+from heatmark.benchmarks.conformance.reference_libraries import PAIRS, compare_with_reference_libraries
 from heatmark.benchmarks.conformance.report import is_red
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
@@ -162,7 +162,7 @@ def cancelling(e: Evidence) -> Evidence:
 
     plain = {"activations": A, "gradients": G, "resized": None, "normalised": None}
     ours, theirs = (replace(stages(A.to(t), G.to(t)), **plain) for t in (torch.float32, torch.float64))
-    return replace(e, ours=ours, theirs=theirs, shown=lambda s: s, peer=lambda *_: theirs)
+    return replace(e, ours=ours, theirs=theirs, shown=lambda s: s, library=lambda *_: theirs)
 
 
 @pytest.mark.parametrize(("ours", "method"), [(ScoreCAM, "score_cam"), (AblationCAM, "ablation_cam")])
@@ -177,7 +177,7 @@ def test_a_wrong_perturbation_cam_turns_the_peers_row_red(
 
     def row():
         classifier = Classifier("net", model, "random-0", Preprocessing())
-        found = compare_with_peers(classifier, images, targets, BEFORE_RELU)
+        found = compare_with_reference_libraries(classifier, images, targets, BEFORE_RELU)
         return next(f for f in found if f.method == method)
 
     assert not is_red(row())

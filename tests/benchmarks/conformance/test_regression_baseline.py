@@ -1,4 +1,4 @@
-"""The regression gate: silent within its tolerances, red and readable beyond them."""
+"""The regression baseline: silent within its tolerances, red and readable beyond them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.toy import Toy
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
-from heatmark.benchmarks.sweep.shard import Batch
+from heatmark.benchmarks.sweep.job import Batch
 from heatmark.methods.base import Method
 from heatmark.methods.grad_cam import GradCAM
 from heatmark.metrics.deletion import Deletion

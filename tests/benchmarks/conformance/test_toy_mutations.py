@@ -15,11 +15,11 @@ from heatmark.benchmarks.conformance.report import is_red
 from heatmark.benchmarks.conformance.suite import BRIEFLY, check_toys, check_traps, claims
 from heatmark.benchmarks.conformance.toy_libraries import compare_on_toys
 from heatmark.common import model_state, seeds
-from heatmark.common.features import Arrangement
+from heatmark.common.features import FeatureLayout
 from heatmark.methods import ablation_cam, edge_filter, eigen_cam, fusion, random_map, rise, score_cam
 from heatmark.methods.centre_prior import CentrePrior
 from heatmark.methods.engine import cam, capture
-from heatmark.methods.engine.partial_forward import Resumption, resumable
+from heatmark.methods.engine.partial_forward import PartialForward, partial_forwards
 from heatmark.methods.external import captum_gradients, pgc
 from heatmark.methods.grad_cam import GradCAM
 
@@ -52,15 +52,15 @@ def score_cam_without_clone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(score_cam, "activations_at", overwritten)
 
 
-def resumed(patch: pytest.MonkeyPatch, change: Callable[..., Resumption]) -> None:
+def resumed(patch: pytest.MonkeyPatch, change: Callable[..., PartialForward]) -> None:
     """Change what Ablation-CAM is given; ``change`` takes the run, model, images and layer."""
 
     @contextmanager
-    def faulty(model: nn.Module, images: Tensor, layer: str) -> Iterator[Resumption]:
-        with resumable(model, images, layer) as run:
+    def faulty(model: nn.Module, images: Tensor, layer: str) -> Iterator[PartialForward]:
+        with partial_forwards(model, images, layer) as run:
             yield change(run, model, images, layer)
 
-    patch.setattr(ablation_cam, "resumable", faulty)
+    patch.setattr(ablation_cam, "partial_forwards", faulty)
 
 
 def ablation_cam_without_clone(patch: pytest.MonkeyPatch) -> None:
@@ -83,8 +83,8 @@ def first_images_features(patch: pytest.MonkeyPatch) -> None:
 def drops_of_the_next_image(patch: pytest.MonkeyPatch) -> None:
     ours = ablation_cam.channel_drops
 
-    def drops(run: Resumption, arrangement: Arrangement, n: int, target: Tensor, rows: int) -> Tensor:
-        return ours(run, arrangement, (n + 1) % len(run.features), target, rows)
+    def drops(run: PartialForward, feature_layout: FeatureLayout, n: int, target: Tensor, rows: int) -> Tensor:
+        return ours(run, feature_layout, (n + 1) % len(run.features), target, rows)
 
     patch.setattr(ablation_cam, "channel_drops", drops)
 
@@ -132,46 +132,46 @@ def negative_components(patch: pytest.MonkeyPatch) -> None:
 # ---- of axes
 
 
-def arranged(patch: pytest.MonkeyPatch, arrange: Callable[..., Arrangement | None]) -> None:
+def arranged(patch: pytest.MonkeyPatch, arrange: Callable[..., FeatureLayout | None]) -> None:
     """Read layers by other rules; where these say nothing, as we do."""
-    ours = capture.layer_arrangement
+    ours = capture.layout_at
 
-    def faulty(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> Arrangement:
+    def faulty(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> FeatureLayout:
         return arrange(features, images) or ours(model, layer, features, images)
 
     for module in (capture, ablation_cam):
-        patch.setattr(module, "layer_arrangement", faulty)
+        patch.setattr(module, "layout_at", faulty)
 
 
 def axes_by_sizes(patch: pytest.MonkeyPatch) -> None:
     """Channels last where that has the picture's aspect exactly, as it was concluded once."""
 
-    def arrange(features: Tensor, images: Tensor) -> Arrangement | None:
+    def arrange(features: Tensor, images: Tensor) -> FeatureLayout | None:
         if features.ndim != 4:
             return None
         (a, b, c), (height, width) = features.shape[1:], images.shape[-2:]
         last, first = a * width == b * height, b * width == c * height
-        return Arrangement(3, 0, (a, b)) if last and not first else None
+        return FeatureLayout(3, 0, (a, b)) if last and not first else None
 
     arranged(patch, arrange)
 
 
 def always_channels_first(patch: pytest.MonkeyPatch) -> None:
-    arranged(patch, lambda f, _: Arrangement(1, 0, (f.shape[2], f.shape[3])) if f.ndim == 4 else None)
+    arranged(patch, lambda f, _: FeatureLayout(1, 0, (f.shape[2], f.shape[3])) if f.ndim == 4 else None)
 
 
 def flattened_places_as_tokens(patch: pytest.MonkeyPatch) -> None:
-    def arrange(features: Tensor, _images: Tensor) -> Arrangement | None:
+    def arrange(features: Tensor, _images: Tensor) -> FeatureLayout | None:
         side = round(features.shape[1] ** 0.5)
-        return Arrangement(2, 0, (side, side)) if features.ndim == 3 and side**2 == features.shape[1] else None
+        return FeatureLayout(2, 0, (side, side)) if features.ndim == 3 and side**2 == features.shape[1] else None
 
     arranged(patch, arrange)
 
 
 def class_token_for_a_place(patch: pytest.MonkeyPatch) -> None:
-    ours = Arrangement.maps
+    ours = FeatureLayout.maps
     patch.setattr(
-        Arrangement,
+        FeatureLayout,
         "maps",
         lambda self, f: ours(self, f.roll(1, dims=1)) if f.ndim == 3 and self.channel_dim == 2 else ours(self, f),
     )
@@ -214,7 +214,7 @@ def test_a_planted_fault_is_red_against_the_textbook(
 ) -> None:
     mine = [claim for claim in ALL if claim.name == method]
     plant(monkeypatch)
-    assert (method, "textbook") in reds([*check_toys(mine), *check_traps(mine)])
+    assert (method, "reference_implementation") in reds([*check_toys(mine), *check_traps(mine)])
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def called_with_an_offset(patch: pytest.MonkeyPatch) -> None:
     ("plant", "checks", "red"),
     [
         (called_with_an_offset, check_refusals, ("grad_cam", "call")),
-        (fused_without_scaling, check_traps, ("fused_mean", "textbook")),
+        (fused_without_scaling, check_traps, ("fused_mean", "reference_implementation")),
         (any_target_is_taken, check_refusals, ("grad_cam", "target_beyond_the_classes")),
         (half_precision_is_kept, check_refusals, ("grad_cam", "half_precision")),
     ],

@@ -30,18 +30,18 @@ PLACED = {
 
 
 def test_the_placement_of_every_trap() -> None:
-    cells = [cell for trap in (*TRAPS, FLATTENED) for cell in trap.cells()]
-    found = {(c.model, c.layer): find_placement(c.module, c.layer, c.images[:1]) for c in cells}
+    checked_layers = [checked for trap in (*TRAPS, FLATTENED) for checked in trap.checked_layers()]
+    found = {(c.model, c.layer): find_placement(c.module, c.layer, c.images[:1]) for c in checked_layers}
     assert found == PLACED
 
 
 def test_traps_have_the_pictures_aspect_where_they_should_not() -> None:
-    cells = {(c.model, c.layer): c for trap in TRAPS for c in trap.cells()}
+    checked_layers = {(c.model, c.layer): c for trap in TRAPS for c in trap.checked_layers()}
     for (model, layer), (a, b) in {("convolutions", "stem"): (1, 2), ("silent channels last", "block"): (2, 3)}.items():
-        cell = cells[model, layer]
-        shape, (height, width) = output_of(cell.module, layer, cell.images).shape, cell.size
+        checked = checked_layers[model, layer]
+        shape, (height, width) = output_of(checked.module, layer, checked.images).shape, checked.size
         assert shape[a] * width == shape[b] * height
-        rows, columns = find_placement(cell.module, layer, cell.images[:1]).grid
+        rows, columns = find_placement(checked.module, layer, checked.images[:1]).grid
         assert rows * width != columns * height
 
 
@@ -97,10 +97,10 @@ def picky() -> Classifier:
 def test_sizes_that_a_network_does_not_take_are_named() -> None:
     classifier, images = picky(), torch.rand(2, 3, 24, 30)
     double = Picky().double().eval()
-    cells, notes = cells_of(classifier, double, "features", images, [(12, 12), (15, 21), (17, 8)])
-    assert [cell.size for cell in cells] == [(12, 12), (24, 30)]
+    checked_layers, notes = cells_of(classifier, double, "features", images, [(12, 12), (15, 21), (17, 8)])
+    assert [checked.size for checked in checked_layers] == [(12, 12), (24, 30)]
     assert [note.note for note in notes] == ["it takes no images of 15×21, 17×8 pixels; checked at 24×30"]
-    assert {cell.images.dtype for cell in cells} == {torch.float64}
+    assert {checked.images.dtype for checked in checked_layers} == {torch.float64}
     with pytest.raises(ValueError, match="picky takes no images of 25×30 pixels"):
         cells_of(classifier, double, "features", torch.rand(2, 3, 25, 30), [(15, 21)])
 

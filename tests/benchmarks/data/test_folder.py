@@ -12,7 +12,7 @@ from torch import nn
 from heatmark.benchmarks.data.folder import Folder, imagenet_numbers
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
-from heatmark.benchmarks.sweep.shard import load_batch
+from heatmark.benchmarks.sweep.job import load_batch
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "data" / "imagenet-sample"
 

@@ -197,7 +197,7 @@ def test_depth_draws_the_means_from_the_first_layer_to_the_last(tables: Tables) 
 
 
 def test_two_target_rules_are_never_in_one_panel(tables: Tables) -> None:
-    second = tables.results.assign(trial=tables.results["trial"] + "b", target="5", target_rule="second")
+    second = tables.results.assign(cell=tables.results["cell"] + "b", target="5", target_rule="second")
     both = replace(tables, results=pd.concat([tables.results, second]))
     titles = [title for title, _ in panels(both.deepest)]
     assert titles[:2] == ["net_a, predicted: deletion ↓", "net_a, predicted: insertion ↑"]
@@ -325,7 +325,7 @@ def test_a_method_undefined_on_every_image_is_named_below_the_diagrams(tables: T
 
 
 def test_judges_of_one_metric_have_names_of_their_own(tables: Tables) -> None:
-    second = tables.results.assign(trial=tables.results["trial"] + "b", target="5", target_rule="second")
+    second = tables.results.assign(cell=tables.results["cell"] + "b", target="5", target_rule="second")
     finer = tables.results[tables.results["metric"] == "deletion"].assign(definition="deletion:rise-2018[steps=9]")
     both = replace(tables, results=pd.concat([tables.results, second, finer]))
     index = metric_agreement.panel_of_judges(both).index
@@ -358,9 +358,9 @@ def test_images_are_counted_panel_by_panel(tables: Tables) -> None:
 
 def test_repeats_are_told_setting_by_setting(tables: Tables) -> None:
     assert repeats(tables) == "Grad-CAM = Grad-CAM (pgc) on net_a and net_b, drawn once."
-    second = tables.results.assign(trial=tables.results["trial"] + "b", target="5", target_rule="second")
-    peer = (second["method"] == "pgc_grad_cam") & (second["model"] == "net_a")
-    second["map_of"] = (second["map_of"] + "b").mask(peer, second["trial"])
+    second = tables.results.assign(cell=tables.results["cell"] + "b", target="5", target_rule="second")
+    library = (second["method"] == "pgc_grad_cam") & (second["model"] == "net_a")
+    second["map_of"] = (second["map_of"] + "b").mask(library, second["cell"])
     both = replace(tables, results=pd.concat([tables.results, second]))
     told = "net_a, predicted and net_b, predicted and net_b, second"
     assert repeats(both) == f"Grad-CAM = Grad-CAM (pgc) on {told}, drawn once."
@@ -373,7 +373,7 @@ def varied(published: Callable[[], Path], tables: Tables) -> Tables:
     for name in ("results", "timing", "curves"):
         frame = getattr(tables, name)
         other = frame[frame["method"] == "layer_cam"]
-        other = other.assign(trial=other["trial"] + "b")
+        other = other.assign(cell=other["cell"] + "b")
         if name == "results":
             frame, other = frame.assign(options='{"relu":true}'), other.assign(options='{"relu":false}')
             other["value"] += 0.1 - 0.05 * other["value"]
@@ -439,7 +439,7 @@ def test_points_of_a_pareto_panel_are_means_over_the_same_images(tables: Tables)
 
 def test_two_checkpoints_of_one_label_are_two_panels(tables: Tables) -> None:
     mine = tables.results[tables.results["model"] == "net_a"]
-    both = [mine.assign(weights=f"best #{d}", weights_digest=d, trial=mine["trial"] + d, map_of="") for d in "12"]
+    both = [mine.assign(weights=f"best #{d}", weights_digest=d, cell=mine["cell"] + d, map_of="") for d in "12"]
     found = [title for title, _ in panels(replace(tables, results=pd.concat(both)).deepest)]
     assert found == [f"net_a, best #{d}: {metric}" for d in "12" for metric in ("deletion ↓", "insertion ↑")]
 

@@ -16,14 +16,14 @@ from heatmark.benchmarks.tables.paper import Estimate, escape, latex, markdown, 
 
 def test_cells_are_the_leaderboards_and_the_best_is_bold(tables: Tables) -> None:
     table = next(iter(paper_tables(tables.results, tables.timing, tables.label)))
-    board = leaderboard(tables.results).query("model == 'net_a' and metric == 'deletion'").set_index("trial")
-    best = board["mean"].idxmin()
-    text = f"{board.loc[best, 'mean']:.3f} ± {(board.loc[best, 'ci_high'] - board.loc[best, 'ci_low']) / 2:.3f}"
-    found = [(str(cell), cell.best) for cell in table.cells["deletion ↓"]]
+    ranked = leaderboard(tables.results).query("model == 'net_a' and metric == 'deletion'").set_index("cell")
+    best = ranked["mean"].idxmin()
+    text = f"{ranked.loc[best, 'mean']:.3f} ± {(ranked.loc[best, 'ci_high'] - ranked.loc[best, 'ci_low']) / 2:.3f}"
+    found = [(str(cell), cell.best) for cell in table.entries["deletion ↓"]]
     assert found[0] == (text, True)
     assert [flag for _, flag in found] == [True, True, *[False] * (len(found) - 2)]  # grad_cam, and its repeat
-    assert list(table.cells["method"][:2]) == ["Grad-CAM", "= Grad-CAM (pgc)"]
-    assert list(table.cells["cost (forwards)"][:2]) == ["2.0", "6.0"]
+    assert list(table.entries["method"][:2]) == ["Grad-CAM", "= Grad-CAM (pgc)"]
+    assert list(table.entries["cost (forwards)"][:2]) == ["2.0", "6.0"]
 
 
 def test_latex_has_booktabs_bold_and_the_definition(tables: Tables) -> None:
@@ -39,23 +39,23 @@ def test_latex_has_booktabs_bold_and_the_definition(tables: Tables) -> None:
 def test_markdown_is_one_table_with_bold(tables: Tables) -> None:
     table = next(iter(paper_tables(tables.results, tables.timing)))
     lines = [line for line in markdown(table).splitlines() if line.startswith("|")]
-    assert len(lines) == 2 + len(table.cells)
+    assert len(lines) == 2 + len(table.entries)
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
     assert markdown(table).count("**") == 8
 
 
-def trial_of(tables: Tables, method: str, layer: str) -> str:
+def cell_of(tables: Tables, method: str, layer: str) -> str:
     rows = tables.results.query("model == 'net_a' and method == @method and layer == @layer")
-    return str(rows["trial"].iloc[0])
+    return str(rows["cell"].iloc[0])
 
 
 def test_a_mean_over_fewer_images_says_so_and_is_never_bold(tables: Tables) -> None:
-    trial = trial_of(tables, "layer_cam", "features.15")
+    cell = cell_of(tables, "layer_cam", "features.15")
     frame = tables.results.copy()
-    rows = (frame["trial"] == trial) & (frame["metric"] == "deletion")
+    rows = (frame["cell"] == cell) & (frame["metric"] == "deletion")
     frame.loc[rows, "value"] = np.where(frame.loc[rows, "image"].isin(["image-0", "image-1"]), 0.01, np.nan)
     table = next(iter(paper_tables(frame, tables.timing)))
-    cells = table.cells.set_index(["method", "layer"])["deletion ↓"]
+    cells = table.entries.set_index(["method", "layer"])["deletion ↓"]
     partial = cells["layer_cam", "features.15"]
     assert (str(partial), partial.best) == ("0.010 (n = 2)", False)
     assert cells["grad_cam", "features.15"].best
@@ -66,9 +66,9 @@ def test_a_mean_over_fewer_images_says_so_and_is_never_bold(tables: Tables) -> N
 
 def test_equal_to_the_best_on_fewer_images_is_not_bold(tables: Tables) -> None:
     frame = tables.results[tables.results["model"] == "net_a"].assign(value=0.5)
-    trial = trial_of(tables, "layer_cam", "features.15")
-    frame.loc[(frame["trial"] == trial) & (frame["image"] == "image-0"), "value"] = np.nan
-    cells = next(iter(paper_tables(frame, tables.timing))).cells.set_index(["method", "layer"])["deletion ↓"]
+    cell = cell_of(tables, "layer_cam", "features.15")
+    frame.loc[(frame["cell"] == cell) & (frame["image"] == "image-0"), "value"] = np.nan
+    cells = next(iter(paper_tables(frame, tables.timing))).entries.set_index(["method", "layer"])["deletion ↓"]
     bold = {key: cell.best for key, cell in cells.items()}
     assert not bold.pop(("layer_cam", "features.15"))
     assert str(cells["layer_cam", "features.15"]) == "0.500 (n = 11)"
@@ -76,33 +76,33 @@ def test_equal_to_the_best_on_fewer_images_is_not_bold(tables: Tables) -> None:
     assert all(bold.values())
 
 
-def test_trials_of_other_images_have_a_table_of_their_own(tables: Tables) -> None:
-    trial = trial_of(tables, "layer_cam", "features.15")
-    few = (tables.results["trial"] == trial) & ~tables.results["image"].isin(["image-0", "image-1"])
+def test_cells_of_other_images_have_a_table_of_their_own(tables: Tables) -> None:
+    cell = cell_of(tables, "layer_cam", "features.15")
+    few = (tables.results["cell"] == cell) & ~tables.results["image"].isin(["image-0", "image-1"])
     found = list(paper_tables(tables.results[~few], tables.timing))
-    assert [len(table.cells) for table in found] == [6, 1, 7]
+    assert [len(table.entries) for table in found] == [6, 1, 7]
     assert "means over 12 images ±" in found[0].caption
     assert "means over 2 images, other ones or other classes than in the table before ±" in found[1].caption
     assert found[1].name == f"{found[0].name}-2"
-    assert found[1].cells["layer"].tolist() == ["features.15"]
-    assert "layer_cam" not in set(found[0].cells.query("layer == 'features.15'")["method"])
+    assert found[1].entries["layer"].tolist() == ["features.15"]
+    assert "layer_cam" not in set(found[0].entries.query("layer == 'features.15'")["method"])
 
 
-def test_a_metric_that_a_trial_lacks_is_a_dash(tables: Tables) -> None:
-    trial = trial_of(tables, "layer_cam", "features.15")
-    lacking = (tables.results["trial"] == trial) & (tables.results["metric"] == "insertion")
+def test_a_metric_that_a_cell_lacks_is_a_dash(tables: Tables) -> None:
+    cell = cell_of(tables, "layer_cam", "features.15")
+    lacking = (tables.results["cell"] == cell) & (tables.results["metric"] == "insertion")
     table = next(iter(paper_tables(tables.results[~lacking], tables.timing)))
-    cells = table.cells.set_index(["method", "layer"])
+    cells = table.entries.set_index(["method", "layer"])
     assert str(cells.loc[("layer_cam", "features.15"), "insertion ↑"]) == "–"
     assert "nan" not in latex(table) + markdown(table)
 
 
 def test_two_sets_of_options_are_two_rows(tables: Tables) -> None:
     other = tables.results[tables.results["method"] == "layer_cam"]
-    other = other.assign(trial=other["trial"] + "b", value=other["value"] * 0.9 + 0.01, options='{"relu":false}')
-    other["map_of"] = other["trial"]
+    other = other.assign(cell=other["cell"] + "b", value=other["value"] * 0.9 + 0.01, options='{"relu":false}')
+    other["map_of"] = other["cell"]
     both = pd.concat([tables.results.assign(options='{"relu":true}'), other], ignore_index=True)
-    names = next(iter(paper_tables(both, tables.timing, tables.label))).cells["method"]
+    names = next(iter(paper_tables(both, tables.timing, tables.label))).entries["method"]
     assert {"LayerCAM relu=true", "LayerCAM relu=false"} < set(names)
     assert "LayerCAM" not in set(names)
 
@@ -131,17 +131,17 @@ def test_the_latex_compiles(tables: Tables, tmp_path: Path) -> None:
 
 
 def test_flagged_maps_are_told_and_a_method_flagged_on_most_images_is_never_bold(tables: Tables) -> None:
-    trials = {trial_of(tables, method, "features.15"): images
+    cells = {cell_of(tables, method, "features.15"): images
               for method, images in (("grad_cam", 8), ("pgc_grad_cam", 8), ("layer_cam", 3))}  # fmt: skip
     frame = tables.results.copy()
     number = frame["image"].str.removeprefix("image-").astype(int)
-    frame["status"] = frame["status"].mask(number < frame["trial"].map(trials).fillna(0), "degenerate")
+    frame["status"] = frame["status"].mask(number < frame["cell"].map(cells).fillna(0), "degenerate")
     table = next(iter(paper_tables(frame, tables.timing)))
-    cells = table.cells.set_index(["method", "layer"])["deletion ↓"]
+    cells = table.entries.set_index(["method", "layer"])["deletion ↓"]
     best = cells["grad_cam †", "features.15"]
     assert (best.flagged, best.best) == (8, False)
     assert cells["= pgc_grad_cam †", "features.15"].flagged == 8
-    mine = frame[(frame["trial"] == trial_of(tables, "layer_cam", "features.15")) & (frame["metric"] == "deletion")]
+    mine = frame[(frame["cell"] == cell_of(tables, "layer_cam", "features.15")) & (frame["metric"] == "deletion")]
     unflagged = mine.loc[mine["status"] == "ok", "value"].mean()
     assert f"[3: {unflagged:.3f}]" in str(cells["layer_cam", "features.15"])
     assert sum(cell.best for cell in cells) == 2  # of the others: grad_cam at the earlier layer, and its repeat
@@ -151,7 +151,7 @@ def test_flagged_maps_are_told_and_a_method_flagged_on_most_images_is_never_bold
 
 def test_two_checkpoints_of_one_label_are_two_tables(tables: Tables) -> None:
     mine = tables.results[tables.results["model"] == "net_a"]
-    both = [mine.assign(weights="best", weights_digest=digest, trial=mine["trial"] + digest, map_of="")
+    both = [mine.assign(weights="best", weights_digest=digest, cell=mine["cell"] + digest, map_of="")
             for digest in ("1111aaaa", "2222bbbb")]  # fmt: skip
     both[1]["value"] += 0.125
     first, second = paper_tables(pd.concat(both, ignore_index=True), tables.timing)
@@ -159,7 +159,7 @@ def test_two_checkpoints_of_one_label_are_two_tables(tables: Tables) -> None:
     assert "net_a (best #2222)" in second.caption
     assert first.name != second.name
     assert "not looked for" in first.caption
-    gap = [b.mean - a.mean for a, b in zip(first.cells["deletion ↓"], second.cells["deletion ↓"], strict=True)]
+    gap = [b.mean - a.mean for a, b in zip(first.entries["deletion ↓"], second.entries["deletion ↓"], strict=True)]
     np.testing.assert_allclose(gap, 0.125)
 
 

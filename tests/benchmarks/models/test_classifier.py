@@ -74,7 +74,7 @@ def test_the_digest_of_a_network_sees_what_no_tensor_knows_of() -> None:
         lambda m: setattr(m[2], "act", torch.relu),
         lambda m: setattr(m[2], "act", torch.tanh),
         lambda m: setattr(m[2], "scale", 2.0),
-        lambda m: setattr(m[2], "layout", TokenLayout(prefix=1)),
+        lambda m: setattr(m[2], "layout", TokenLayout(class_tokens=1)),
     ):
         module = copy.deepcopy(classifier.module)
         change(module)

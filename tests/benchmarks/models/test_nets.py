@@ -101,7 +101,7 @@ def test_the_patch_tokens_of_a_vit_lie_where_they_look() -> None:
     images = torch.zeros(2, 3, 128, 128)
     images[1, :, 96:, :32] = 2.0
     c = capture(model, images, torch.tensor([0, 0]), "blocks.0.ln_1")
-    assert model.token_layout.prefix == 1
+    assert model.token_layout.class_tokens == 1
     change = (c.activations[1] - c.activations[0]).abs().sum(dim=0)
     assert change.shape == (8, 8)
     reach = torch.zeros(8, 8, dtype=torch.bool)

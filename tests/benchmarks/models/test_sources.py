@@ -194,7 +194,10 @@ def test_offline_two_lines_say_how_to_provide_weights(tmp_path: Path, monkeypatc
         ({"name": "fasterrcnn_resnet50_fpn"}, r"fasterrcnn_resnet50_fpn is no plain image classifier"),
         ({"name": "r3d_18"}, r"r3d_18 is no plain image classifier"),
         ({"name": "resnet50", "weights": "V2"}, r"has no weights 'V2': it has IMAGENET1K_V1, IMAGENET1K_V2"),
-        ({"name": "resnet18", "weights": None, "tokens": {"prefx": 1}}, r"no option 'prefx': did you mean prefix"),
+        (
+            {"name": "resnet18", "weights": None, "tokens": {"class_tokns": 1}},
+            r"no option 'class_tokns': did you mean class_tokens",
+        ),
         ({"name": "resnet18", "checkpoint": "absent.pth"}, r"absent\.pth does not exist"),
     ],
 )
@@ -249,7 +252,7 @@ def test_your_own_network_that_is_none() -> None:
 
 
 def test_tokens_are_told_to_the_methods() -> None:
-    made = custom_model("mine", _SeededNet(), tokens={"prefix": 5, "grid": [3, 4]})
+    made = custom_model("mine", _SeededNet(), tokens={"class_tokens": 5, "grid": [3, 4]})
     assert made.module.token_layout == TokenLayout(5, (3, 4))
     assert (made.weights, made.layers) == ("own", {})
 

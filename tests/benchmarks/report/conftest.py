@@ -28,7 +28,7 @@ def columns(model: str, method: str, target: int = 3) -> dict[str, str]:
 
 
 def record(model: str, method: str, target: int) -> Record:
-    """Return a trial whose deletion is known: its method's base, plus a hundredth an image."""
+    """Return a cell whose deletion is known: its method's base, plus a hundredth an image."""
     spread = np.arange(6) / 100
     deletion = DELETION[method] + spread + (0.1 if model == "shapes_residual" else 0.0) + target / 1000
     insertion = 1 - deletion**2
@@ -51,7 +51,7 @@ def record(model: str, method: str, target: int) -> Record:
     )
 
 
-def shard(model: str) -> dict[str, Any]:
+def job(model: str) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     config = compose_command("sweep", [f"model={model}", "dataset.limit=6"])
@@ -67,7 +67,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for method in DELETION:
             for target in (3, 7):
                 store.write(record(model, method, target))
-        store.write_shard(model, shard(model))
+        store.write_job(model, job(model))
     store.write(Record("skipped", columns("shapes_plain", "captum_deep_lift"), "skipped", "a ReLU is <used> twice"))
     store.write(Record("error", columns("shapes_plain", "broken"), "error", "RuntimeError: out of luck"))
     gather(folder)
@@ -75,7 +75,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def placed(model: str, layer: str, method: str, device: str, precision: str, shift: float) -> Record:
-    """Return a trial of the second run, whose numbers and maps are its own."""
+    """Return a cell of the second run, whose numbers and maps are its own."""
     made = record(model, method, 3)
     measured = {
         name: replace(m, values=m.values + shift, scores=None if m.scores is None else m.scores * (1 - shift))
@@ -87,7 +87,7 @@ def placed(model: str, layer: str, method: str, device: str, precision: str, shi
 
 
 def swapped(made: Record) -> Record:
-    """Return a trial whose mean is another's, to the last bit, although two of its images are not."""
+    """Return a cell whose mean is another's, to the last bit, although two of its images are not."""
     order = [1, 0, 2, 3, 4, 5]
     measured = {name: replace(m, values=m.values[order]) for name, m in made.metrics.items()}
     maps = np.random.default_rng(99).random((6, 8, 8)).astype(np.float32)
@@ -102,9 +102,9 @@ def varied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for model, layers in LAYERS.items():
         for device, precision in PLACES[: 1 if model == "shapes_plain" else 3]:
             for layer, method in [*((layer, name) for layer in layers for name in ONES), ("input", "random")]:
-                shift = len(list((folder / "trials").glob("*"))) / 100
+                shift = len(list((folder / "cells").glob("*"))) / 100
                 store.write(placed(model, layer, method, device, precision, shift))
-        store.write_shard(model, shard(model))
+        store.write_job(model, job(model))
     store.write(swapped(placed("shapes_plain", "features.15", "grad_cam", "cpu", "fp32", 0.0)))
     gather(folder)
     return folder

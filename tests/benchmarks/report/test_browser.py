@@ -16,10 +16,10 @@ Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
 
 METHODS = (
-    "return [...document.querySelectorAll('#board tbody tr:not([hidden])')].map((row) => row.cells[0].dataset.value)"
+    "return [...document.querySelectorAll('#ranking tbody tr:not([hidden])')].map((row) => row.cells[0].dataset.value)"
 )
 DELETIONS = (
-    "return [...document.querySelectorAll('#board tbody tr')]"
+    "return [...document.querySelectorAll('#ranking tbody tr')]"
     ".map((row) => Number(row.querySelector('td.num').dataset.value))"
 )
 PIXELS = "return [...document.querySelectorAll('.card canvas')].map((canvas) => canvas.toDataURL()).join()"
@@ -98,7 +98,7 @@ def test_it_opens_without_a_word_on_the_console(browser: Any) -> None:
 
 
 def test_a_click_on_a_header_sorts_and_another_turns_the_order(browser: Any) -> None:
-    header = browser.find_elements("css selector", "#board thead tr:nth-child(2) button")[0]
+    header = browser.find_elements("css selector", "#ranking thead tr:nth-child(2) button")[0]
     header.click()
     values = browser.execute_script(DELETIONS)
     assert values == sorted(values)
@@ -227,7 +227,7 @@ def test_devices_and_precisions_are_picked_and_found(gallery: Any) -> None:
 
 def test_a_flagged_image_opens_in_its_own_setting(gallery: Any) -> None:
     key = "shapes_residual-layer4-layer_cam-heatmark-shapes-shapes-3-cuda-bf16"
-    changed(gallery, f"document.querySelector('.look[data-trial=\"{key}\"]').click()")
+    changed(gallery, f"document.querySelector('.look[data-cell=\"{key}\"]').click()")
     assert gallery.execute_script("return [subject, layer].map((e) => e.selectedOptions[0].text)") == [
         "shapes_residual (cuda, bf16)", "layer4",
     ]  # fmt: skip
@@ -237,6 +237,6 @@ def test_a_flagged_image_opens_in_its_own_setting(gallery: Any) -> None:
 def test_the_leaderboard_fits_a_small_laptop(gallery: Any) -> None:
     size = {"width": 1100, "height": 700, "deviceScaleFactor": 1, "mobile": False}
     gallery.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    clipped = "const box = document.getElementById('board').parentElement; return box.scrollWidth - box.clientWidth"
+    clipped = "const box = document.getElementById('ranking').parentElement; return box.scrollWidth - box.clientWidth"
     assert gallery.execute_script(clipped) == 0
     gallery.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -15,7 +15,7 @@ from heatmark.benchmarks.report.pictures import seen
 from heatmark.benchmarks.report.settings import varying
 from heatmark.benchmarks.report.troubles import failures
 
-from .conftest import HOSTILE, IMAGES, shard
+from .conftest import HOSTILE, IMAGES, job
 
 
 def data(html: str) -> dict:
@@ -29,19 +29,19 @@ def test_nothing_is_loaded_from_anywhere(html: str) -> None:
 
 def test_names_are_escaped_in_text_and_in_data(html: str) -> None:
     assert HOSTILE not in html
-    assert HOSTILE in {trial["method"] for trial in data(html)["trials"]}
+    assert HOSTILE in {cell["method"] for cell in data(html)["cells"]}
     assert "a ReLU is &lt;used&gt; twice" in html
 
 
-def test_the_gallery_holds_every_trial_and_each_picture_once(html: str) -> None:
+def test_the_gallery_holds_every_cell_and_each_picture_once(html: str) -> None:
     gallery = data(html)
-    assert len(gallery["trials"]) == 2 * 5 * 2
+    assert len(gallery["cells"]) == 2 * 5 * 2
     assert [image["name"] for image in gallery["images"]] == IMAGES
     assert [image["label"] for image in gallery["images"]][:3] == ["circle", "square", "triangle"]
     assert len(gallery["pictures"]) == 6  # both models see the same
-    trial = next(t for t in gallery["trials"] if t["method"] == HOSTILE and t["targets"][0] == "3")
-    assert trial["values"]["insertion:rise-2018"][2] is None
-    assert trial["values"]["deletion:rise-2018"][:2] in ([0.403, 0.413], [0.503, 0.513])
+    cell = next(t for t in gallery["cells"] if t["method"] == HOSTILE and t["targets"][0] == "3")
+    assert cell["values"]["insertion:rise-2018"][2] is None
+    assert cell["values"]["deletion:rise-2018"][:2] in ([0.403, 0.413], [0.503, 0.513])
 
 
 def test_repeats_faults_and_reasons_are_told(html: str) -> None:
@@ -54,7 +54,7 @@ def test_repeats_faults_and_reasons_are_told(html: str) -> None:
 
 
 def test_a_dataset_that_is_gone_is_a_remark_and_no_failure() -> None:
-    config = shard("shapes_plain")["config"]
+    config = job("shapes_plain")["config"]
     config["dataset"] = {"_target_": "heatmark.benchmarks.data.folder.Folder", "root": "gone"}
     view = seen(config, {"a"})
     assert view.pictures == {}
@@ -92,7 +92,7 @@ def test_faults_say_their_device_and_precision(varied_html: str) -> None:
 
 
 def test_what_a_cell_without_numbers_is_called_tells_it_apart() -> None:
-    facts = {"trial": "a", "model": "toy", "layer": "last", "method": "rise", "status": "error", "reason": "no"}
+    facts = {"cell": "a", "model": "toy", "layer": "last", "method": "rise", "status": "error", "reason": "no"}
     rows = pd.DataFrame([{**facts, "weights": "w", "device": d, "precision": "fp32"} for d in ("cpu", "cuda")])
     assert varying(rows) == ["device"]
     assert failures(rows, varying(rows))[0].cells == ["toy · last · rise · cpu", "toy · last · rise · cuda"]
@@ -117,14 +117,14 @@ def test_a_flagged_image_that_the_gallery_lacks_has_a_button_that_says_so(run: P
 def test_two_sets_of_options_have_two_names(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "options")
     results = pd.read_parquet(copy / "results.parquet")
-    again = results[results["method"] == "random"].assign(trial=lambda rows: rows["trial"] + "-again")
+    again = results[results["method"] == "random"].assign(cell=lambda rows: rows["cell"] + "-again")
     options = [(results.assign(options='{"masks":1}')), again.assign(options='{"masks":2}')]
     pd.concat(options, ignore_index=True).to_parquet(copy / "results.parquet")
     html = page(copy, None, False)
     assert len(re.findall(r'data-value="random masks=1"', html)) == len(
         re.findall(r'data-value="random masks=2"', html)
     )
-    assert {"random masks=1", "random masks=2"} < {trial["method"] for trial in data(html)["trials"]}
+    assert {"random masks=1", "random masks=2"} < {cell["method"] for cell in data(html)["cells"]}
     assert 'data-value="random"' not in html
 
 
@@ -155,7 +155,7 @@ def test_which_hypothesis_is_tested_is_said(html: str) -> None:
 def test_two_checkpoints_of_one_label_have_two_names_and_their_own_pictures(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "best")
     results = pd.read_parquet(copy / "results.parquet").query("model == 'shapes_plain'")
-    twice = [results.assign(weights_digest=digest, trial=results["trial"] + end)
+    twice = [results.assign(weights_digest=digest, cell=results["cell"] + end)
              for digest, end in (("1111aaaa", ""), ("2222bbbb", "-b"))]  # fmt: skip
     pd.concat(twice, ignore_index=True).to_parquet(copy / "results.parquet")
     html = page(copy, None, True)

@@ -25,9 +25,9 @@ def results() -> Results:
         for name, column in values.items():
             layer, method = name if isinstance(name, tuple) else ("last", name)
             library = {"pgc": "pytorch_grad_cam", "captum": "captum"}.get(method.split("_")[0], "heatmark")
-            trial = f"{shared['model']}-{layer}-{method}"
+            cell = f"{shared['model']}-{layer}-{method}"
             for image, value in enumerate(np.asarray(column, dtype=float)):
-                own = {"trial": trial, "layer": layer, "method": method, "implementation": library}
+                own = {"cell": cell, "layer": layer, "method": method, "implementation": library}
                 rows.append({**shared, **own, "image": f"{image:03d}", "target": "1", "value": value})
         return table(rows, list(dict.fromkeys([*RESULTS, *shared])))
 
@@ -39,12 +39,10 @@ def repeating() -> Callable[[pd.DataFrame, dict[str, str]], pd.DataFrame]:
     """Return what says which methods have the maps of which: what is found in a run's raw maps."""
 
     def mark(frame: pd.DataFrame, same: dict[str, str]) -> pd.DataFrame:
-        trial = frame.drop_duplicates("trial")
-        place = {(t.model, t.layer, t.method): t.trial for t in trial.itertuples()}
-        found = {
-            t.trial: place.get((t.model, t.layer, same.get(t.method, t.method)), t.trial) for t in trial.itertuples()
-        }
-        return frame.assign(map_of=frame["trial"].map(found))
+        cell = frame.drop_duplicates("cell")
+        place = {(t.model, t.layer, t.method): t.cell for t in cell.itertuples()}
+        found = {t.cell: place.get((t.model, t.layer, same.get(t.method, t.method)), t.cell) for t in cell.itertuples()}
+        return frame.assign(map_of=frame["cell"].map(found))
 
     return mark
 

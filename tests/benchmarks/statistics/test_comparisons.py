@@ -1,10 +1,10 @@
-"""Boards keep apart what may not be mixed."""
+"""Comparisons keep apart what may not be mixed."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from heatmark.benchmarks.statistics.comparisons import boards
+from heatmark.benchmarks.statistics.comparisons import comparisons
 
 VALUES = {"grad_cam": [0.5, 0.7, 0.6], "random": [0.2, 0.1, np.nan]}
 
@@ -25,30 +25,30 @@ VALUES = {"grad_cam": [0.5, 0.7, 0.6], "random": [0.2, 0.1, np.nan]}
 )
 def test_another_fact_is_another_board(results, fact: str) -> None:
     first, second = results(VALUES), results(VALUES, **{fact: "zzz"})
-    second["trial"] = second["trial"] + "z" if fact != "definition" else second["trial"]
-    found = list(boards(pd.concat([first, second])))
+    second["cell"] = second["cell"] + "z" if fact != "definition" else second["cell"]
+    found = list(comparisons(pd.concat([first, second])))
     assert len(found) == 2
     assert found[1].facts[fact] == "zzz"
     assert found[0].seed != found[1].seed
-    assert [board.values.shape for board in found] == [(3, 2), (3, 2)]
+    assert [comparison.values.shape for comparison in found] == [(3, 2), (3, 2)]
 
 
 def test_scores_point_upwards(results) -> None:
-    (board,) = boards(results(VALUES, higher_is_better=False))
-    np.testing.assert_array_equal(board.scores["grad_cam"], [-0.5, -0.7, -0.6])
-    np.testing.assert_array_equal(board.values["net-last-random"], [0.2, 0.1, np.nan])
+    (comparison,) = comparisons(results(VALUES, higher_is_better=False))
+    np.testing.assert_array_equal(comparison.scores["grad_cam"], [-0.5, -0.7, -0.6])
+    np.testing.assert_array_equal(comparison.values["net-last-random"], [0.2, 0.1, np.nan])
 
 
 def test_other_images_are_another_board(results) -> None:
-    found = list(boards(results({"a": [1.0, 2.0], "b": [2.0, 1.0], "c": [1.0, 2.0, 3.0]})))
-    assert [board.entrants["label"].tolist() for board in found] == [["a", "b"], ["c"]]
+    found = list(comparisons(results({"a": [1.0, 2.0], "b": [2.0, 1.0], "c": [1.0, 2.0, 3.0]})))
+    assert [comparison.methods["label"].tolist() for comparison in found] == [["a", "b"], ["c"]]
 
 
 def test_other_groups_are_another_board(results) -> None:
     before = results(VALUES)
-    after = before.assign(trial="a" + before["trial"], group=before["image"].map(lambda name: f"p{int(name) // 2}"))
+    after = before.assign(cell="a" + before["cell"], group=before["image"].map(lambda name: f"p{int(name) // 2}"))
     for runs in ([before, after], [after, before]):
-        found = {board.unit: board for board in boards(pd.concat(runs))}
+        found = {comparison.unit: comparison for comparison in comparisons(pd.concat(runs))}
         assert sorted(found) == ["groups", "images"]
         assert found["groups"].groups.tolist() == [0, 0, 1]
         assert found["images"].groups.tolist() == [0, 1, 2]
@@ -56,47 +56,47 @@ def test_other_groups_are_another_board(results) -> None:
 
 def test_labels_say_as_much_as_is_needed(results) -> None:
     values = {("x", "a"): [1.0, 2.0], ("y", "a"): [2.0, 1.0], ("x", "b"): [2.0, 5.0]}
-    twin = results({("x", "a"): [4.0, 5.0]}).assign(trial="0123456789")
-    (board,) = boards(pd.concat([results(values), twin]))
-    assert sorted(board.entrants["label"]) == ["a @ x 01234567", "a @ x net-x-a", "a @ y", "b"]
+    twin = results({("x", "a"): [4.0, 5.0]}).assign(cell="0123456789")
+    (comparison,) = comparisons(pd.concat([results(values), twin]))
+    assert sorted(comparison.methods["label"]) == ["a @ x 01234567", "a @ x net-x-a", "a @ y", "b"]
 
 
 def test_repeats_are_marked_and_skips_stand_on_no_board(results, repeating) -> None:
     table = repeating(results({"grad_cam": [0.5, 0.7], "hires_cam": [0.5, 0.6]}), {"hires_cam": "grad_cam"})
     skipped = results({"score_cam": [np.nan]}, metric="", status="skipped")
-    (board,) = boards(pd.concat([table, skipped]))
-    assert board.entrants["same_as"].tolist() == ["", "net-last-grad_cam"]
-    assert board.scores.columns.tolist() == ["grad_cam"]
-    assert board.entrants["maps_compared"].tolist() == [True, True]
+    (comparison,) = comparisons(pd.concat([table, skipped]))
+    assert comparison.methods["same_as"].tolist() == ["", "net-last-grad_cam"]
+    assert comparison.scores.columns.tolist() == ["grad_cam"]
+    assert comparison.methods["maps_compared"].tolist() == [True, True]
 
 
 def test_equal_scores_are_no_repeat_and_without_maps_nothing_is_known(results) -> None:
-    (board,) = boards(results({"grad_cam": [0.5, 0.7], "hires_cam": [0.5, 0.7]}))
-    assert board.entrants["same_as"].tolist() == ["", ""]
-    assert board.entrants["maps_compared"].tolist() == [False, False]
+    (comparison,) = comparisons(results({"grad_cam": [0.5, 0.7], "hires_cam": [0.5, 0.7]}))
+    assert comparison.methods["same_as"].tolist() == ["", ""]
+    assert comparison.methods["maps_compared"].tolist() == [False, False]
 
 
 def test_one_that_repeats_an_absent_method_is_stood_for_by_the_next(results) -> None:
     table = results({"hires_cam": [0.5, 0.7], "pgc_grad_cam": [0.5, 0.7]}).assign(map_of="net-last-grad_cam")
-    (board,) = boards(table)
-    assert board.entrants["same_as"].tolist() == ["", "net-last-hires_cam"]
+    (comparison,) = comparisons(table)
+    assert comparison.methods["same_as"].tolist() == ["", "net-last-hires_cam"]
 
 
 def test_groups_are_numbered_and_an_image_without_one_is_its_own(results) -> None:
-    (alone,) = boards(results({"a": [1.0, 2.0, 3.0, 4.0]}))
+    (alone,) = comparisons(results({"a": [1.0, 2.0, 3.0, 4.0]}))
     assert (alone.unit, alone.groups.tolist()) == ("images", [0, 1, 2, 3])
     table = results({"a": [1.0, 2.0, 3.0, 4.0]})
-    (board,) = boards(table.assign(group=table["image"].map({"001": "p", "003": "p"}).fillna("")))
-    assert (board.unit, board.groups.tolist()) == ("groups", [0, 1, 2, 1])
+    (comparison,) = comparisons(table.assign(group=table["image"].map({"001": "p", "003": "p"}).fillna("")))
+    assert (comparison.unit, comparison.groups.tolist()) == ("groups", [0, 1, 2, 1])
 
 
 def test_blocks_of_groups_are_means_over_images_that_all_methods_share(results) -> None:
     nan = np.nan
     table = results({"a": [1.0, 3, 5, 9], "b": [0.0, 2, nan, 4], "gone": [nan] * 4})
-    (board,) = boards(table.assign(group=["p", "p", "q", "q"] * 3))
-    assert board.blocks["a"].tolist() == [2.0, 9.0]
-    assert board.blocks["b"].tolist() == [1.0, 4.0]
-    (ungrouped,) = boards(table)
+    (comparison,) = comparisons(table.assign(group=["p", "p", "q", "q"] * 3))
+    assert comparison.blocks["a"].tolist() == [2.0, 9.0]
+    assert comparison.blocks["b"].tolist() == [1.0, 4.0]
+    (ungrouped,) = comparisons(table)
     pd.testing.assert_frame_equal(ungrouped.blocks, ungrouped.scores)
 
 
@@ -105,13 +105,13 @@ def test_scores_without_flagged_maps(results) -> None:
     flagged = (table["method"] == "a") & (table["image"] == "000") | (table["method"] == "b") & (
         table["image"] != "000"
     )
-    (board,) = boards(table.assign(status=np.where(flagged, "degenerate", "ok")))
-    np.testing.assert_array_equal(board.sound["a"], [np.nan, 2, 3, 4])
-    assert board.sound["b"].isna().all()  # flagged on most images: it ranks nothing
+    (comparison,) = comparisons(table.assign(status=np.where(flagged, "degenerate", "ok")))
+    np.testing.assert_array_equal(comparison.sound["a"], [np.nan, 2, 3, 4])
+    assert comparison.sound["b"].isna().all()  # flagged on most images: it ranks nothing
 
 
 def test_flags_are_counted(results) -> None:
     table = results(VALUES)
     table.loc[table["image"] == "001", "status"] = "degenerate"
-    (board,) = boards(table)
-    assert board.entrants["flagged"].tolist() == [1, 1]
+    (comparison,) = comparisons(table)
+    assert comparison.methods["flagged"].tolist() == [1, 1]

@@ -100,7 +100,7 @@ def test_judges_of_other_images_are_not_together(results) -> None:
     # one picture in two sizes is one image
     assert len(concordance(pd.concat([one, other.assign(images_digest="i2")]))) == 1
     # but one model with two sets of pictures of the same names has two sets of judges
-    again = one.assign(images_digest="i2", trial="x" + one["trial"])
+    again = one.assign(images_digest="i2", cell="x" + one["cell"])
     assert concordance(pd.concat([one, again])).empty
 
 

@@ -12,7 +12,7 @@ VALUES = {"grad_cam": [0.5, 0.7], "random": [0.1, 0.2]}
 
 def best(results, digest: str, **facts: object) -> pd.DataFrame:
     frame = results(VALUES, weights="best", weights_digest=digest, **facts)
-    return frame.assign(trial=frame["trial"] + digest)
+    return frame.assign(cell=frame["cell"] + digest)
 
 
 def test_two_weights_of_one_label_end_in_their_digest(results) -> None:
@@ -34,7 +34,7 @@ def test_one_label_of_two_models_or_unknown_digests_stay(results) -> None:
 
 def test_two_image_sets_of_one_label_end_in_their_digest_but_two_sizes_of_one_do_not(results) -> None:
     one, other = results(VALUES), results(VALUES, images_digest="9999ffff")
-    found = labels_told_apart(pd.concat([one, other.assign(trial="x" + other["trial"])]))
+    found = labels_told_apart(pd.concat([one, other.assign(cell="x" + other["cell"])]))
     assert set(found["dataset"]) == {"shapes #i1", "shapes #9999"}
     sizes = labels_told_apart(pd.concat([one, results(VALUES, images_digest="9999ffff", model="other")]))
     assert set(sizes["dataset"]) == {"shapes"}
@@ -47,7 +47,7 @@ def test_no_statistic_crosses_digests(results) -> None:
     found = statistics(frame)
     assert found["leaderboard"].groupby(["weights_digest", "metric"]).size().tolist() == [2] * 4
     assert found["pairwise"].groupby(["weights_digest", "metric"]).size().tolist() == [1] * 4
-    assert (found["pairwise"]["trial_a"].str[-4:] == found["pairwise"]["trial_b"].str[-4:]).all()
+    assert (found["pairwise"]["cell_a"].str[-4:] == found["pairwise"]["cell_b"].str[-4:]).all()
     assert len(found["friedman"]) == 4
 
 
@@ -61,14 +61,14 @@ def test_another_checkpoint_moves_no_interval(results) -> None:
 
 def test_timing_and_curves_follow(results) -> None:
     frame = told_apart(pd.concat([best(results, "1111aaaa"), best(results, "2222bbbb")]))
-    timing = frame.drop_duplicates("trial")[["trial", "method"]].assign(weights="best", dataset="shapes")
+    timing = frame.drop_duplicates("cell")[["cell", "method"]].assign(weights="best", dataset="shapes")
     assert set(renamed(timing, frame)["weights"]) == {"best #1111", "best #2222"}
 
 
-def test_a_recorded_shard_is_known_by_the_digests_it_has() -> None:
-    shard = {"model": "net", "weights": "best", "dataset": "mine"}
-    facts = shard | {"weights": "best #11aa", "weights_digest": "11aa", "images_digest": "i"}
-    assert is_of(shard, facts)
-    assert is_of(shard | {"weights_digest": "11aa"}, facts)
-    assert not is_of(shard | {"weights_digest": "2222bb"}, facts)
-    assert not is_of(shard | {"dataset": "other"}, facts)
+def test_a_recorded_job_is_known_by_the_digests_it_has() -> None:
+    job = {"model": "net", "weights": "best", "dataset": "mine"}
+    facts = job | {"weights": "best #11aa", "weights_digest": "11aa", "images_digest": "i"}
+    assert is_of(job, facts)
+    assert is_of(job | {"weights_digest": "11aa"}, facts)
+    assert not is_of(job | {"weights_digest": "2222bb"}, facts)
+    assert not is_of(job | {"dataset": "other"}, facts)

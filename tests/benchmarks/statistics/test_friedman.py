@@ -35,11 +35,11 @@ def test_critical_values_of_demsar() -> None:
 
 
 def test_nemenyi_is_that_of_scikit_posthocs(scores: pd.DataFrame) -> None:
-    posthocs = pytest.importorskip("scikit_posthocs", reason="the peer is not installed")
+    posthocs = pytest.importorskip("scikit_posthocs", reason="the library is not installed")
     found = critical_difference(scores.round(1))  # rounded, so that there are ties
-    peer = posthocs.posthoc_nemenyi_friedman(-scores.round(1))
+    library = posthocs.posthoc_nemenyi_friedman(-scores.round(1))
     order = found.mean_ranks.index
-    np.testing.assert_allclose(found.p_values, peer.loc[order, order], atol=1e-10)
+    np.testing.assert_allclose(found.p_values, library.loc[order, order], atol=1e-10)
 
 
 def test_p_values_and_difference_say_the_same(scores: pd.DataFrame) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from heatmark.benchmarks.statistics.comparisons import boards
+from heatmark.benchmarks.statistics.comparisons import comparisons
 from heatmark.benchmarks.statistics.intervals import bca, bca_of_groups
 from heatmark.benchmarks.statistics.leaderboard import COLUMNS, leaderboard
 
@@ -46,8 +46,8 @@ def test_intervals_do_not_depend_on_other_rows(results) -> None:
     whole = leaderboard(results(VALUES)).set_index("method")
     alone = leaderboard(results({"grad_cam": VALUES["grad_cam"]})).iloc[0]
     assert (alone["ci_low"], alone["ci_high"]) == tuple(whole.loc["grad_cam", ["ci_low", "ci_high"]])
-    (board,) = boards(results({"grad_cam": VALUES["grad_cam"]}))
-    assert (alone["ci_low"], alone["ci_high"]) == tuple(bca(board.array(), board.seed)[:, 0])
+    (comparison,) = comparisons(results({"grad_cam": VALUES["grad_cam"]}))
+    assert (alone["ci_low"], alone["ci_high"]) == tuple(bca(comparison.array(), comparison.seed)[:, 0])
 
 
 def test_a_method_without_a_value_has_no_rank(results) -> None:
@@ -107,8 +107,8 @@ def test_whole_groups_are_resampled(results) -> None:
     assert (wide["n"], wide["n_groups"], wide["unit"]) == (9, 3, "groups")
     assert (narrow["n"], narrow["n_groups"], narrow["unit"]) == (9, 9, "images")
     assert wide["mean"] == narrow["mean"]
-    (board,) = boards(frame.assign(group=groups))
-    expected = bca_of_groups(board.array(), np.repeat([0, 1, 2], 3), board.seed)[:, 0]
+    (comparison,) = comparisons(frame.assign(group=groups))
+    expected = bca_of_groups(comparison.array(), np.repeat([0, 1, 2], 3), comparison.seed)[:, 0]
     assert (wide["ci_low"], wide["ci_high"]) == tuple(expected)
     assert wide["ci_high"] - wide["ci_low"] > narrow["ci_high"] - narrow["ci_low"]
 
@@ -116,7 +116,7 @@ def test_whole_groups_are_resampled(results) -> None:
 def test_two_checkpoints_of_one_label_stay_two_rows(results) -> None:
     first = results({"a": [0.5, 0.7], "random": [0.1, 0.2]}, weights="best", weights_digest="1111aaaa")
     other = results({"a": [0.1, 0.3], "random": [0.6, 0.7]}, weights="best", weights_digest="2222bbbb")
-    table = leaderboard(pd.concat([first, other.assign(trial="x" + other["trial"])]))
+    table = leaderboard(pd.concat([first, other.assign(cell="x" + other["cell"])]))
     assert len(table) == 4
     assert table.groupby("weights_digest")["rank"].max().tolist() == [2, 2]
     assert table.query("method == 'a'")["mean"].tolist() == pytest.approx([0.6, 0.2])

@@ -100,9 +100,9 @@ def test_a_small_but_real_difference_counts(results, rng: np.random.Generator) -
 def test_pairs_do_not_mix_boards_and_tell_the_images_they_need(results, values, repeating) -> None:
     both = pd.concat([results(values, model="m"), results(values, model="n")])
     table = images_needed(pairwise(repeating(both, SAME)))
-    np.testing.assert_allclose(table["alpha"], 0.05 / 3)  # of the board's pairs, not of all
+    np.testing.assert_allclose(table["alpha"], 0.05 / 3)  # of the comparison's pairs, not of all
     assert table.groupby("model").size().tolist() == [3, 3]
-    assert (table["trial_a"].str[0] == table["trial_b"].str[0]).all()
+    assert (table["cell_a"].str[0] == table["cell_b"].str[0]).all()
     assert table["enough"].all()
     assert (table["needed_low"] <= table["needed"]).all()
     assert pairwise(results({"a": [1.0, 2.0]})).columns.tolist() == COLUMNS

@@ -11,14 +11,14 @@ DEEP = '{"grid":7,"inner":{"eps":0.25},"masks":4000,"order":[2]}'
 
 
 def names(results: pd.DataFrame) -> dict[str, str]:
-    return told_apart(results).drop_duplicates("trial").set_index("trial")["method"].to_dict()
+    return told_apart(results).drop_duplicates("cell").set_index("cell")["method"].to_dict()
 
 
 def twice(results, first: str, second: str) -> pd.DataFrame:
     """Return rise with two sets of options, and random with one, at one layer of one model."""
     values = {"rise": [0.5, 0.7], "random": [0.1, 0.2]}
     one = results(values, options=first)
-    other = results({"rise": [0.9, 0.8]}, options=second).assign(trial="fedcba98")
+    other = results({"rise": [0.9, 0.8]}, options=second).assign(cell="fedcba98")
     return pd.concat([one, other], ignore_index=True)
 
 
@@ -47,12 +47,12 @@ def test_nothing_changes_where_nothing_differs(results) -> None:
     assert told_apart(pd.DataFrame()).empty
 
 
-def test_trials_of_unknown_or_equal_options_are_told_apart_by_their_keys(results) -> None:
+def test_cells_of_unknown_or_equal_options_are_told_apart_by_their_keys(results) -> None:
     for options in (FEW, ""):
         found = names(twice(results, options, options))
         assert found == {"net-last-rise": "rise net-", "net-last-random": "random", "fedcba98": "rise fedc"}
     alike = twice(results, "", "")
-    alike["trial"] = alike["trial"].replace({"net-last-rise": "fedcbaXX"})
+    alike["cell"] = alike["cell"].replace({"net-last-rise": "fedcbaXX"})
     assert names(alike)["fedcba98"] == "rise fedcba9"
     assert names(alike)["fedcbaXX"] == "rise fedcbaX"
 
@@ -75,7 +75,7 @@ def test_every_statistic_tells_them_apart(results) -> None:
 
 def test_the_other_tables_follow_and_the_plain_name_comes_back(results) -> None:
     frame = told_apart(twice(results, FEW, MANY))
-    timing = pd.DataFrame({"trial": ["fedcba98", "net-last-random", "gone"], "method": ["rise", "random", "old"]})
+    timing = pd.DataFrame({"cell": ["fedcba98", "net-last-random", "gone"], "method": ["rise", "random", "old"]})
     assert renamed(timing, frame)["method"].tolist() == ["rise masks=4000", "random", "old"]
     assert [plain(name) for name in ("rise masks=4000 order=[2]", "rise fedc", "grad_cam")] == [
         "rise", "rise", "grad_cam"
@@ -84,5 +84,5 @@ def test_the_other_tables_follow_and_the_plain_name_comes_back(results) -> None:
 
 def test_one_method_on_other_images_keeps_its_name(results) -> None:
     first, other = results({"rise": [0.1, 0.2]}), results({"rise": [0.3, 0.4]})
-    frame = pd.concat([first, other.assign(trial="other", image="b" + other["image"])])
+    frame = pd.concat([first, other.assign(cell="other", image="b" + other["image"])])
     assert set(told_apart(frame)["method"]) == {"rise"}

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 import pytest
 from torch import Tensor, nn
 
-from heatmark.benchmarks.sweep.cells import digest_json, trials
+from heatmark.benchmarks.sweep.cells import cells, digest_json
 from heatmark.methods.base import Method
 
-SHARD = {
+JOB = {
     "model": "m",
     "weights": "w",
     "images": "i",
@@ -40,11 +40,11 @@ class OnInput(AtLayer):
 
 
 def keys(method: Method, layers: list[str], **changes: object) -> list[str]:
-    return [trial.key for trial in trials({"m": method}, layers, {**SHARD, **changes})]
+    return [cell.key for cell in cells({"m": method}, layers, {**JOB, **changes})]
 
 
 def test_layers_by_methods_and_input_once() -> None:
-    listed = trials({"a": AtLayer(), "b": OnInput()}, ["x", "y", "x"], SHARD)
+    listed = cells({"a": AtLayer(), "b": OnInput()}, ["x", "y", "x"], JOB)
     assert [(t.layer, t.method_name) for t in listed] == [("x", "a"), ("y", "a"), ("input", "b")]
 
 
@@ -54,8 +54,8 @@ def test_the_key_is_the_sha256_of_canonical_json() -> None:
     assert digest_json({"b": 1, "a": [1.5, "x"]}) == hashlib.sha256(b'{"a":[1.5,"x"],"b":1}').hexdigest()
 
 
-@pytest.mark.parametrize("name", SHARD)
-def test_every_part_of_the_shard_changes_the_key(name: str) -> None:
+@pytest.mark.parametrize("name", JOB)
+def test_every_part_of_the_job_changes_the_key(name: str) -> None:
     assert keys(AtLayer(), ["x"]) != keys(AtLayer(), ["x"], **{name: "other"})
 
 

@@ -1,4 +1,4 @@
-"""What a configuration becomes: keys that tell models apart, and mistakes found before the first trial."""
+"""What a configuration becomes: keys that tell models apart, and mistakes found before the first cell."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from heatmark.benchmarks.config.compose import compose_command
-from heatmark.benchmarks.sweep.prepare import plan_shard
+from heatmark.benchmarks.sweep.prepare import plan_job
 
 QUICK = [
     "dataset.limit=2", "batch_size=2", "method=[grad_cam]", "metric.deletion.steps=2", "metric.insertion.steps=2",
@@ -40,8 +40,8 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def key(*overrides: str) -> str:
-    (trial,) = plan_shard(compose_command("sweep", [*QUICK, *overrides]), None).trials
-    return trial.key
+    (cell,) = plan_job(compose_command("sweep", [*QUICK, *overrides]), None).cells
+    return cell.key
 
 
 def test_options_of_the_forward_change_the_key() -> None:
@@ -55,7 +55,7 @@ def test_a_classs_name_that_stands_for_another_number_changes_the_key() -> None:
 
 
 def test_how_tokens_lie_changes_the_key() -> None:
-    assert key(*OWN) != key(*OWN, "model.tokens={prefix: 1}")
+    assert key(*OWN) != key(*OWN, "model.tokens={class_tokens: 1}")
 
 
 def test_the_precision_changes_the_key() -> None:
@@ -68,12 +68,12 @@ def test_the_accuracy_is_that_of_pictures_with_a_known_label(tmp_path: Path) -> 
     own = [option for option in OWN if not option.startswith("dataset")]
     folder = ["dataset=folder", f"dataset.root={tmp_path}", "dataset.limit=null"]
     config = compose_command("sweep", [*QUICK, *own, *folder])
-    predicted = int(plan_shard(config, None).shard.targets[0])
+    predicted = int(plan_job(config, None).job.targets[0])
     (tmp_path / "labels.csv").write_text(f"file,label\na.png,{predicted}\nb.png,\nc.png,{(predicted + 1) % 3}\n")
-    assert plan_shard(config, None).accuracy == 0.5
+    assert plan_job(config, None).accuracy == 0.5
 
 
-def test_a_trial_without_the_bounds_that_are_asked_for_is_another_trial() -> None:
+def test_a_cell_without_the_bounds_that_are_asked_for_is_another_cell() -> None:
     assert key(*OWN) != key(*OWN, "metric.deletion.tie_orders=2")
     assert key(*OWN, "metric.deletion.tie_orders=2") != key(*OWN, "metric.deletion.tie_orders=3")
 
@@ -93,7 +93,7 @@ def test_a_preset_is_its_values() -> None:
         ("metric=[]", r"metric is empty, expected at least one, such as metric=\[deletion\]"),
     ],
 )
-def test_a_mistake_is_found_before_the_first_trial(override: str, message: str) -> None:
+def test_a_mistake_is_found_before_the_first_cell(override: str, message: str) -> None:
     options = [o for o in QUICK if not (o.startswith(("method=", "metric.")) and override.startswith(o[:6]))]
     with pytest.raises(ValueError, match=message):
-        plan_shard(compose_command("sweep", [*options, override]), None)
+        plan_job(compose_command("sweep", [*options, override]), None)

@@ -1,4 +1,4 @@
-"""A shard's trials: what they store, what a failure leaves, what is never computed again."""
+"""A job's cells: what they store, what a failure leaves, what is never computed again."""
 
 import copy
 import json
@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.store import Record, Store
-from heatmark.benchmarks.sweep.cells import Trial, digest_json, trials
+from heatmark.benchmarks.sweep.cells import Cell, cells, digest_json
 from heatmark.benchmarks.sweep.degenerate import tied_share
-from heatmark.benchmarks.sweep.run import Machine, run, run_trial
-from heatmark.benchmarks.sweep.shard import Batch, Shard, predict
+from heatmark.benchmarks.sweep.job import Batch, Job, predict
+from heatmark.benchmarks.sweep.run import Machine, run, run_cell
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 from heatmark.methods.grad_cam import GradCAM
-from heatmark.metrics.base import Case, CurveMetric, Curves, Metric
+from heatmark.metrics.base import CurveMetric, Curves, Explained, Metric
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.insertion import Insertion
 
@@ -32,17 +32,17 @@ from heatmark.metrics.insertion import Insertion
 class MeanInMask(Metric):
     higher_is_better: ClassVar[bool] = True
 
-    def __call__(self, case: Case) -> Tensor:
-        assert case.masks is not None
-        return (case.maps * case.masks).flatten(1).sum(1)
+    def __call__(self, explained: Explained) -> Tensor:
+        assert explained.masks is not None
+        return (explained.maps * explained.masks).flatten(1).sum(1)
 
 
 @dataclass(frozen=True)
 class Ramp(CurveMetric):
     higher_is_better: ClassVar[bool] = False
 
-    def curves(self, case: Case) -> Curves:
-        return Curves(torch.tensor([0.0, 1.0]), torch.stack([case.maps[:, 0, 0], case.maps[:, -1, -1]], 1))
+    def curves(self, explained: Explained) -> Curves:
+        return Curves(torch.tensor([0.0, 1.0]), torch.stack([explained.maps[:, 0, 0], explained.maps[:, -1, -1]], 1))
 
     def summary(self, curves: Curves) -> Tensor:
         return curves.scores.mean(1)
@@ -61,13 +61,13 @@ class Red(Method):
 
 
 @pytest.fixture
-def shard() -> Shard:
+def job() -> Job:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).eval()
     images, masks = torch.rand(5, 3, 8, 8), torch.zeros(5, 8, 8, dtype=torch.bool)
     masks[:, :2] = True
     batch = Batch([f"{i}.png" for i in range(5)], images, torch.tensor([0, 1, 2, 0, 1]), masks)
-    return Shard(
+    return Job(
         Classifier("net", net, "random-0", Preprocessing()),
         "toys",
         batch,
@@ -80,11 +80,11 @@ def machine(batch_size: int = 2) -> Machine:
     return Machine(torch.device("cpu"), "fp32", batch_size, repeats=1, max_seconds=1.0)
 
 
-def test_a_record_says_whose_weights_and_pictures_it_is_of_and_the_images_groups(shard: Shard) -> None:
-    batch = replace(shard.batch, groups=["a", "a", "", "b", "b"], pictures="5" * 64)
-    shard = replace(shard, batch=batch)
-    record = run_trial(one(Red(), shard), shard, METRICS, machine())
-    assert record.columns["weights_digest"] == shard.classifier.network_digest()[:12]
+def test_a_record_says_whose_weights_and_pictures_it_is_of_and_the_images_groups(job: Job) -> None:
+    batch = replace(job.batch, groups=["a", "a", "", "b", "b"], pictures="5" * 64)
+    job = replace(job, batch=batch)
+    record = run_cell(one(Red(), job), job, METRICS, machine())
+    assert record.columns["weights_digest"] == job.classifier.network_digest()[:12]
     assert record.columns["images_digest"] == "5" * 12
     assert record.groups == ["a", "a", "", "b", "b"]
 
@@ -92,14 +92,14 @@ def test_a_record_says_whose_weights_and_pictures_it_is_of_and_the_images_groups
 METRICS: dict[str, Metric] = {"mass": MeanInMask(), "ramp": Ramp()}
 
 
-def one(method: Method, shard: Shard, layer: str = "0") -> Trial:
-    (trial,) = trials({"m": method}, [layer], shard.identity())
-    return trial
+def one(method: Method, job: Job, layer: str = "0") -> Cell:
+    (cell,) = cells({"m": method}, [layer], job.identity())
+    return cell
 
 
-def test_values_curves_targets_and_maps_are_each_images_own(shard: Shard) -> None:
-    record = run_trial(one(Red(), shard), shard, METRICS, machine())
-    red = shard.batch.images[:, 0]
+def test_values_curves_targets_and_maps_are_each_images_own(job: Job) -> None:
+    record = run_cell(one(Red(), job), job, METRICS, machine())
+    red = job.batch.images[:, 0]
     assert record.status == "ok", record.reason
     np.testing.assert_allclose(record.metrics["mass"].values, red[:, :2].flatten(1).sum(1).double(), rtol=1e-6)
     ramp = torch.stack([red[:, 0, 0], red[:, -1, -1]], 1)
@@ -111,44 +111,44 @@ def test_values_curves_targets_and_maps_are_each_images_own(shard: Shard) -> Non
     assert record.metrics["mass"].definition == "mass"
 
 
-def test_a_trial_says_its_options(shard: Shard) -> None:
+def test_a_cell_says_its_options(job: Job) -> None:
     @dataclass(frozen=True)
     class Blurred(Red):
         sigma: float = 2.0
         batch_size: int = 8
 
-    record = run_trial(one(Blurred(fail=print), shard), shard, METRICS, machine())
+    record = run_cell(one(Blurred(fail=print), job), job, METRICS, machine())
     assert json.loads(record.columns["options"]) == {"fail": repr(print), "sigma": 2.0}
     assert record.columns["options"].startswith('{"fail":')
     assert record.columns["depth"] == ""  # it belongs to no layer
 
 
-def test_a_layers_depth_counts_the_modules_that_are_done_before_it_is(shard: Shard) -> None:
+def test_a_layers_depth_counts_the_modules_that_are_done_before_it_is(job: Job) -> None:
     net = nn.Sequential()
     net.add_module("stem", nn.Conv2d(3, 4, 3))
     net.add_module("layer1", nn.Sequential(nn.ReLU(), nn.ReLU()))
     net.add_module("layer3", nn.Sequential(nn.ReLU()))
     net.add_module("head", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)))
-    changed = replace(shard, classifier=replace(shard.classifier, module=net.eval()))
+    changed = replace(job, classifier=replace(job.classifier, module=net.eval()))
     # eleven modules with the net itself; a container is done after what it holds
     expected = {"stem": 1, "layer1.0": 2, "layer1.1": 3, "layer1": 4, "layer3.0": 5, "layer3": 6, "head": 10}
     for layer, done in expected.items():
-        record = run_trial(one(GradCAM(), changed, layer), changed, METRICS, machine())
+        record = run_cell(one(GradCAM(), changed, layer), changed, METRICS, machine())
         assert float(record.columns["depth"]) == pytest.approx(done / 11)
-    assert run_trial(one(GradCAM(), changed, "nowhere"), changed, METRICS, machine()).columns["depth"] == ""
+    assert run_cell(one(GradCAM(), changed, "nowhere"), changed, METRICS, machine()).columns["depth"] == ""
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
-def test_the_batch_changes_nothing(shard: Shard, batch_size: int) -> None:
-    trial = one(GradCAM(), shard)
-    base, other = (run_trial(trial, shard, METRICS, machine(size)) for size in (2, batch_size))
+def test_the_batch_changes_nothing(job: Job, batch_size: int) -> None:
+    cell = one(GradCAM(), job)
+    base, other = (run_cell(cell, job, METRICS, machine(size)) for size in (2, batch_size))
     assert base.maps is not None
     np.testing.assert_allclose(other.maps, base.maps, atol=1e-7)
     np.testing.assert_allclose(other.metrics["mass"].values, base.metrics["mass"].values, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
-def seven() -> Shard:
+def seven() -> Job:
     """Seven images whose probabilities differ much by image and class; batches of 2 and of 5 end short."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
@@ -160,15 +160,15 @@ def seven() -> Shard:
     masks = torch.arange(7).view(7, 1, 1) >= torch.arange(120).view(1, 12, 10) % 8
     labels = torch.tensor([3, 0, 1, 2, 2, 0, 1])
     batch = Batch([f"{i}.png" for i in range(7)], images, labels, masks)
-    return Shard(
+    return Job(
         Classifier("net", net, "random-4", Preprocessing()), "toys", batch, labels.flip(0), {"seed": 0, "target": "x"}
     )
 
 
-def alone(shard: Shard, n: int, target: int, steps: int, insertion: bool) -> float:
+def alone(job: Job, n: int, target: int, steps: int, insertion: bool) -> float:
     """The area under one image's curve: float64, one image, one point at a time."""
-    net, image = copy.deepcopy(shard.classifier.module).double(), shard.batch.images[n].double()
-    relevance = shard.batch.images[n, 0] * (1 + target) + shard.batch.images[n, 1]  # what Aimed says
+    net, image = copy.deepcopy(job.classifier.module).double(), job.batch.images[n].double()
+    relevance = job.batch.images[n, 0] * (1 + target) + job.batch.images[n, 1]  # what Aimed says
     order = relevance.flatten().argsort(descending=True).tolist()
     start, end = (torch.zeros_like(image), image) if insertion else (image, torch.zeros_like(image))
     scores = []
@@ -197,19 +197,23 @@ class ReadsAll(Metric):
 
     higher_is_better: ClassVar[bool] = True
 
-    def __call__(self, case: Case) -> Tensor:
-        assert case.masks is not None
-        assert len(case.images) <= case.batch_size
+    def __call__(self, explained: Explained) -> Tensor:
+        assert explained.masks is not None
+        assert len(explained.images) <= explained.batch_size
         with torch.no_grad():
-            logits = case.model(case.images).gather(1, case.targets[:, None])[:, 0]
-        inside = (case.maps * case.masks).sum((1, 2))
-        return logits + 10 * inside + 100 * case.explain(case.model, case.images, case.targets).abs().sum((1, 2))
+            logits = explained.model(explained.images).gather(1, explained.targets[:, None])[:, 0]
+        inside = (explained.maps * explained.masks).sum((1, 2))
+        return (
+            logits
+            + 10 * inside
+            + 100 * explained.explain(explained.model, explained.images, explained.targets).abs().sum((1, 2))
+        )
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
-def test_every_image_is_scored_with_its_own_target_mask_and_map(seven: Shard, batch_size: int) -> None:
+def test_every_image_is_scored_with_its_own_target_mask_and_map(seven: Job, batch_size: int) -> None:
     metrics = {"all": ReadsAll(), "deletion": Deletion(steps=8), "insertion": Insertion(steps=8, baseline="zero")}
-    record = run_trial(one(Aimed(), seven), seven, metrics, machine(batch_size))
+    record = run_cell(one(Aimed(), seven), seven, metrics, machine(batch_size))
     assert record.status == "ok", record.reason
     for n, target in enumerate(seven.targets.tolist()):
         image, mask = seven.batch.images[n].double(), seven.batch.masks[n]
@@ -226,10 +230,10 @@ def test_every_image_is_scored_with_its_own_target_mask_and_map(seven: Shard, ba
 
 @pytest.mark.parametrize("rule", ["predicted", "second", "label", "2"])
 @pytest.mark.parametrize("batch_size", [2, 5])
-def test_every_rule_gives_each_image_the_target_that_it_has_alone(seven: Shard, rule: str, batch_size: int) -> None:
+def test_every_rule_gives_each_image_the_target_that_it_has_alone(seven: Job, rule: str, batch_size: int) -> None:
     logits = predict(seven.classifier, seven.batch.images, batch_size, torch.device("cpu"))
     targets = choose_targets(rule, logits, seven.batch.labels, seven.classifier)
-    record = run_trial(one(Aimed(), seven), replace(seven, targets=targets), {"all": ReadsAll()}, machine(batch_size))
+    record = run_cell(one(Aimed(), seven), replace(seven, targets=targets), {"all": ReadsAll()}, machine(batch_size))
     for n, image in enumerate(seven.batch.images):
         with torch.no_grad():
             ranked = seven.classifier.module(image[None])[0].argsort(descending=True).tolist()
@@ -251,13 +255,13 @@ class Flat(Method):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
-def test_each_image_has_its_share_of_ties_and_its_range(seven: Shard, batch_size: int) -> None:
+def test_each_image_has_its_share_of_ties_and_its_range(seven: Job, batch_size: int) -> None:
     metrics = {"bounded": Deletion(steps=8, tie_orders=2), "plain": Deletion(steps=8)}
     tried = {
         name: Deletion(steps=8, **options)
         for name, options in {"a": {"ties": "raster"}, "b": {"ties": "reversed"}, "c": {"seed": 1}}.items()
     }
-    record = run_trial(one(Flat(), seven), seven, {**metrics, **tried}, machine(batch_size))
+    record = run_cell(one(Flat(), seven), seven, {**metrics, **tried}, machine(batch_size))
     bounded, plain = record.metrics["bounded"], record.metrics["plain"]
     assert record.status == "ok", record.reason
     known = seven.targets.numpy() != 3
@@ -273,32 +277,32 @@ def test_each_image_has_its_share_of_ties_and_its_range(seven: Shard, batch_size
 
 
 @pytest.mark.parametrize("wrong", [lambda maps: maps.mean(), lambda maps: maps.flatten(1), lambda maps: maps[:1, 0, 0]])
-def test_a_metric_that_gives_no_number_an_image_is_an_error(shard: Shard, wrong: Callable[[Tensor], Tensor]) -> None:
+def test_a_metric_that_gives_no_number_an_image_is_an_error(job: Job, wrong: Callable[[Tensor], Tensor]) -> None:
     @dataclass(frozen=True)
     class Wrong(Metric):
         higher_is_better: ClassVar[bool] = True
 
-        def __call__(self, case: Case) -> Tensor:
-            return wrong(case.maps)
+        def __call__(self, explained: Explained) -> Tensor:
+            return wrong(explained.maps)
 
-    record = run_trial(one(Red(), shard), shard, {"wrong": Wrong()}, machine())
+    record = run_cell(one(Red(), job), job, {"wrong": Wrong()}, machine())
     assert record.status == "error"
     assert "metric wrong gave" in record.reason
     assert "expected (N,)" in record.reason
 
 
-def test_out_of_memory_goes_on_with_the_same_result(shard: Shard) -> None:
+def test_out_of_memory_goes_on_with_the_same_result(job: Job) -> None:
     def fail(size: int) -> None:
         if size > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    full, halved = (run_trial(one(m, shard), shard, METRICS, machine(4)) for m in (Red(), Red(fail=fail)))
+    full, halved = (run_cell(one(m, job), job, METRICS, machine(4)) for m in (Red(), Red(fail=fail)))
     assert halved.status == "ok", halved.reason
     np.testing.assert_array_equal(halved.maps, full.maps)
     np.testing.assert_array_equal(halved.metrics["mass"].values, full.metrics["mass"].values)
 
 
-def test_out_of_memory_while_timing_a_method_with_a_batch_of_its_own_loses_nothing(shard: Shard) -> None:
+def test_out_of_memory_while_timing_a_method_with_a_batch_of_its_own_loses_nothing(job: Job) -> None:
     @dataclass(frozen=True)
     class Greedy(Red):
         batch_size: int = 16
@@ -308,66 +312,66 @@ def test_out_of_memory_while_timing_a_method_with_a_batch_of_its_own_loses_nothi
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return super().__call__(model, images, targets, layer)
 
-    record = run_trial(one(Greedy(), shard), shard, METRICS, machine(8))
+    record = run_cell(one(Greedy(), job), job, METRICS, machine(8))
     assert record.status == "ok", record.reason
     assert record.maps is not None
     assert record.timing[0]["batch_size"] == 2
 
 
-def test_another_activation_is_another_trial_though_no_tensor_tells(shard: Shard) -> None:
-    before = one(Red(), shard).key
-    shard.classifier.module[1] = nn.Tanh()
-    assert one(Red(), shard).key != before
+def test_another_activation_is_another_cell_though_no_tensor_tells(job: Job) -> None:
+    before = one(Red(), job).key
+    job.classifier.module[1] = nn.Tanh()
+    assert one(Red(), job).key != before
 
 
-def test_the_identity_is_kept_beside_the_numbers(shard: Shard, tmp_path: Path) -> None:
-    store, trial = Store(tmp_path), one(Red(), shard)
-    store.write(run_trial(trial, shard, METRICS, machine()))
+def test_the_identity_is_kept_beside_the_numbers(job: Job, tmp_path: Path) -> None:
+    store, cell = Store(tmp_path), one(Red(), job)
+    store.write(run_cell(cell, job, METRICS, machine()))
     (record,) = store.read()
-    assert digest_json(record.identity) == trial.key == record.key
+    assert digest_json(record.identity) == cell.key == record.key
 
 
-def test_a_failure_is_a_record_that_names_it(shard: Shard) -> None:
+def test_a_failure_is_a_record_that_names_it(job: Job) -> None:
     def fail(size: int) -> None:
         raise KeyError("nothing here")
 
-    record = run_trial(one(Red(fail=fail), shard), shard, METRICS, machine())
+    record = run_cell(one(Red(fail=fail), job), job, METRICS, machine())
     assert (record.status, record.reason) == ("error", "KeyError: 'nothing here'")
 
 
-def test_a_method_that_does_not_fit_is_skipped_with_its_reason(shard: Shard) -> None:
+def test_a_method_that_does_not_fit_is_skipped_with_its_reason(job: Job) -> None:
     @dataclass(frozen=True)
     class Refusing(Red):
         def unsupported(self, model: nn.Module, layer: str) -> str | None:
             return "not this model"
 
-    record = run_trial(one(Refusing(), shard), shard, METRICS, machine())
+    record = run_cell(one(Refusing(), job), job, METRICS, machine())
     assert (record.status, record.reason, record.metrics) == ("skipped", "not this model", {})
 
 
-def test_an_unknown_layer_of_one_trial_does_not_stop_the_others(shard: Shard, tmp_path: Path) -> None:
+def test_an_unknown_layer_of_one_cell_does_not_stop_the_others(job: Job, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    listed = trials({"m": GradCAM()}, ["nowhere", "0"], shard.identity())
-    assert [status for _, status in run(listed, shard, METRICS, machine(), store)] == ["error", "ok"]
+    listed = cells({"m": GradCAM()}, ["nowhere", "0"], job.identity())
+    assert [status for _, status in run(listed, job, METRICS, machine(), store)] == ["error", "ok"]
 
 
-def test_a_finished_trial_is_never_computed_again(shard: Shard, tmp_path: Path) -> None:
+def test_a_finished_cell_is_never_computed_again(job: Job, tmp_path: Path) -> None:
     calls: list[int] = []
-    trial = one(Red(fail=calls.append), shard)
+    cell = one(Red(fail=calls.append), job)
     for expected in ("ok", "done"):
-        assert [status for _, status in run([trial], shard, METRICS, machine(8), Store(tmp_path))] == [expected]
+        assert [status for _, status in run([cell], job, METRICS, machine(8), Store(tmp_path))] == [expected]
     first = len(calls)
-    list(run([trial], shard, METRICS, machine(8), Store(tmp_path)))
+    list(run([cell], job, METRICS, machine(8), Store(tmp_path)))
     assert len(calls) == first
 
 
-def test_degenerate_maps_are_flagged_per_image(shard: Shard, tmp_path: Path) -> None:
-    images = shard.batch.images.clone()
+def test_degenerate_maps_are_flagged_per_image(job: Job, tmp_path: Path) -> None:
+    images = job.batch.images.clone()
     images[1] = 0
     images[3, 0, 0, 0] = float("nan")
-    batch = Batch(shard.batch.names, images, shard.batch.labels, shard.batch.masks)
-    changed = Shard(shard.classifier, "toys", batch, shard.targets, shard.settings)
-    record: Record = run_trial(one(Red(), changed), changed, METRICS, machine())
+    batch = Batch(job.batch.names, images, job.batch.labels, job.batch.masks)
+    changed = Job(job.classifier, "toys", batch, job.targets, job.settings)
+    record: Record = run_cell(one(Red(), changed), changed, METRICS, machine())
     assert record.flags == ["", "all zero", "", "not finite", ""]
 
 
@@ -381,9 +385,9 @@ class Halves(Method):
         return torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 2.0]]).expand(len(images), 2, 3)
 
 
-def test_flags_are_of_the_raw_map_and_the_share_of_ties_of_what_is_ranked(shard: Shard) -> None:
+def test_flags_are_of_the_raw_map_and_the_share_of_ties_of_what_is_ranked(job: Job) -> None:
     """Of the raw map 4 of 6 cells are equal; once it is upsampled, another share of the pixels is."""
-    record = run_trial(one(Halves(), shard), shard, METRICS, machine())
+    record = run_cell(one(Halves(), job), job, METRICS, machine())
     assert record.flags == ["mostly tied"] * 5
     ranked = upsample(torch.tensor([[[0.0, 0.0, 1.0], [0.0, 0.0, 2.0]]]), (8, 8))
     assert tied_share(ranked) > 4 / 6
@@ -401,6 +405,6 @@ class Attached(Method):
         return images[:, 0] * torch.ones((), requires_grad=True)
 
 
-def test_maps_that_hang_on_a_graph_are_taken_off_it(shard: Shard) -> None:
-    record = run_trial(one(Attached(), shard), shard, METRICS, machine())
+def test_maps_that_hang_on_a_graph_are_taken_off_it(job: Job) -> None:
+    record = run_cell(one(Attached(), job), job, METRICS, machine())
     assert (record.status, record.reason) == ("ok", "")

@@ -41,20 +41,20 @@ def run(tmp_path: Path) -> Path:
     store.write(record("k2", "random", [0.5, 0.5, 0.5], [0.25, 0.25, 0.5], "input"))
     store.write(record("k1", "grad_cam", [0.25, 0.0, 0.5], [0.5, 0.75, np.nan]))
     store.write(Record("k3", {**COLUMNS, "layer": "last", "method": "captum_deep_lift"}, "skipped", "re-used ReLU"))
-    store.write_shard("s", {"model": "other", "dataset": "", "status": "error", "reason": "no weights"})
+    store.write_job("s", {"model": "other", "dataset": "", "status": "error", "reason": "no weights"})
     return tmp_path
 
 
-def test_one_row_a_trial_image_and_metric(run: Path) -> None:
+def test_one_row_a_cell_image_and_metric(run: Path) -> None:
     results = gather(run)
     assert list(results.columns) == RESULTS
     assert len(results) == 2 * 3 * 2 + 1 + 1
-    row = results[(results["trial"] == "k1") & (results["image"] == "b") & (results["metric"] == "insertion")].iloc[0]
+    row = results[(results["cell"] == "k1") & (results["image"] == "b") & (results["metric"] == "insertion")].iloc[0]
     assert (row["value"], row["target"], row["status"], row["reason"]) == (0.75, "3", "degenerate", "constant")
-    assert results.loc[results["trial"] == "k1", "target"].tolist() == ["3", "3", "1"] * 2
+    assert results.loc[results["cell"] == "k1", "target"].tolist() == ["3", "3", "1"] * 2
     assert row["higher_is_better"]
     assert row["definition"] == "insertion:rise-2018"
-    mine = results[(results["trial"] == "k1") & (results["metric"] == "insertion")]
+    mine = results[(results["cell"] == "k1") & (results["metric"] == "insertion")]
     assert mine.set_index("image")["target"].to_dict() == {"a": "3", "b": "3", "c": "1"}
 
 
@@ -63,11 +63,11 @@ def test_groups_are_a_column_of_results_and_digests_of_every_table(run: Path) ->
     told = replace(record("k5", "grad_cam", [0.5] * 3, [0.5] * 3), columns={**shared, "layer": "last", "method": "g"})
     Store(run).write(replace(told, groups=["p1", "", "p1"]))
     results = gather(run)
-    mine = results[(results["trial"] == "k5") & (results["metric"] == "deletion")]
+    mine = results[(results["cell"] == "k5") & (results["metric"] == "deletion")]
     assert mine[["image", "group"]].to_numpy().tolist() == [["a", "p1"], ["b", ""], ["c", "p1"]]
-    assert set(results.loc[results["trial"] != "k5", "group"]) == {""}  # of a record that knows of no groups
+    assert set(results.loc[results["cell"] != "k5", "group"]) == {""}  # of a record that knows of no groups
     for name in ("results", "timing", "curves"):
-        rows = pd.read_parquet(run / f"{name}.parquet").query("trial == 'k5'")
+        rows = pd.read_parquet(run / f"{name}.parquet").query("cell == 'k5'")
         assert set(map(tuple, rows[DIGESTS].to_numpy())) == {("0123456789ab", "ba9876543210")}
 
 
@@ -76,21 +76,21 @@ def test_weights_of_one_name_are_told_apart_in_every_table(run: Path) -> None:
         own = {"weights": "best", "weights_digest": digest, "layer": "last", "method": "grad_cam"}
         made = record(f"k{digest}", "grad_cam", [0.5] * 3, [0.5] * 3)
         Store(run).write(replace(made, columns={**COLUMNS, **own}))
-        shard = {"model": "net", "dataset": "shapes", "status": "done", "weights": "best", "weights_digest": digest}
-        Store(run).write_shard(digest, {**shard, "checkpoint": f"/runs/{digest[0]}/best.pth"})
+        job = {"model": "net", "dataset": "shapes", "status": "done", "weights": "best", "weights_digest": digest}
+        Store(run).write_job(digest, {**job, "checkpoint": f"/runs/{digest[0]}/best.pth"})
     gather(run)
     for name in ("results", "timing", "curves"):
         rows = pd.read_parquet(run / f"{name}.parquet")
         named = rows[rows["weights_digest"] != ""].groupby("weights_digest")["weights"].unique()
         assert [list(names) for names in named] == [["a/best"], ["b/best"]]
-    shards = json.loads((run / "provenance.json").read_text())["shards"]
-    assert sorted(s["weights"] for s in shards if "weights" in s) == ["a/best", "b/best"]
+    jobs = json.loads((run / "provenance.json").read_text())["jobs"]
+    assert sorted(s["weights"] for s in jobs if "weights" in s) == ["a/best", "b/best"]
     assert all(
         r.columns["weights"] == "best" for r in Store(run).read() if r.columns.get("weights_digest")
     )  # as it was
 
 
-def test_skips_and_failed_shards_are_rows_with_their_reason(run: Path) -> None:
+def test_skips_and_failed_jobs_are_rows_with_their_reason(run: Path) -> None:
     results = gather(run)
     skipped = results[results["status"] == "skipped"].iloc[0]
     assert (skipped["method"], skipped["reason"], skipped["image"], skipped["metric"]) == (
@@ -111,13 +111,13 @@ def test_no_cell_is_none_and_the_files_say_the_same(run: Path) -> None:
     np.testing.assert_array_equal(csv["value"], results["value"])
 
 
-def test_options_and_depth_of_the_trial_are_in_results_alone(run: Path) -> None:
+def test_options_and_depth_of_the_cell_are_in_results_alone(run: Path) -> None:
     own = {"options": '{"relu":true}', "depth": "0.75"}
     Store(run).write(Record("k4", {**COLUMNS, "layer": "last", "method": "layer_cam", **own}, "skipped", "no"))
-    results = gather(run).drop_duplicates("trial").set_index("method")
+    results = gather(run).drop_duplicates("cell").set_index("method")
     assert (results.loc["layer_cam", "options"], results.loc["layer_cam", "depth"]) == ('{"relu":true}', 0.75)
     assert results["depth"].dtype == np.float64
-    # of a trial that an older version ran, and of a shard that could not begin
+    # of a cell that an older version ran, and of a job that could not begin
     for older in ("grad_cam", ""):
         assert results.loc[older, "options"] == ""
         assert np.isnan(results.loc[older, "depth"])
@@ -136,8 +136,8 @@ def test_timing_and_curves(run: Path) -> None:
     gather(run)
     timing, curves = pd.read_parquet(run / "timing.parquet"), pd.read_parquet(run / "curves.parquet")
     assert list(timing.columns) == TIMING
-    assert timing[["trial", "cost_in_forwards"]].to_numpy().tolist() == [["k2", 1.5], ["k1", 1.5]]
-    one = curves[(curves["trial"] == "k1") & (curves["image"] == "a")]
+    assert timing[["cell", "cost_in_forwards"]].to_numpy().tolist() == [["k2", 1.5], ["k1", 1.5]]
+    one = curves[(curves["cell"] == "k1") & (curves["image"] == "a")]
     assert one[["fraction", "score"]].to_numpy().tolist() == [[0.0, 1.0], [0.5, 0.5], [1.0, 0.25]]
 
 
@@ -151,11 +151,11 @@ def test_ties_and_the_range_over_their_orders_are_of_each_row_and_undefined_wher
     }
     Store(run).write(replace(base, metrics=metrics))
     gather(run)
-    results = pd.read_parquet(run / "results.parquet").set_index(["trial", "metric", "image"]).sort_index()
+    results = pd.read_parquet(run / "results.parquet").set_index(["cell", "metric", "image"]).sort_index()
     np.testing.assert_array_equal(results.loc[("k5", "deletion"), TIES], np.stack([tied, low, high], 1))
     np.testing.assert_array_equal(results.loc[("k5", "insertion"), "tied"], tied)
     assert results.loc[("k5", "insertion"), ["tie_low", "tie_high"]].isna().all(axis=None)
-    assert results.loc["k1", TIES].isna().all(axis=None)  # of a trial that an older version ran
+    assert results.loc["k1", TIES].isna().all(axis=None)  # of a cell that an older version ran
     assert (results[TIES].dtypes == np.float64).all()
 
 

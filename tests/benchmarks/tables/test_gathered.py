@@ -26,7 +26,7 @@ READERS: list[Callable[[Path], object]] = [
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """Return a run whose trials and tables are of a version that knew neither digests nor groups."""
+    """Return a run whose cells and tables are of a version that knew neither digests nor groups."""
     run = tmp_path / "mine"
     measured = {"deletion": Measured("deletion:rise-2018", False, np.array([0.25, 0.5]))}
     Store(run).write(Record("k", COLUMNS, images=["a", "b"], targets=[1, 2], flags=["", ""], metrics=measured))

@@ -60,21 +60,21 @@ def results() -> pd.DataFrame:
     methods = {"a": "captum_x", "b": "hires_cam", "c": "grad_cam", "d": "random"}
     return pd.DataFrame(
         [
-            {**facts, "trial": trial, "method": method, "image": image, "target": "1", "value": 0.5,
+            {**facts, "cell": cell, "method": method, "image": image, "target": "1", "value": 0.5,
              "implementation": "captum" if method.startswith("captum") else "heatmark"}
-            for trial, method in methods.items() for image in ("1", "2")
+            for cell, method in methods.items() for image in ("1", "2")
         ]
     )  # fmt: skip
 
 
 def write(folder: Path, **maps: np.ndarray) -> Path:
-    for trial, values in maps.items():
-        np.save(folder / f"{trial}.npy", values)
+    for cell, values in maps.items():
+        np.save(folder / f"{cell}.npy", values)
     return folder
 
 
 def found(results: pd.DataFrame, maps: Path) -> dict[str, str]:
-    return with_repeats(results, maps).drop_duplicates("trial").set_index("trial")["map_of"].to_dict()
+    return with_repeats(results, maps).drop_duplicates("cell").set_index("cell")["map_of"].to_dict()
 
 
 def test_our_own_stands_for_others_and_scores_say_nothing(results: pd.DataFrame, tmp_path: Path) -> None:
@@ -96,5 +96,5 @@ def test_without_maps_nothing_is_known(results: pd.DataFrame, tmp_path: Path) ->
 def test_other_weights_images_or_classes_are_not_compared(results: pd.DataFrame, tmp_path: Path, fact: str) -> None:
     one = RNG.random((2, 4, 4))
     write(tmp_path, a=one, b=one, c=one, d=one)
-    split = results.assign(**{fact: results[fact].mask(results["trial"].isin(["a", "d"]), "other")})
+    split = results.assign(**{fact: results[fact].mask(results["cell"].isin(["a", "d"]), "other")})
     assert found(split, tmp_path) == {"a": "d", "b": "c", "c": "c", "d": "d"}

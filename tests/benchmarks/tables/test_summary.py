@@ -8,7 +8,7 @@ from heatmark.benchmarks.conformance.answers.statistics import table
 from heatmark.benchmarks.tables.ranking import mean_and_half_width, ranking
 from heatmark.benchmarks.tables.summary import show
 
-COST = pd.DataFrame({"trial": ["net-x-a"], "cost_in_forwards": [1.5]})
+COST = pd.DataFrame({"cell": ["net-x-a"], "cost_in_forwards": [1.5]})
 
 
 def flagged(frame: pd.DataFrame, **images: list[str]) -> pd.DataFrame:
@@ -35,14 +35,14 @@ def test_numbers_with_and_without_flagged_maps() -> None:
 
 def test_one_that_has_anothers_maps_has_its_rank() -> None:
     results = table({"a": [0.9, 0.7], "b": [0.9, 0.7], "c": [0.1, 0.2]})
-    marked = results.assign(map_of=results["trial"].replace({"net-x-b": "net-x-a"}))
+    marked = results.assign(map_of=results["cell"].replace({"net-x-b": "net-x-a"}))
     assert ranking(marked, COST).set_index("method")["rank"].to_dict() == {"a": 1, "b": 1, "c": 2}
     assert ranking(results, COST).set_index("method")["rank"].to_dict() == {"a": 1.5, "b": 1.5, "c": 3}
 
 
 def test_repeats_of_a_map_that_is_not_among_these_are_one() -> None:
     results = table({"a": [0.9, 0.7], "b": [0.9, 0.7], "c": [0.1, 0.2]})
-    marked = results.assign(map_of=results["trial"].replace(["net-x-a", "net-x-b"], "of other metrics"))
+    marked = results.assign(map_of=results["cell"].replace(["net-x-a", "net-x-b"], "of other metrics"))
     assert ranking(marked, COST).set_index("method")["rank"].to_dict() == {"a": 1, "b": 1, "c": 2}
 
 
@@ -84,13 +84,13 @@ def test_a_narrow_terminal_loses_no_column_and_no_digit(
     assert ["1.50", "2!"] in [row[-2:] for row in rows]
 
 
-def test_trials_from_before_the_groups_are_a_table_of_their_own(
+def test_cells_from_before_the_groups_are_a_table_of_their_own(
     tmp_path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     COST.to_parquet(tmp_path / "timing.parquet")
     before = table({"a": [0.1, 0.1, 0.9, 0.9]})
-    after = before.assign(trial="later", group=["p", "p", "q", "q"])
+    after = before.assign(cell="later", group=["p", "p", "q", "q"])
     show(pd.concat([before, after]), tmp_path, [])
     said = " ".join(capsys.readouterr().out.split())
     assert said.count("over 4 images, of 2 groups") == 1

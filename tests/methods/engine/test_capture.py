@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from heatmark.methods.ablation_cam import AblationCAM
-from heatmark.methods.engine.capture import activations_at, capture, tapped
+from heatmark.methods.engine.capture import activations_at, capture, recorded_output
 from heatmark.methods.grad_cam import GradCAM
 from heatmark.methods.score_cam import ScoreCAM
 
@@ -173,6 +173,6 @@ def test_features_that_mix_images_are_refused(batch):
 
 def test_tapped_removes_its_hook_when_the_body_fails(network):
     model = network("InPlace")
-    with pytest.raises(KeyError), tapped(model, "features.3"):
+    with pytest.raises(KeyError), recorded_output(model, "features.3"):
         raise KeyError
     assert not model.features[3]._forward_hooks

@@ -1,11 +1,11 @@
-"""What is lent to a library: its randomness comes from the image, and its chunks keep images and targets together."""
+"""What another library is given: randomness from the image, and chunks of images with their targets."""
 
 import random
 
 import numpy as np
 import torch
 
-from heatmark.methods.external.preserved import in_chunks, lent, seed_all
+from heatmark.methods.external.preserved import in_chunks, preserved, seed_all
 
 
 def drawn(image, seed):
@@ -14,7 +14,7 @@ def drawn(image, seed):
 
 
 def test_every_generator_is_seeded_by_the_image_and_the_seed(net, images):
-    with lent(net):
+    with preserved(net):
         first, again, other, reseeded = (drawn(images[n : n + 1], seed) for n, seed in ((0, 5), (0, 5), (1, 5), (0, 6)))
     assert first == again
     for mine, others, seeds in zip(first, other, reseeded, strict=True):

@@ -16,6 +16,6 @@ def test_a_transformers_blocks_give_tokens_and_its_convolutions_do_not():
 def test_without_attention_the_models_own_word_counts():
     mixer = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.LayerNorm(4))
     assert not gives_tokens(mixer, "1")
-    mixer.token_layout = TokenLayout(prefix=0)
+    mixer.token_layout = TokenLayout(class_tokens=0)
     assert gives_tokens(mixer, "1")
     assert not gives_tokens(mixer, "0")

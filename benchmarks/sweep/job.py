@@ -1,4 +1,4 @@
-"""A shard: one model on one dataset, loaded and looked at once, before any trial runs."""
+"""A job: one model on one dataset, loaded and looked at once, before any cell runs."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Shard:
+class Job:
     """One model on one dataset, with the class to explain for every image."""
 
     classifier: Classifier
@@ -56,7 +56,7 @@ class Shard:
     """What else changes numbers: target rule, model options, seed, precision, kind of device, metric definitions."""
 
     def identity(self) -> dict[str, Any]:
-        """Return what all trials of this shard have in common, as plain JSON values."""
+        """Return what all cells of this job have in common, as plain JSON values."""
         return {
             "model": self.classifier.name,
             "weights": self.classifier.network_digest(),

@@ -1,4 +1,4 @@
-"""Pictures by digest: the same for every model, whatever the files are called; and what a shard knows of groups."""
+"""Pictures by digest: the same for every model, whatever the files are called; and what a job knows of groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from torch import nn
 from heatmark.benchmarks.data.base import Dataset, Sample
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
-from heatmark.benchmarks.sweep.shard import Batch, Shard, load_batch, predict
+from heatmark.benchmarks.sweep.job import Batch, Job, load_batch, predict
 
 PLAIN = Preprocessing(None, (4, 4))
 
@@ -75,12 +75,12 @@ def test_a_datasets_class_is_the_models_of_that_name_and_not_of_that_number() ->
     assert load_batch(Listed(samples), model).labels.tolist() == [0, 1, 2, 1, -1]
 
 
-def test_a_shard_without_groups_has_none_and_one_with_some_has_one_an_image() -> None:
+def test_a_job_without_groups_has_none_and_one_with_some_has_one_an_image() -> None:
     assert batch(Sample("a", picture(0)), Sample("b", picture(1))).groups == []
     first, second = Sample("a", picture(0)), Sample("b", picture(1))
     grouped = batch(first, replace(second, group="p2"))
     assert grouped.groups == ["", "p2"]
-    assert grouped.digest() != batch(first, second).digest()  # or a finished trial would never hear of its groups
+    assert grouped.digest() != batch(first, second).digest()  # or a finished cell would never hear of its groups
 
 
 def test_masks_are_each_images_own_or_none_where_one_lacks_it() -> None:
@@ -98,16 +98,16 @@ def test_whatever_changes_a_number_changes_the_identity() -> None:
         Sample("a", picture(0), 0, np.eye(6, 4, dtype=bool)), Sample("b", picture(1), 1, np.ones((6, 4), bool))
     )
     assert whole.masks is not None
-    shard = Shard(Classifier("net", nn.Identity(), "own", PLAIN), "toys", whole, torch.tensor([0, 1]), {"seed": 0})
+    job = Job(Classifier("net", nn.Identity(), "own", PLAIN), "toys", whole, torch.tensor([0, 1]), {"seed": 0})
     others = [
-        replace(shard, batch=replace(whole, names=["a", "c"])),
-        replace(shard, batch=replace(whole, images=whole.images + 1)),
-        replace(shard, batch=replace(whole, labels=whole.labels + 1)),
-        replace(shard, batch=replace(whole, masks=~whole.masks)),
-        replace(shard, targets=torch.tensor([0, 0])),
-        replace(shard, settings={"seed": 1}),
+        replace(job, batch=replace(whole, names=["a", "c"])),
+        replace(job, batch=replace(whole, images=whole.images + 1)),
+        replace(job, batch=replace(whole, labels=whole.labels + 1)),
+        replace(job, batch=replace(whole, masks=~whole.masks)),
+        replace(job, targets=torch.tensor([0, 0])),
+        replace(job, settings={"seed": 1}),
     ]
-    identities = [str(other.identity()) for other in (shard, *others)]
+    identities = [str(other.identity()) for other in (job, *others)]
     assert len(set(identities)) == len(identities)
 
 

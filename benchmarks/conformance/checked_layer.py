@@ -21,7 +21,7 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Cell:
+class CheckedLayer:
     """A layer of a network with images to explain, and what was recorded there, once.
 
     Args:
@@ -49,8 +49,8 @@ class Cell:
         return capture(self.module, self.images, self.targets, self.layer)
 
     @cached_property
-    def alone(self) -> "tuple[Cell, ...]":
-        """Every image in a cell of its own."""
+    def alone(self) -> "tuple[CheckedLayer, ...]":
+        """Every image as a checked layer of its own."""
         pairs = zip(torch.split(self.images, 1), torch.split(self.targets, 1), strict=True)
         return tuple(replace(self, images=image, targets=target) for image, target in pairs)
 
@@ -77,30 +77,30 @@ def in_float64(module: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True)
 class Subject:
-    """A method in a cell.
+    """A method at a checked layer.
 
     Args:
-        cell: where it is checked.
+        checked: where it is checked.
         name: what the tables call the method.
         method: the implementation that is checked.
         definition: the in-house method that says what it should compute; for an in-house method itself.
     """
 
-    cell: Cell
+    checked: CheckedLayer
     name: str
     method: Method
     definition: Method
 
     @cached_property
     def stages(self) -> Stages:
-        """What the method gives for the cell's images, as they are."""
+        """What the method gives for the checked's images, as they are."""
         if isinstance(self.method, GradientCAM) and type(self.method).__call__ is GradientCAM.__call__:
-            return shown(stages_from(self.method, self.cell.captured), self.cell.size)
-        return self.explain(self.cell.images, self.cell.targets)
+            return shown(stages_from(self.method, self.checked.captured), self.checked.size)
+        return self.explain(self.checked.images, self.checked.targets)
 
     def explain(self, images: Tensor, targets: Tensor) -> Stages:
         """Return the method's stages for images (N, 3, H, W), resized and normalised too."""
-        return self.explain_in(self.cell.module, images, targets, self.cell.layer)
+        return self.explain_in(self.checked.module, images, targets, self.checked.layer)
 
     def explain_in(self, module: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
         """Return the method's stages in another network."""
@@ -109,13 +109,13 @@ class Subject:
 
     def call(self) -> Tensor:
         """Return the method's own maps (N, h, w), and nothing else."""
-        return self.method(self.cell.module, self.cell.images, self.cell.targets, self.cell.layer)
+        return self.method(self.checked.module, self.checked.images, self.checked.targets, self.checked.layer)
 
     def finding(self, check: str, difference: Difference, note: str = "") -> Finding:
         """Return what a comparison found; a difference is the method's fault."""
         return Finding(
-            model=self.cell.model,
-            layer=self.cell.layer,
+            model=self.checked.model,
+            layer=self.checked.layer,
             method=self.name,
             check=check,
             stage=difference.stage,
@@ -127,7 +127,7 @@ class Subject:
             cause="" if difference.agrees else "implementation",
             fault=not difference.agrees,
             note=note,
-            size=pixels(self.cell.size),
+            size=pixels(self.checked.size),
         )
 
     def holds(self, check: str, fault: str) -> Finding:
