@@ -7,7 +7,6 @@ from pathlib import Path
 
 import hydra
 import numpy as np
-import torch
 from omegaconf import DictConfig, ListConfig
 from rich import box
 from rich.console import Console
@@ -15,22 +14,13 @@ from rich.table import Column as Field
 from rich.table import Table
 from rich.text import Text
 
-from heatmark.benchmarks.config.building import build, build_all
-from heatmark.benchmarks.explain.explanation import (
-    Explanation,
-    Target,
-    chosen_targets,
-    maps_of,
-    picture_name,
-    read_image,
-)
+from heatmark.benchmarks import api
+from heatmark.benchmarks.config.building import build, build_all, listed
+from heatmark.benchmarks.explain.explanation import Explanation, Target, picture_name, read_image
 from heatmark.benchmarks.explain.overlay import Look
 from heatmark.benchmarks.explain.panels import colormap, draw, write
-from heatmark.benchmarks.machine.devices import autocast, pick_device
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.models.layers import resolve_layer
-from heatmark.benchmarks.models.predictions import Prediction, top_k
-from heatmark.benchmarks.sweep.job import predict
+from heatmark.benchmarks.models.predictions import Prediction
 
 COLUMNS = 100
 
@@ -40,32 +30,24 @@ def main(config: DictConfig) -> None:
     """Print the top classes; write the panel as PNG and PDF, and every raw map as .npy."""
     look: Look = build(config.look, "look")
     colormap(look.colormap)  # a wrong name is told before the model is loaded
-    picture = read_image(str(config.image))
+    source = str(config.image)
+    picture = read_image(source)
     classifier: Classifier = build(config.model, "model")
-    device = pick_device(config.device)
-    classifier.module.to(device).eval()
-    image = classifier.preprocessing.image(picture)[None].to(device)
+    methods = build_all(config.method, "method")
+    found = api.explain(classifier, picture, picture_name(source), methods, settings(config))
     console = Console(width=None if sys.stdout.isatty() else COLUMNS)
-    with autocast(classifier.module, config.precision):
-        explanation, refused = _explain(config, classifier, image)
-        console.print(table(classifier, top_k(classifier, image)[0], explanation.targets))
-    for reason in refused:
+    console.print(table(classifier, found.top, found.explanation.targets))
+    for reason in found.left_out:
         console.print(f"left out: {reason}", markup=False, highlight=False)
-    if not explanation.columns:
-        raise ValueError("no method works here: " + "; ".join(refused))
-    for file in save(explanation, look, Path(config.results_dir) / config.name, _layers(config.layer)):
+    if not found.explanation.columns:
+        raise ValueError("no method works here: " + "; ".join(found.left_out))
+    for file in save(found.explanation, look, Path(config.results_dir) / config.name, listed(config.layer)):
         console.print(str(file), soft_wrap=True, markup=False, highlight=False)
 
 
-def _explain(config: DictConfig, classifier: Classifier, image: torch.Tensor) -> tuple[Explanation, list[str]]:
-    logits = predict(classifier, image, 1, image.device)
-    targets = chosen_targets(_rules(config), logits, config.label, classifier)
-    layers = [resolve_layer(classifier, layer, image) for layer in _layers(config.layer)]
-    methods = build_all(config.method, "method")
-    columns, refused = maps_of(methods, layers, classifier, image, [t.prediction.target for t in targets])
-    pixels = classifier.preprocessing.pixels(image)[0].permute(1, 2, 0).cpu().numpy()
-    name = picture_name(str(config.image))
-    return Explanation(name, classifier.name, classifier.weights, pixels, targets, columns), refused
+def settings(config: DictConfig) -> api.ExplainSettings:
+    """Return what a configuration of ``heatmark explain`` asks for beside model, picture and methods."""
+    return api.ExplainSettings(listed(config.layer), _targets(config), config.label, config.device, config.precision)
 
 
 def table(classifier: Classifier, predictions: Sequence[Prediction], targets: Sequence[Target]) -> Table:
@@ -101,14 +83,10 @@ def save(explanation: Explanation, look: Look, folder: Path, layers: Sequence[st
     return [*write(draw(explanation, look), folder / stem), maps]
 
 
-def _rules(config: DictConfig) -> list[int | str]:
+def _targets(config: DictConfig) -> list[int | str]:
     if config.target is None:
         return ["predicted", "second" if config.label is None else "label"]
     return list(config.target) if isinstance(config.target, ListConfig) else [config.target]
-
-
-def _layers(layer: object) -> list[str]:
-    return [str(name) for name in layer] if isinstance(layer, ListConfig) else [str(layer)]
 
 
 def _plain(name: str) -> str:

@@ -1,6 +1,5 @@
 """heatmark sweep: explain, score and time; one job is one model on one dataset."""
 
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,21 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
+from heatmark.benchmarks import api
 from heatmark.benchmarks.commands.gather import finish
+from heatmark.benchmarks.config.building import build, build_all, listed
 from heatmark.benchmarks.config.compose import run_folder
 from heatmark.benchmarks.config.errors import one_paragraph
-from heatmark.benchmarks.machine.devices import autocast
-from heatmark.benchmarks.machine.provenance import provenance
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.sweep.cells import Cell, digest_json
-from heatmark.benchmarks.sweep.prepare import Plan, plan_job
-from heatmark.benchmarks.sweep.run import run
+from heatmark.benchmarks.sweep.cells import Cell
+from heatmark.benchmarks.sweep.prepare import Plan
+from heatmark.benchmarks.sweep.record import JobRecord
+from heatmark.benchmarks.sweep.settings import SweepSettings
 
 console = Console(stderr=True)
 ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
@@ -48,60 +47,67 @@ def main() -> int:
 @hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="sweep")
 def sweep(config: DictConfig) -> None:
     """Run one job; what goes wrong is recorded beside its cells, so that other jobs go on."""
-    store = Store(Path(config.results_dir) / config.name)
-    plain: Any = OmegaConf.to_container(config, resolve=True)
-    key = digest_json(plain)
-    known = store.read_job(key)  # an earlier run of this job; what it was tuned to stays, whatever goes wrong now
-    facts = {"dataset": "", **known, "model": config.model.name, "reason": "", "config": plain}
+    given: Any = OmegaConf.to_container(config, resolve=True)
+    record = JobRecord(Store(Path(config.results_dir) / config.name), str(config.model.name), given)
     try:
-        plan = plan_job(config, known.get("batch_size"))
-        facts |= _facts(plan)
-        store.write_job(key, {**facts, "status": "running"})
-        with autocast(plan.job.classifier.module, plan.machine.precision):
-            _run_cells(plan, store)
-        store.write_job(key, {**facts, "status": "done"})
+        methods, metrics = (build_all(config.get(group) or {}, group) for group in ("method", "metric"))
+        classifier, dataset = build(config.model, "model"), build(config.dataset, "dataset")
+        with Bar() as bar:
+            api.sweep(classifier, dataset, methods, metrics, settings(config), record, bar)
     except Exception as error:  # noqa: BLE001 - a job that cannot run is a row of the table
-        store.write_job(key, {**facts, "status": "error", "reason": one_paragraph(error)})
+        record.failed(one_paragraph(error))
         console.print(f"[red]{config.model.name} cannot run[/red], reason below")
 
 
-def _facts(plan: Plan) -> dict[str, Any]:
-    labels = plan.job.batch.labels
-    return {
-        "model": plan.job.classifier.name,
-        "weights": plan.job.classifier.weights,
-        "weights_digest": plan.job.classifier.network_digest()[:12],
-        "checkpoint": plan.job.classifier.checkpoint,
-        "dataset": plan.job.dataset,
-        "images": len(labels),
-        "labelled": int((labels >= 0).sum()),
-        "accuracy": None if math.isnan(plan.accuracy) else plan.accuracy,
-        "batch_size": plan.machine.batch_size,
-        **provenance(plan.machine.device),
-    }
-
-
-def _run_cells(plan: Plan, store: Store) -> None:
-    columns = (
-        TextColumn("{task.fields[job]}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[cell]}", style="cyan"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+def settings(config: DictConfig) -> SweepSettings:
+    """Return what a configuration of ``heatmark sweep`` asks for beside model, dataset, methods and metrics."""
+    return SweepSettings(
+        layers=listed(config.layer),
+        target=config.target,
+        device=config.device,
+        precision=config.precision,
+        batch_size=None if config.batch_size == "auto" else config.batch_size,
+        seed=config.seed,
+        repeats=config.timing.repeats,
+        max_seconds=config.timing.max_seconds,
     )
-    job = f"{plan.job.classifier.name} on {plan.job.dataset}"
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(plan.cells), job=job, cell="")
-        announced = (_announce(progress, task, cell) for cell in plan.cells)
-        for cell, status in run(announced, plan.job, plan.metrics, plan.machine, store):
-            progress.advance(task)
-            if status == "error":
-                progress.console.print(f"[red]error[/red] in {cell.method_name} at {cell.layer}; see the reason below")
-        progress.update(task, cell="")
 
 
-def _announce(progress: Progress, task: TaskID, cell: Cell) -> Cell:
-    progress.update(task, cell=f"{cell.method_name} at {cell.layer}")
-    return cell
+class Bar:
+    """A line of the terminal that shows a job's progress, cell by cell; nothing where there is no cell to run."""
+
+    def __init__(self) -> None:
+        columns = (
+            TextColumn("{task.fields[job]}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[cell]}", style="cyan"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(*columns, console=console)
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def planned(self, plan: Plan) -> None:
+        """Show the job and how many cells it has."""
+        job = f"{plan.job.classifier.name} on {plan.job.dataset}"
+        self._task = self._progress.add_task("", total=len(plan.cells), job=job, cell="")
+
+    def begins(self, cell: Cell) -> None:
+        """Show which cell runs."""
+        self._progress.update(self._task, cell=f"{cell.method_name} at {cell.layer}")
+
+    def ended(self, cell: Cell, status: str) -> None:
+        """Count a cell, and say where one failed."""
+        self._progress.update(self._task, advance=1, cell="")
+        if status == "error":
+            self._progress.console.print(
+                f"[red]error[/red] in {cell.method_name} at {cell.layer}; see the reason below"
+            )

@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from typeguard import TypeCheckError, check_type
 
 from heatmark.common.names import did_you_mean
@@ -38,6 +38,11 @@ def build(config: DictConfig, what: str) -> Any:
 def build_all(configs: Mapping[str, DictConfig], group: str) -> dict[str, Any]:
     """Return the objects of a group such as ``method``, by name."""
     return {name: build(config, f"{group}={name}") for name, config in configs.items()}
+
+
+def listed(value: object) -> list[str]:
+    """Return the names of an option that takes one name or a list of names, such as ``layer``."""
+    return [str(name) for name in value] if isinstance(value, ListConfig | list) else [str(value)]
 
 
 def _check(target: str, options: Mapping[str, Any], what: str) -> None:

@@ -24,7 +24,8 @@ from heatmark.benchmarks.schema import DIGESTS, SETTING
 from heatmark.benchmarks.store import Measured
 from heatmark.benchmarks.sweep.cells import cells
 from heatmark.benchmarks.sweep.job import Batch, Job, load_batch, predict
-from heatmark.benchmarks.sweep.run import Machine, run_cell
+from heatmark.benchmarks.sweep.run import run_cell
+from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.benchmarks.tables.gather import named, result_rows
 from heatmark.benchmarks.tables.naming import Weights, weights_names
@@ -275,7 +276,7 @@ def _tables() -> Iterator[Finding]:
     batch = replace(load_batch(_Two(), classifier), groups=["p1", ""])
     job = Job(classifier, "two", batch, torch.tensor([0, 1]), {"target": "0"})
     (cell,) = cells({"centre_prior": CentrePrior()}, [], job.identity())
-    record = run_cell(cell, job, {}, Machine(device, "fp32", 2, 1, 0.01))
+    record = run_cell(cell, job, {}, RunSettings(device, "fp32", 2, 1, 0.01))
     scored = replace(record, metrics={"m": Measured("m", True, np.array([1.0, 2.0]))})
     yield _equal("groups_in_results", [row["group"] for row in result_rows(scored)], ["p1", ""])
     digests = [record.columns.get(name) for name in DIGESTS]

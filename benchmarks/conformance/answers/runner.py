@@ -30,7 +30,8 @@ from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.sweep.cells import cells
 from heatmark.benchmarks.sweep.job import Job, load_batch, predict
-from heatmark.benchmarks.sweep.run import Machine, run_cell
+from heatmark.benchmarks.sweep.run import run_cell
+from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.benchmarks.tables.gather import result_rows
 from heatmark.metrics.base import Explained, Metric
@@ -92,7 +93,7 @@ def _check(rule: str, batch_size: int) -> Iterator[Finding]:
     known, check = network(), f"{rule}_batch_{batch_size}"
     job = _job(known, rule, batch_size)
     (cell,) = cells({"signed": Signed()}, ["input"], job.identity())
-    record = run_cell(cell, job, METRICS, Machine(torch.device("cpu"), "fp32", batch_size, 1, 0.01))
+    record = run_cell(cell, job, METRICS, RunSettings(torch.device("cpu"), "fp32", batch_size, 1, 0.01))
     rows, expected = list(result_rows(record)), list(_expected(known, rule))
     wrong = record.reason or _difference(rows, expected)
     yield holds("runner", f"{check}_rows", wrong)

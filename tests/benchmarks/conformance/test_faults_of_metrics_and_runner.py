@@ -16,7 +16,7 @@ from heatmark.benchmarks.conformance.answers import metrics as of_metrics
 from heatmark.benchmarks.conformance.answers import runner as of_runner
 from heatmark.benchmarks.conformance.report import is_red
 from heatmark.benchmarks.store import Record
-from heatmark.benchmarks.sweep import run
+from heatmark.benchmarks.sweep import run, scores
 from heatmark.metrics.base import Curves, Explained
 
 
@@ -63,8 +63,8 @@ FAULTS_OF_CASES: dict[str, Callable[[list[Explained]], list[Explained]]] = {
 def test_a_mix_up_of_cases_is_red(
     monkeypatch: pytest.MonkeyPatch, fault: Callable[[list[Explained]], list[Explained]]
 ) -> None:
-    right = run._explained_batches
-    monkeypatch.setattr(run, "_explained_batches", lambda *args: iter(fault(list(right(*args)))))
+    right = scores.explained_batches
+    monkeypatch.setattr(scores, "explained_batches", lambda *args: iter(fault(list(right(*args)))))
     assert any_red(of_runner.runner_answers)
 
 
@@ -93,9 +93,9 @@ def test_a_wrong_zip_is_red(monkeypatch: pytest.MonkeyPatch, fault: Callable[[Re
 
 
 def test_maps_of_other_targets_are_red(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = run._explain_chunk
+    right = run.raw_maps
     monkeypatch.setattr(
-        run, "_explain_chunk", lambda m, layer, s, k, images, targets: right(m, layer, s, k, images, targets.roll(1))
+        run, "raw_maps", lambda cell, job, *how: right(cell, replace(job, targets=job.targets.roll(1)), *how)
     )
     assert any_red(of_runner.runner_answers)
 

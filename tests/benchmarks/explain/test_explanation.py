@@ -193,7 +193,7 @@ def test_brackets_in_files_and_reasons_are_printed_as_they_are(
     def and_one_refused(*arguments: Any) -> tuple[list[Column], list[str]]:
         return maps_of(*arguments)[0], ["rise at layer [/b]: not [here]"]
 
-    monkeypatch.setattr("heatmark.benchmarks.commands.explain.maps_of", and_one_refused)
+    monkeypatch.setattr("heatmark.benchmarks.api.maps_of", and_one_refused)
     code, out, err = heatmark(
         "image=star.png", "model=shapes_residual", "method=[random]", f"results_dir='{tmp_path}/[red]'", "name=t"
     )

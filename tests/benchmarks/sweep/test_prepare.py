@@ -7,8 +7,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from heatmark.benchmarks.commands.sweep import settings
+from heatmark.benchmarks.config.building import build, build_all
 from heatmark.benchmarks.config.compose import compose_command
-from heatmark.benchmarks.sweep.prepare import plan_job
+from heatmark.benchmarks.sweep.prepare import Plan, prepare
 
 QUICK = [
     "dataset.limit=2", "batch_size=2", "method=[grad_cam]", "metric.deletion.steps=2", "metric.insertion.steps=2",
@@ -39,8 +41,14 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or sys.modules[Net.__module__])
 
 
+def plan(*overrides: str) -> Plan:
+    config = compose_command("sweep", list(overrides))
+    methods, metrics = (build_all(config.get(group) or {}, group) for group in ("method", "metric"))
+    return prepare(build(config.model, "model"), build(config.dataset, "dataset"), methods, metrics, settings(config))
+
+
 def key(*overrides: str) -> str:
-    (cell,) = plan_job(compose_command("sweep", [*QUICK, *overrides]), None).cells
+    (cell,) = plan(*QUICK, *overrides).cells
     return cell.key
 
 
@@ -67,10 +75,10 @@ def test_the_accuracy_is_that_of_pictures_with_a_known_label(tmp_path: Path) -> 
         Image.new("RGB", (32, 32), "red").save(tmp_path / name)
     own = [option for option in OWN if not option.startswith("dataset")]
     folder = ["dataset=folder", f"dataset.root={tmp_path}", "dataset.limit=null"]
-    config = compose_command("sweep", [*QUICK, *own, *folder])
-    predicted = int(plan_job(config, None).job.targets[0])
+    options = [*QUICK, *own, *folder]
+    predicted = int(plan(*options).job.targets[0])
     (tmp_path / "labels.csv").write_text(f"file,label\na.png,{predicted}\nb.png,\nc.png,{(predicted + 1) % 3}\n")
-    assert plan_job(config, None).accuracy == 0.5
+    assert plan(*options).accuracy == 0.5
 
 
 def test_a_cell_without_the_bounds_that_are_asked_for_is_another_cell() -> None:
@@ -96,4 +104,4 @@ def test_a_preset_is_its_values() -> None:
 def test_a_mistake_is_found_before_the_first_cell(override: str, message: str) -> None:
     options = [o for o in QUICK if not (o.startswith(("method=", "metric.")) and override.startswith(o[:6]))]
     with pytest.raises(ValueError, match=message):
-        plan_job(compose_command("sweep", [*options, override]), None)
+        plan(*options, override)

@@ -18,7 +18,9 @@ from heatmark.benchmarks.store import Record, Store
 from heatmark.benchmarks.sweep.cells import Cell, cells, digest_json
 from heatmark.benchmarks.sweep.degenerate import tied_share
 from heatmark.benchmarks.sweep.job import Batch, Job, predict
-from heatmark.benchmarks.sweep.run import Machine, run, run_cell
+from heatmark.benchmarks.sweep.prepare import Plan
+from heatmark.benchmarks.sweep.run import run, run_cell
+from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
@@ -76,14 +78,14 @@ def job() -> Job:
     )
 
 
-def machine(batch_size: int = 2) -> Machine:
-    return Machine(torch.device("cpu"), "fp32", batch_size, repeats=1, max_seconds=1.0)
+def settings(batch_size: int = 2) -> RunSettings:
+    return RunSettings(torch.device("cpu"), "fp32", batch_size, repeats=1, max_seconds=1.0)
 
 
 def test_a_record_says_whose_weights_and_pictures_it_is_of_and_the_images_groups(job: Job) -> None:
     batch = replace(job.batch, groups=["a", "a", "", "b", "b"], pictures="5" * 64)
     job = replace(job, batch=batch)
-    record = run_cell(one(Red(), job), job, METRICS, machine())
+    record = run_cell(one(Red(), job), job, METRICS, settings())
     assert record.columns["weights_digest"] == job.classifier.network_digest()[:12]
     assert record.columns["images_digest"] == "5" * 12
     assert record.groups == ["a", "a", "", "b", "b"]
@@ -98,7 +100,7 @@ def one(method: Method, job: Job, layer: str = "0") -> Cell:
 
 
 def test_values_curves_targets_and_maps_are_each_images_own(job: Job) -> None:
-    record = run_cell(one(Red(), job), job, METRICS, machine())
+    record = run_cell(one(Red(), job), job, METRICS, settings())
     red = job.batch.images[:, 0]
     assert record.status == "ok", record.reason
     np.testing.assert_allclose(record.metrics["mass"].values, red[:, :2].flatten(1).sum(1).double(), rtol=1e-6)
@@ -117,7 +119,7 @@ def test_a_cell_says_its_options(job: Job) -> None:
         sigma: float = 2.0
         batch_size: int = 8
 
-    record = run_cell(one(Blurred(fail=print), job), job, METRICS, machine())
+    record = run_cell(one(Blurred(fail=print), job), job, METRICS, settings())
     assert json.loads(record.columns["options"]) == {"fail": repr(print), "sigma": 2.0}
     assert record.columns["options"].startswith('{"fail":')
     assert record.columns["depth"] == ""  # it belongs to no layer
@@ -133,15 +135,15 @@ def test_a_layers_depth_counts_the_modules_that_are_done_before_it_is(job: Job) 
     # eleven modules with the net itself; a container is done after what it holds
     expected = {"stem": 1, "layer1.0": 2, "layer1.1": 3, "layer1": 4, "layer3.0": 5, "layer3": 6, "head": 10}
     for layer, done in expected.items():
-        record = run_cell(one(GradCAM(), changed, layer), changed, METRICS, machine())
+        record = run_cell(one(GradCAM(), changed, layer), changed, METRICS, settings())
         assert float(record.columns["depth"]) == pytest.approx(done / 11)
-    assert run_cell(one(GradCAM(), changed, "nowhere"), changed, METRICS, machine()).columns["depth"] == ""
+    assert run_cell(one(GradCAM(), changed, "nowhere"), changed, METRICS, settings()).columns["depth"] == ""
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
 def test_the_batch_changes_nothing(job: Job, batch_size: int) -> None:
     cell = one(GradCAM(), job)
-    base, other = (run_cell(cell, job, METRICS, machine(size)) for size in (2, batch_size))
+    base, other = (run_cell(cell, job, METRICS, settings(size)) for size in (2, batch_size))
     assert base.maps is not None
     np.testing.assert_allclose(other.maps, base.maps, atol=1e-7)
     np.testing.assert_allclose(other.metrics["mass"].values, base.metrics["mass"].values, atol=1e-6)
@@ -213,7 +215,7 @@ class ReadsAll(Metric):
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
 def test_every_image_is_scored_with_its_own_target_mask_and_map(seven: Job, batch_size: int) -> None:
     metrics = {"all": ReadsAll(), "deletion": Deletion(steps=8), "insertion": Insertion(steps=8, baseline="zero")}
-    record = run_cell(one(Aimed(), seven), seven, metrics, machine(batch_size))
+    record = run_cell(one(Aimed(), seven), seven, metrics, settings(batch_size))
     assert record.status == "ok", record.reason
     for n, target in enumerate(seven.targets.tolist()):
         image, mask = seven.batch.images[n].double(), seven.batch.masks[n]
@@ -233,7 +235,7 @@ def test_every_image_is_scored_with_its_own_target_mask_and_map(seven: Job, batc
 def test_every_rule_gives_each_image_the_target_that_it_has_alone(seven: Job, rule: str, batch_size: int) -> None:
     logits = predict(seven.classifier, seven.batch.images, batch_size, torch.device("cpu"))
     targets = choose_targets(rule, logits, seven.batch.labels, seven.classifier)
-    record = run_cell(one(Aimed(), seven), replace(seven, targets=targets), {"all": ReadsAll()}, machine(batch_size))
+    record = run_cell(one(Aimed(), seven), replace(seven, targets=targets), {"all": ReadsAll()}, settings(batch_size))
     for n, image in enumerate(seven.batch.images):
         with torch.no_grad():
             ranked = seven.classifier.module(image[None])[0].argsort(descending=True).tolist()
@@ -261,7 +263,7 @@ def test_each_image_has_its_share_of_ties_and_its_range(seven: Job, batch_size: 
         name: Deletion(steps=8, **options)
         for name, options in {"a": {"ties": "raster"}, "b": {"ties": "reversed"}, "c": {"seed": 1}}.items()
     }
-    record = run_cell(one(Flat(), seven), seven, {**metrics, **tried}, machine(batch_size))
+    record = run_cell(one(Flat(), seven), seven, {**metrics, **tried}, settings(batch_size))
     bounded, plain = record.metrics["bounded"], record.metrics["plain"]
     assert record.status == "ok", record.reason
     known = seven.targets.numpy() != 3
@@ -285,7 +287,7 @@ def test_a_metric_that_gives_no_number_an_image_is_an_error(job: Job, wrong: Cal
         def __call__(self, explained: Explained) -> Tensor:
             return wrong(explained.maps)
 
-    record = run_cell(one(Red(), job), job, {"wrong": Wrong()}, machine())
+    record = run_cell(one(Red(), job), job, {"wrong": Wrong()}, settings())
     assert record.status == "error"
     assert "metric wrong gave" in record.reason
     assert "expected (N,)" in record.reason
@@ -296,7 +298,7 @@ def test_out_of_memory_goes_on_with_the_same_result(job: Job) -> None:
         if size > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    full, halved = (run_cell(one(m, job), job, METRICS, machine(4)) for m in (Red(), Red(fail=fail)))
+    full, halved = (run_cell(one(m, job), job, METRICS, settings(4)) for m in (Red(), Red(fail=fail)))
     assert halved.status == "ok", halved.reason
     np.testing.assert_array_equal(halved.maps, full.maps)
     np.testing.assert_array_equal(halved.metrics["mass"].values, full.metrics["mass"].values)
@@ -312,7 +314,7 @@ def test_out_of_memory_while_timing_a_method_with_a_batch_of_its_own_loses_nothi
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return super().__call__(model, images, targets, layer)
 
-    record = run_cell(one(Greedy(), job), job, METRICS, machine(8))
+    record = run_cell(one(Greedy(), job), job, METRICS, settings(8))
     assert record.status == "ok", record.reason
     assert record.maps is not None
     assert record.timing[0]["batch_size"] == 2
@@ -326,7 +328,7 @@ def test_another_activation_is_another_cell_though_no_tensor_tells(job: Job) -> 
 
 def test_the_identity_is_kept_beside_the_numbers(job: Job, tmp_path: Path) -> None:
     store, cell = Store(tmp_path), one(Red(), job)
-    store.write(run_cell(cell, job, METRICS, machine()))
+    store.write(run_cell(cell, job, METRICS, settings()))
     (record,) = store.read()
     assert digest_json(record.identity) == cell.key == record.key
 
@@ -335,7 +337,7 @@ def test_a_failure_is_a_record_that_names_it(job: Job) -> None:
     def fail(size: int) -> None:
         raise KeyError("nothing here")
 
-    record = run_cell(one(Red(fail=fail), job), job, METRICS, machine())
+    record = run_cell(one(Red(fail=fail), job), job, METRICS, settings())
     assert (record.status, record.reason) == ("error", "KeyError: 'nothing here'")
 
 
@@ -345,23 +347,24 @@ def test_a_method_that_does_not_fit_is_skipped_with_its_reason(job: Job) -> None
         def unsupported(self, model: nn.Module, layer: str) -> str | None:
             return "not this model"
 
-    record = run_cell(one(Refusing(), job), job, METRICS, machine())
+    record = run_cell(one(Refusing(), job), job, METRICS, settings())
     assert (record.status, record.reason, record.metrics) == ("skipped", "not this model", {})
 
 
 def test_an_unknown_layer_of_one_cell_does_not_stop_the_others(job: Job, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    listed = cells({"m": GradCAM()}, ["nowhere", "0"], job.identity())
-    assert [status for _, status in run(listed, job, METRICS, machine(), store)] == ["error", "ok"]
+    listed = list(cells({"m": GradCAM()}, ["nowhere", "0"], job.identity()))
+    assert [status for _, status in run(listed, Plan(job, listed, METRICS, settings(), 0.5), store)] == ["error", "ok"]
 
 
 def test_a_finished_cell_is_never_computed_again(job: Job, tmp_path: Path) -> None:
     calls: list[int] = []
     cell = one(Red(fail=calls.append), job)
+    plan = Plan(job, [cell], METRICS, settings(8), 0.5)
     for expected in ("ok", "done"):
-        assert [status for _, status in run([cell], job, METRICS, machine(8), Store(tmp_path))] == [expected]
+        assert [status for _, status in run(plan.cells, plan, Store(tmp_path))] == [expected]
     first = len(calls)
-    list(run([cell], job, METRICS, machine(8), Store(tmp_path)))
+    list(run(plan.cells, plan, Store(tmp_path)))
     assert len(calls) == first
 
 
@@ -371,7 +374,7 @@ def test_degenerate_maps_are_flagged_per_image(job: Job, tmp_path: Path) -> None
     images[3, 0, 0, 0] = float("nan")
     batch = Batch(job.batch.names, images, job.batch.labels, job.batch.masks)
     changed = Job(job.classifier, "toys", batch, job.targets, job.settings)
-    record: Record = run_cell(one(Red(), changed), changed, METRICS, machine())
+    record: Record = run_cell(one(Red(), changed), changed, METRICS, settings())
     assert record.flags == ["", "all zero", "", "not finite", ""]
 
 
@@ -387,7 +390,7 @@ class Halves(Method):
 
 def test_flags_are_of_the_raw_map_and_the_share_of_ties_of_what_is_ranked(job: Job) -> None:
     """Of the raw map 4 of 6 cells are equal; once it is upsampled, another share of the pixels is."""
-    record = run_cell(one(Halves(), job), job, METRICS, machine())
+    record = run_cell(one(Halves(), job), job, METRICS, settings())
     assert record.flags == ["mostly tied"] * 5
     ranked = upsample(torch.tensor([[[0.0, 0.0, 1.0], [0.0, 0.0, 2.0]]]), (8, 8))
     assert tied_share(ranked) > 4 / 6
@@ -406,5 +409,5 @@ class Attached(Method):
 
 
 def test_maps_that_hang_on_a_graph_are_taken_off_it(job: Job) -> None:
-    record = run_cell(one(Attached(), job), job, METRICS, machine())
+    record = run_cell(one(Attached(), job), job, METRICS, settings())
     assert (record.status, record.reason) == ("ok", "")

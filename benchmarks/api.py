@@ -1,0 +1,152 @@
+"""The core of Heatmark that the command line and Python call: it takes objects, never a configuration."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
+
+from heatmark.benchmarks.data.base import Dataset
+from heatmark.benchmarks.explain.explanation import Explanation, chosen_targets, maps_of
+from heatmark.benchmarks.machine.devices import autocast, pick_device
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.layers import resolve_layer
+from heatmark.benchmarks.models.predictions import Prediction, top_k
+from heatmark.benchmarks.sweep.cells import Cell
+from heatmark.benchmarks.sweep.job import predict
+from heatmark.benchmarks.sweep.prepare import Plan, prepare
+from heatmark.benchmarks.sweep.record import JobRecord
+from heatmark.benchmarks.sweep.run import run
+from heatmark.benchmarks.sweep.settings import SweepSettings
+from heatmark.methods.base import Method
+from heatmark.metrics.base import Metric
+
+
+class Progress(Protocol):
+    """What is told of a sweep while it runs."""
+
+    def planned(self, plan: Plan) -> None:
+        """The job is ready: its cells are known."""
+
+    def begins(self, cell: Cell) -> None:
+        """A cell is next."""
+
+    def ended(self, cell: Cell, status: str) -> None:
+        """A cell has ended, with ``ok``, ``skipped``, ``error``, or ``done`` where it was there before."""
+
+
+class Silent:
+    """Progress that nobody sees."""
+
+    def planned(self, plan: Plan) -> None:
+        """Show nothing."""
+
+    def begins(self, cell: Cell) -> None:
+        """Show nothing."""
+
+    def ended(self, cell: Cell, status: str) -> None:
+        """Show nothing."""
+
+
+def sweep(
+    classifier: Classifier,
+    dataset: Dataset,
+    methods: Mapping[str, Method],
+    metrics: Mapping[str, Metric],
+    settings: SweepSettings,
+    record: JobRecord,
+    progress: Progress | None = None,
+) -> None:
+    """Explain, score and time one job, a model on a dataset, into a run's folder.
+
+    Cells that are finished there are not computed again. One that fails is a row of the tables, and the others go on.
+
+    Args:
+        classifier: the model.
+        dataset: its pictures.
+        methods, metrics: by the names that tables show.
+        settings: layers, target rule, device, precision, batch size, seed, timing.
+        record: of the job in the run's folder.
+        progress: who is told of it; None tells nobody.
+
+    Raises:
+        ValueError: for anything in the model, the data or the settings that cannot be run; nothing was explained then.
+    """
+    progress = progress or Silent()
+    plan = prepare(classifier, dataset, methods, metrics, settings, record.tuned_batch_size)
+    record.running(plan)
+    progress.planned(plan)
+    with autocast(classifier.module, plan.settings.precision):
+        for cell, status in run(_announced(plan.cells, progress), plan, record.store):
+            progress.ended(cell, status)
+    record.done()
+
+
+def _announced(cells: Sequence[Cell], progress: Progress) -> Iterator[Cell]:
+    for cell in cells:
+        progress.begins(cell)
+        yield cell
+
+
+@dataclass(frozen=True)
+class ExplainSettings:
+    """What is asked of one picture's explanation beside model and methods.
+
+    Args:
+        layers: roles of the model or dotted names.
+        targets: classes by number or name, or the rules ``predicted``, ``second``, ``label``.
+        label: the true class by number or name, None where unknown.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        precision: ``fp32`` or ``bf16``.
+    """
+
+    layers: Sequence[str] = ("last",)
+    targets: Sequence[int | str] = ("predicted", "second")
+    label: int | str | None = None
+    device: str = "auto"
+    precision: str = "fp32"
+
+
+@dataclass(frozen=True)
+class ExplainedPicture:
+    """One picture explained, and what was left out.
+
+    Args:
+        explanation: all that a panel shows.
+        top: the most probable classes.
+        left_out: why methods that do not work here are missing.
+    """
+
+    explanation: Explanation
+    top: Sequence[Prediction]
+    left_out: Sequence[str]
+
+
+def explain(
+    classifier: Classifier, picture: Image.Image, name: str, methods: Mapping[str, Method], settings: ExplainSettings
+) -> ExplainedPicture:
+    """Return the maps of one picture for several classes, methods and layers.
+
+    Args:
+        classifier: the model; it is moved to the device.
+        picture: as it was read.
+        name: what the picture is called.
+        methods: by name.
+        settings: layers, classes, device, precision.
+
+    Raises:
+        ValueError: for an unknown class or layer, or a model that gives no logits.
+    """
+    device = pick_device(settings.device)
+    classifier.module.to(device).eval()
+    image = classifier.preprocessing.image(picture)[None].to(device)
+    with autocast(classifier.module, settings.precision):
+        logits = predict(classifier, image, 1, device)
+        targets = chosen_targets(settings.targets, logits, settings.label, classifier)
+        layers = [resolve_layer(classifier, layer, image) for layer in settings.layers]
+        columns, left_out = maps_of(methods, layers, classifier, image, [t.prediction.target for t in targets])
+        top = top_k(classifier, image)[0]
+    pixels = classifier.preprocessing.pixels(image)[0].permute(1, 2, 0).cpu().numpy()
+    return ExplainedPicture(
+        Explanation(name, classifier.name, classifier.weights, pixels, targets, columns), top, left_out
+    )

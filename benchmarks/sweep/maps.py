@@ -1,0 +1,48 @@
+"""Maps of a cell: raw, a batch of images at a time, and again where a metric asks for them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from heatmark.benchmarks.sweep.cells import Cell
+from heatmark.benchmarks.sweep.job import Job
+from heatmark.common.batching import with_batch_size
+from heatmark.common.resize import upsample
+from heatmark.methods.base import Method
+
+
+def raw_maps(cell: Cell, job: Job, device: torch.device, batch_size: int) -> Tensor:
+    """Return a cell's raw maps of all images of its job, (N, h, w) float32 on the CPU.
+
+    Raises:
+        ValueError: where the method gives anything but one map per image.
+    """
+    method = with_batch_size(cell.method, batch_size)
+    chunks = zip(torch.split(job.batch.images, batch_size), torch.split(job.targets, batch_size), strict=True)
+    maps = []
+    for images, targets in chunks:
+        found = method(job.classifier.module, images.to(device), targets.to(device), cell.layer)
+        if found.ndim != 3 or len(found) != len(images):
+            raise ValueError(f"the method gave {tuple(found.shape)} for {len(images)} images, expected (N, h, w)")
+        maps.append(found.detach().float().cpu())
+    return torch.cat(maps)
+
+
+@dataclass(frozen=True)
+class Again:
+    """The explanation of a cell for metrics that ask for it again: (model, images, targets) -> maps (N, H, W).
+
+    Args:
+        method: of the cell.
+        layer: of the cell, a dotted name that the model has too.
+        size: (H, W) of the maps.
+    """
+
+    method: Method
+    layer: str
+    size: tuple[int, int]
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+        """Return the maps of other images or of another model, upsampled, (N, H, W)."""
+        return upsample(self.method(model, images, targets, self.layer).detach(), self.size)
