@@ -1,4 +1,4 @@
-"""From a raw map to the image's size: an explicit step, the same for every method."""
+"""The resizing of raw maps to the image's size, the same for every method."""
 
 import torch
 from torch import Tensor
@@ -6,9 +6,10 @@ from torch.nn import functional as F
 
 
 def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return maps (N, h, w) at size (H, W): bilinear, align_corners=False, float32; untouched where they fit.
+    """Return maps (N, h, w) at size (H, W): bilinear, ``align_corners=False``, float32; as they are if the size fits.
 
-    A constant map stays constant: interpolation may round its pixels apart, and the rounding would rank them.
+    A constant map stays exactly constant. Interpolation may round its pixels to different values, and a metric would
+    rank the pixels by the rounding.
     """
     maps = maps.float()
     if tuple(maps.shape[-2:]) == size:

@@ -1,4 +1,4 @@
-"""The one interface of every metric, and all that a metric may read."""
+"""The interface of every metric, and the batch of explained images that a metric reads."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -8,21 +8,21 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
-"""(model, images, targets) -> maps (N, H, W): the explanation itself, for metrics that ask for it again."""
+"""(model, images, targets) -> maps (N, H, W): the method itself, for metrics that need further maps."""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """A batch of images with their maps, and the means to ask more.
+    """A batch of explained images: everything that a metric may read.
 
     Args:
-        model: the classifier in evaluation mode, images (N, 3, H, W) to logits (N, classes).
-        images: (N, 3, H, W), normalised as the model wants them.
+        model: the classifier in evaluation mode, from images (N, 3, H, W) to logits (N, classes).
+        images: (N, 3, H, W), normalised as the model expects them.
         targets: (N,) class indices.
         maps: (N, H, W), the raw maps upsampled to the images; any real range, NaN where undefined.
-        masks: (N, H, W) booleans, the object's pixels; None where the dataset has none.
+        masks: (N, H, W) booleans, true at the object's pixels; None if the dataset has none.
         explain: computes maps (N, H, W) again, for another model or other images.
-        batch_size: how many images the model takes at once; changes speed, never a value.
+        batch_size: number of images that go through the model at once; it changes speed, never a value.
     """
 
     model: nn.Module
@@ -35,36 +35,36 @@ class Explained:
 
 
 class Metric(ABC):
-    """A metric: subclasses are frozen dataclasses whose fields are its definition."""
+    """A metric; subclasses are frozen dataclasses whose fields are the options that define it."""
 
     higher_is_better: ClassVar[bool]
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
-    """Protocols by name, each the values of its options; the field ``preset``, where there is one, is such a name."""
+    """Published protocols: name -> values of options. The field ``preset``, if there is one, is such a name."""
     beside: ClassVar[frozenset[str]] = frozenset()
-    """Fields that ask for more numbers beside the value and never change the value."""
+    """Names of the fields that request further numbers and never change the metric's value."""
 
     @abstractmethod
     def __call__(self, batch: Explained) -> Tensor:
-        """Return one number an image, (N,), NaN where undefined."""
+        """Return one number per image, (N,); NaN where undefined."""
 
     def tie_bounds(self, batch: Explained, values: Tensor) -> Tensor | None:  # noqa: ARG002
-        """Return the smallest and the largest value found under other orders of ties, (N, 2).
+        """Return the smallest and the largest value found under other orders of equally relevant pixels, (N, 2).
 
-        None where the metric is not asked for them, or knows no ties.
+        None if they are not requested, or the metric does not depend on such an order.
 
         Args:
-            case: what was scored.
-            values: (N,), what this metric said of it.
+            batch: the explained images that were scored.
+            values: (N,), this metric's values of them.
         """
         return None
 
 
 @dataclass(frozen=True)
 class Curves:
-    """A score along a path of perturbations.
+    """The target's probability as a function of the fraction of perturbed pixels.
 
     Args:
-        fractions: (K,), the part of pixels perturbed, from 0 to 1.
+        fractions: (K,), the fraction of pixels perturbed, from 0 to 1.
         scores: (N, K), the target's probability at each point; NaN for an image whose map has no order.
     """
 
@@ -73,7 +73,7 @@ class Curves:
 
 
 class CurveMetric(Metric):
-    """A metric that sums up a curve; whoever wants both computes the curve once."""
+    """A metric whose value is a summary of a curve; the curve can be computed once and used for both."""
 
     @abstractmethod
     def curves(self, batch: Explained) -> Curves:
@@ -81,7 +81,7 @@ class CurveMetric(Metric):
 
     @abstractmethod
     def summary(self, curves: Curves) -> Tensor:
-        """Return the number that a curve stands for, (N,)."""
+        """Return each curve's summary, which is the metric's value, (N,)."""
 
     def __call__(self, batch: Explained) -> Tensor:
         """Return the summary of every image's curve, (N,)."""
@@ -89,10 +89,10 @@ class CurveMetric(Metric):
 
 
 def definition(name: str, metric: object) -> str:
-    """Return the id of what this metric measures: its name, its preset, and every value that differs from the preset's.
+    """Return the id of a metric's definition: its name, its preset, and every option that differs from the preset.
 
-    ``deletion:rise-2018`` is the preset itself, ``deletion:rise-2018[baseline=mean,steps=28]`` departs from it.
-    Rows of different definitions are never averaged together.
+    ``deletion:rise-2018`` is the preset itself; ``deletion:rise-2018[baseline=mean,steps=28]`` differs from it in two
+    options. Rows of different definitions are never averaged together.
     """
     preset = getattr(metric, "preset", "")
     changed = [f"{option}={value}" for option, value in _changed(name, metric) if option not in _beside(metric)]
@@ -100,9 +100,9 @@ def definition(name: str, metric: object) -> str:
 
 
 def request(name: str, metric: object) -> str:
-    """Return all that is asked of a metric: its definition, and what it is to give beside the value.
+    """Return the id of all that is requested of a metric: its definition and the options in ``beside``.
 
-    ``deletion:rise-2018 with tie_orders=8`` has the value of ``deletion:rise-2018``, and numbers that the latter lacks.
+    ``deletion:rise-2018 with tie_orders=8`` has the value of ``deletion:rise-2018``, and further numbers.
     """
     more = [f"{option}={value}" for option, value in _changed(name, metric) if option in _beside(metric)]
     return definition(name, metric) + (f" with {','.join(more)}" if more else "")
@@ -113,7 +113,7 @@ def _beside(metric: object) -> frozenset[str]:
 
 
 def _changed(name: str, metric: object) -> list[tuple[str, object]]:
-    """Return every option, sorted by name, that differs from the preset's value, or from the default."""
+    """Return every option, sorted by name, that differs from its value in the preset, else from its default."""
     if not is_dataclass(metric):
         raise ValueError(f"metric {name!r} is a {type(metric).__name__}, expected a frozen dataclass")
     presets: Mapping[str, Mapping[str, object]] = getattr(metric, "presets", {})

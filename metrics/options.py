@@ -1,4 +1,4 @@
-"""Options that are names."""
+"""The lookup of options that are given by name."""
 
 import difflib
 from collections.abc import Mapping
@@ -8,15 +8,15 @@ T = TypeVar("T")
 
 
 def look_up(kind: str, name: object, known: Mapping[str, T]) -> T:
-    """Return what a name stands for.
+    """Return the value with a given name.
 
     Args:
-        kind: what the message calls it, such as ``baseline``.
-        name: the name that was given.
-        known: every name with what it stands for.
+        kind: the kind of option, for the message, such as ``baseline``.
+        name: the given name.
+        known: the values by name.
 
     Raises:
-        ValueError: where there is none of that name; it names the nearest.
+        ValueError: if the name is unknown; the message gives the nearest name, or all.
     """
     if str(name) in known:
         return known[str(name)]

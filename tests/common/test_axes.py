@@ -239,7 +239,7 @@ class Mean(nn.Module):
     "layer", [Transposed(), Windows(), NormalisedWindows(), Mean()], ids=lambda layer: type(layer).__name__
 )
 def test_what_neither_the_layer_nor_a_trace_says_is_refused(layer):
-    with pytest.raises(ValueError, match=r"neither its kind nor what moves .* token_layout"):
+    with pytest.raises(ValueError, match=r"neither its type nor a trace .* token_layout"):
         activations_at(Classifier(nn.Sequential(layer, nn.Identity())), noise(16, 16), "layer.1")
 
 
@@ -289,7 +289,7 @@ class Scrambled(nn.Module):
 
 def test_a_reading_that_follows_one_draw_of_noise_by_chance_is_refused():
     """Of 3000 seeds, with six the only reading that sizes allow, which is wrong, follows the first pictures."""
-    with pytest.raises(ValueError, match="neither its kind nor what moves"):
+    with pytest.raises(ValueError, match="neither its type nor a trace"):
         activations_at(Classifier(Scrambled(167)), noise(12, 12), "layer")
 
 

@@ -113,7 +113,7 @@ def test_nothing_is_left_behind(network, batch, state_of, broken):
         ("Residual", "block1.relu", "ran 2 times"),
         ("Tokens", "attention", "gives a tuple"),
         ("Tokens", "mixing.out_proj", "ran 0 times"),
-        ("InPlace", "classifier.2", "no place on the image"),
+        ("InPlace", "classifier.2", "not maps over the image"),
     ],
 )
 def test_a_layer_without_one_map_is_refused(network, batch, kind, layer, message):

@@ -105,7 +105,7 @@ def test_an_unknown_class_is_answered_with_the_nearest(net, images, targets):
 
 
 def test_a_layer_without_a_map_is_refused(net, images, targets):
-    with pytest.raises(ValueError, match="no place on the image"):
+    with pytest.raises(ValueError, match="not maps over the image"):
         PytorchGradCAM("GradCAM")(net, images, targets, "7")
     with pytest.raises(ValueError, match="unknown layer"):
         PytorchGradCAM("GradCAM")(net, images, targets, "17")
