@@ -38,7 +38,7 @@ def out_of_memory(error: RuntimeError) -> bool:
 
 
 def with_batch_size(method: Method, batch_size: int) -> Method:
-    """Return the method with this ``batch_size``, and so the methods that it wraps; its maps do not change."""
+    """Return the method with its own inner batch set, and that of methods it wraps; a number never changes."""
     changes: dict[str, object] = {}
     for field in dataclasses.fields(method):  # type: ignore[arg-type]
         value = getattr(method, field.name)

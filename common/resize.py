@@ -1,4 +1,4 @@
-"""The resizing of raw maps to the image's size, the same for every method."""
+"""From a raw map to the image's size: an explicit step, the same for every method."""
 
 import torch
 from torch import Tensor
@@ -6,10 +6,9 @@ from torch.nn import functional as F
 
 
 def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return maps (N, h, w) at size (H, W): bilinear, ``align_corners=False``, float32; as they are if the size fits.
+    """Return maps (N, h, w) at size (H, W): bilinear, align_corners=False, float32; untouched where they fit.
 
-    A constant map stays exactly constant. Interpolation may round its pixels to different values, and a metric would
-    rank the pixels by the rounding.
+    A constant map stays constant: interpolation may round its pixels apart, and the rounding would rank them.
     """
     maps = maps.float()
     if tuple(maps.shape[-2:]) == size:

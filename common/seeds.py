@@ -1,4 +1,4 @@
-"""One random generator per image, which depends on the image's pixels and a seed, but not on the batch."""
+"""Randomness that depends on what is explained, never on when: one generator an image, whatever its batch."""
 
 import hashlib
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def image_seed(image: Tensor, seed: int) -> int:
-    """Return a seed from the image's pixels and the run's seed; the same on every device and in every batch."""
+    """Return a seed from the image's pixels and the run's seed, the same on every device and in every batch."""
     pixels = image.detach().to("cpu", torch.float32).contiguous().numpy().tobytes()
     digest = hashlib.sha256(seed.to_bytes(8, "little", signed=True) + pixels).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
 
 def image_generator(image: Tensor, seed: int) -> torch.Generator:
-    """Return a CPU generator for this image; draw on the CPU and then move, so that all devices get equal numbers."""
+    """Return a CPU generator for this image; draw on the CPU and move, so that devices agree."""
     return torch.Generator().manual_seed(image_seed(image, seed))

@@ -75,7 +75,7 @@ class FusedLayers(Method):
 
 
 def upsampled(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """Return maps (N, h, w) bilinearly upsampled to ``size``, (N, H, W)."""
+    """Return maps (N, h, w) bilinearly upsampled to the size."""
     return F.interpolate(maps[:, None], size=list(size), mode="bilinear", align_corners=False)[:, 0]
 
 

@@ -89,10 +89,10 @@ class CurveMetric(Metric):
 
 
 def definition(name: str, metric: object) -> str:
-    """Return the id of a metric's definition: its name, its preset, and every option that differs from the preset.
+    """Return the id of what this metric measures: its name, its preset, and every value that differs from the preset's.
 
-    ``deletion:rise-2018`` is the preset itself; ``deletion:rise-2018[baseline=mean,steps=28]`` differs from it in two
-    options. Rows of different definitions are never averaged together.
+    ``deletion:rise-2018`` is the preset itself, ``deletion:rise-2018[baseline=mean,steps=28]`` departs from it.
+    Rows of different definitions are never averaged together.
     """
     preset = getattr(metric, "preset", "")
     changed = [f"{option}={value}" for option, value in _changed(name, metric) if option not in _beside(metric)]
@@ -100,9 +100,9 @@ def definition(name: str, metric: object) -> str:
 
 
 def request(name: str, metric: object) -> str:
-    """Return the id of all that is requested of a metric: its definition and the options in ``beside``.
+    """Return all that is asked of a metric: its definition, and what it is to give beside the value.
 
-    ``deletion:rise-2018 with tie_orders=8`` has the value of ``deletion:rise-2018``, and further numbers.
+    ``deletion:rise-2018 with tie_orders=8`` has the value of ``deletion:rise-2018``, and numbers that the latter lacks.
     """
     more = [f"{option}={value}" for option, value in _changed(name, metric) if option in _beside(metric)]
     return definition(name, metric) + (f" with {','.join(more)}" if more else "")
@@ -113,7 +113,7 @@ def _beside(metric: object) -> frozenset[str]:
 
 
 def _changed(name: str, metric: object) -> list[tuple[str, object]]:
-    """Return every option, sorted by name, that differs from its value in the preset, else from its default."""
+    """Return every option, sorted by name, that differs from the preset's value, or from the default."""
     if not is_dataclass(metric):
         raise ValueError(f"metric {name!r} is a {type(metric).__name__}, expected a frozen dataclass")
     presets: Mapping[str, Mapping[str, object]] = getattr(metric, "presets", {})

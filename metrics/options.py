@@ -1,4 +1,4 @@
-"""The lookup of options that are given by name."""
+"""Options that are names."""
 
 import difflib
 from collections.abc import Mapping
@@ -8,15 +8,15 @@ T = TypeVar("T")
 
 
 def look_up(kind: str, name: object, known: Mapping[str, T]) -> T:
-    """Return the value with a given name.
+    """Return what a name stands for.
 
     Args:
-        kind: the kind of option, for the message, such as ``baseline``.
-        name: the given name.
-        known: the values by name.
+        kind: what the message calls it, such as ``baseline``.
+        name: the name that was given.
+        known: every name with what it stands for.
 
     Raises:
-        ValueError: if the name is unknown; the message gives the nearest name, or all.
+        ValueError: where there is none of that name; it names the nearest.
     """
     if str(name) in known:
         return known[str(name)]

@@ -136,7 +136,7 @@ def activations_at(model: nn.Module, images: Tensor, layer: str) -> Tensor:
 
 
 def full_precision(features: Tensor) -> Tensor:
-    """Return half-precision features as float32, so that sums over them are not rounded to half precision."""
+    """Return half-precision features as float32, so that what is summed over them is not rounded again."""
     return features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
 
 
@@ -144,7 +144,7 @@ def target_logits(logits: Tensor, targets: Tensor) -> Tensor:
     """Return logits[n, targets[n]], (N,).
 
     Raises:
-        ValueError: if the shapes do not match, a target is no class of the model, or the targets are no integers.
+        ValueError: where logits and targets do not belong together, a target is no class of the model, or no integer.
     """
     if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
         raise ValueError(f"targets of {targets.dtype}, expected whole numbers, such as torch.int64")

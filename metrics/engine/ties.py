@@ -64,7 +64,7 @@ def _pixels(images: Tensor) -> int:
 
 
 def _generator(image: Tensor, seed: int) -> torch.Generator:
-    """Return a generator on the CPU, the same for all devices; ``ties`` makes its draws differ from the methods'."""
+    """Return a generator on the CPU, so that devices agree; ``ties`` sets it apart from what methods draw."""
     pixels = image.detach().to("cpu", torch.float32).contiguous().numpy().tobytes()
     digest = hashlib.sha256(b"ties" + seed.to_bytes(8, "little", signed=True) + pixels).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
