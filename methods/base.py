@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class Method(ABC):
     """An attribution method; subclasses are frozen dataclasses whose fields are the hyperparameters.
 
-    A field called ``batch_size`` is the number of images that the method sends through the model at once. It changes
-    speed and memory but no number of the map, so it is no part of a cell's identity.
+    A field called ``batch_size`` says how many images the method sends through the model at once. It changes
+    speed and memory, never a number, so it is no part of a cell's identity.
     """
 
     implementation: ClassVar[Literal["heatmark", "pytorch_grad_cam", "captum"]] = "heatmark"

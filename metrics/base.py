@@ -41,7 +41,7 @@ class Metric(ABC):
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """Published protocols: name -> values of options. The field ``preset``, if there is one, is such a name."""
     beside: ClassVar[frozenset[str]] = frozenset()
-    """Names of the fields that request further numbers and never change the metric's value."""
+    """Fields that ask for more numbers beside the value and never change the value."""
 
     @abstractmethod
     def __call__(self, batch: Explained) -> Tensor:
