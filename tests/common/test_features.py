@@ -1,3 +1,5 @@
+"""Tests of finding layers by name and of the possible layouts of their output."""
+
 import pytest
 import torch
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Tests of the capture of activations and gradients at a layer."""
+
 from contextlib import nullcontext
 
 import pytest
@@ -171,7 +173,7 @@ def test_features_that_mix_images_are_refused(batch):
         capture(Windows().double(), *batch, "mix")
 
 
-def test_tapped_removes_its_hook_when_the_body_fails(network):
+def test_recorded_output_removes_its_hook_when_the_body_fails(network):
     model = network("InPlace")
     with pytest.raises(KeyError), recorded_output(model, "features.3"):
         raise KeyError

@@ -1,4 +1,4 @@
-"""The adapter's numbers are pytorch-grad-cam's own."""
+"""Tests that the adapters give pytorch-grad-cam's numbers."""
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_a_layer_without_a_map_is_refused(net, images, targets):
 
 
 def test_ablates_channels_of_a_transformers_convolutional_stem_after_its_relu():
-    """A ReLU lies as the convolution before it: its channels are no tokens, though the model has a token_layout."""
+    """A ReLU has the layout of the convolution before it: no tokens, though the model has a token_layout."""
     torch.manual_seed(0)
     stem = nn.Sequential(nn.Conv2d(3, 12, 3, stride=2), nn.ReLU(), nn.Conv2d(12, 4, 1))
     model = nn.Sequential(stem, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).eval()
