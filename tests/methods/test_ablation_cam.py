@@ -76,7 +76,7 @@ def test_a_plain_loop_gives_the_same(network, batch, kind, layer, batch_size):
         ("Tokens", "norm", "patches"),
     ],
 )
-def test_the_trunk_runs_once_a_call_and_once_for_the_cell(network, batch, kind, layer, trunk):
+def test_the_trunk_runs_once_a_call_and_once_for_the_trial(network, batch, kind, layer, trunk):
     model, seen = network(kind), []
     model.token_layout = TokenLayout(class_tokens=1)  # else a trace runs it once more
     model.get_submodule(trunk).register_forward_pre_hook(

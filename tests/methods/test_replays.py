@@ -60,7 +60,7 @@ METHODS = [GradCAM(), EigenCAM(), ScoreCAM(), AblationCAM(batch_size=4), FusedLa
 
 
 def plain_ablation_cam(model, images, targets, layer):
-    """Equations 3 and 4 in float64, with one full forward pass per channel; a hook sets the patch tokens' channel to 0."""
+    """Equations 3 and 4 in float64, one full forward pass per channel; a hook sets the patch tokens' channel to 0."""
     model, images = copy.deepcopy(model).double(), images.double()
     module, features = model.get_submodule(layer), []
 
@@ -168,7 +168,7 @@ class Late(FastPath):
         return nn.functional.conv2d(x, self.part.weight, self.part.bias, padding=1)
 
 
-def test_every_replay_is_checked_not_only_the_trial(images):
+def test_every_replay_is_watched_not_only_the_trial(images):
     """The calls are the full run, the check's full run, the check's replay, and the first replay that is used."""
     model = nn.Sequential(Late(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 4))
     with pytest.raises(ValueError, match="passed a module by when it ran again"):
