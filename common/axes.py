@@ -39,7 +39,7 @@ ELEMENTWISE = (
 def stated(model: nn.Module, layer: str, features: Tensor, image_size: tuple[int, int]) -> FeatureLayout | None:
     """Return the layout of a layer's features if ``token_layout`` or the type of the layer determines it, else None.
 
-    The model's ``token_layout`` takes precedence over the type of the layer.
+    The model's ``token_layout`` takes precedence over the type of the layer, except at convolutions and batch norms.
 
     Raises:
         ValueError: if tokens fit neither the ``token_layout`` nor another layout, or the layer is unknown.
@@ -109,7 +109,7 @@ def shaping(model: nn.Module, layer: str) -> nn.Module | None:
 
 
 def _up_to(model: nn.Module, layer: str) -> list[nn.Module]:
-    """Return the modules of a layer's ``Sequential`` up to the layer, in order; only the layer where there is none."""
+    """Return the layer and all modules that run before it in its (nested) ``Sequential``, in order of execution."""
     parent_name, _, name = layer.rpartition(".")
     parent = find_layer(model, parent_name)
     if not layer or not _is_plain_sequential(parent):
@@ -159,5 +159,5 @@ def _sums(channels: list[int], most: int) -> set[int]:
 
 
 def _is_dense(features: Tensor) -> bool:
-    """Return whether features are contiguous in memory, in either format, and not a permuted view."""
+    """Return whether features are contiguous in either memory format of (N, C, h, w), and no permuted view."""
     return features.is_contiguous() or features.is_contiguous(memory_format=torch.channels_last)

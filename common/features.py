@@ -10,13 +10,14 @@ from torch import Tensor, nn
 class TokenLayout:
     """The layout of a transformer's features, stated by the user.
 
-    A model carries it in an attribute ``token_layout``, which takes precedence over any other evidence.
+    A model carries it in an attribute ``token_layout``. It takes precedence over what the type of the layer or a trace
+    shows, except at convolutions and batch norms.
 
     Args:
         class_tokens: number of class and register tokens before the patch tokens, in features (N, T, C).
         grid: rows and columns of patches; None derives them from the image's aspect ratio.
         channels_last: true if features with four dimensions are (N, h, w, C), as in Swin, false if they are
-            (N, C, h, w), None if it is left to the type of the layer or a trace. The output of an ``nn.Conv2d`` or
+            (N, C, h, w), None to leave it to the type of the layer or a trace. The output of an ``nn.Conv2d`` or
             ``nn.BatchNorm2d`` is (N, C, h, w) in any case.
 
     Raises:
@@ -59,7 +60,7 @@ def find_layer(model: nn.Module, layer: str) -> nn.Module:
     """Return the submodule with this dotted name.
 
     Raises:
-        ValueError: if there is none; the message names the nearest names.
+        ValueError: if there is none; the message gives the nearest names.
     """
     modules: dict[str, nn.Module] = dict(model.named_modules())
     if layer in modules:

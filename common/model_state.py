@@ -93,11 +93,11 @@ def ordinary(tensor: Tensor) -> Tensor:
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Context for a library that may change anything of a model but its weights; on leaving, all is restored.
+    """Context in which a library may change anything of a model but its weights; on leaving, all is restored.
 
-    Restored are, also after an exception: the modules (pytorch-grad-cam replaces some), their attributes, flags and
-    hooks; the ``requires_grad`` and ``.grad`` of every parameter, the same tensor with the same values; the random
-    generators of Python, NumPy and torch; the grad mode.
+    This covers, also after an exception, the modules (pytorch-grad-cam replaces some), their attributes, flags and
+    hooks; every parameter's ``requires_grad`` and ``.grad``, the same tensor with the same values; the random
+    generators of Python, NumPy and torch; and the grad mode.
 
     Inside, the model is in evaluation mode, autograd is on and every ``.grad`` is None, so that nothing is added to the
     caller's gradients. One thread at a time can be inside.

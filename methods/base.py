@@ -33,7 +33,7 @@ class Method(ABC):
             Maps (N, h, w) on the images' device, neither upsampled nor normalised; NaN where a map is undefined.
 
         Raises:
-            ValueError: if the layer is unknown or its output is no map.
+            ValueError: if the layer is unknown or its output is not a map.
         """
 
     def unsupported(self, model: nn.Module, layer: str) -> str | None:  # noqa: ARG002

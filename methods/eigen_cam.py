@@ -44,7 +44,7 @@ def first_component(activations: Tensor) -> Tensor:
     """Return the projection of each image's activations (N, C, h, w) on their first principal component, (N, h, w)."""
     O = activations.flatten(2).transpose(1, 2)  # noqa: E741
     if O.dtype in (torch.float16, torch.bfloat16):
-        O = O.float()  # noqa: E741 - LAPACK knows no half precision
+        O = O.float()  # noqa: E741 - LAPACK has no half precision
     finite = O.isfinite().all(dim=2).all(dim=1)
     U, S, _ = torch.linalg.svd(torch.where(finite[:, None, None], O, 0.0), full_matrices=False)
     L: Tensor = U[:, :, 0] * S[:, :1]

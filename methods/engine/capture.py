@@ -121,7 +121,7 @@ def activations_at(model: nn.Module, images: Tensor, layer: str) -> Tensor:
     """Return a layer's activations A, (N, C, h, w), without an autograd graph; half precision becomes float32.
 
     Raises:
-        ValueError: if the layer is unknown, does not run exactly once, or its output is no map.
+        ValueError: if the layer is unknown, does not run exactly once, or its output is not a map.
     """
     recording = Recording(layer)
 
@@ -172,7 +172,7 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
         layer: dotted name of a layer whose output is (N, C, h, w), (N, h, w, C), tokens (N, T, C) or (N, C, T).
 
     Raises:
-        ValueError: if the layer is unknown, does not run exactly once, its output is no map, the target's logit does
+        ValueError: if the layer is unknown, does not run exactly once, its output is not a map, the target's logit does
             not depend on it, or a target is no class of the model.
     """
     images, targets = ordinary(images), ordinary(targets)
@@ -191,7 +191,7 @@ def layout_at(model: nn.Module, layer: str, features: Tensor, images: Tensor) ->
     """Return the layout of a layer's features: which axes are channels, rows and columns; see :func:`layouts_at`.
 
     Raises:
-        ValueError: if the features are no map, or it cannot be found out which of the possible layouts is right.
+        ValueError: if the features are not a map, or it cannot be found out which of the possible layouts is right.
     """
     found = layouts_at(model, {layer: features}, images)[layer]
     if isinstance(found, ValueError):
@@ -206,7 +206,7 @@ def layouts_at(
 
     The layout comes from the model's ``token_layout``, else from the type of the layer, else from a trace: a few images
     of noise that run through the model up to that layer (:mod:`heatmark.common.trace`). Nothing is cached, so that a
-    changed model gets its new layout. The value is an error if the features are no map, or if the trace does not show
+    changed model gets its new layout. The value is an error if the features are not a map, or if the trace does not show
     which of the possible layouts is right.
     """
     size = (images.shape[-2], images.shape[-1])

@@ -48,7 +48,7 @@ def stages_of(method: Method, model: nn.Module, images: Tensor, targets: Tensor,
     """Return a method's stages up to ``relu``; a method with its own ``__call__`` has no other stage than ``relu``.
 
     Raises:
-        ValueError: if the layer is unknown or its output is no map.
+        ValueError: if the layer is unknown or its output is not a map.
     """
     if isinstance(method, GradientCAM) and type(method).__call__ is GradientCAM.__call__:
         return stages_from(method, capture(model, images, targets, layer))

@@ -65,7 +65,7 @@ class PixelFlipping(CurveMetric):
         if self.steps is not None and (not isinstance(self.steps, int) or self.steps < 1):
             raise ValueError(f"steps={self.steps!r}, expected a whole number from 1, or null for one row per step")
         if not isinstance(self.tie_orders, int) or self.tie_orders < 0:
-            raise ValueError(f"tie_orders={self.tie_orders!r}, expected a whole number from 0; 0 asks for no bounds")
+            raise ValueError(f"tie_orders={self.tie_orders!r}, expected a whole number from 0; 0 computes no bounds")
 
     def _fill_from_preset(self) -> None:
         """Fill options that are None from the preset, and set ``preset`` to the one that differs least."""
