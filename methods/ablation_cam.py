@@ -32,8 +32,8 @@ class AblationCAM(Method):
     Localization", WACV 2020.
 
     Args:
-        batch_size: number of images whose size bounds a batch: as many ablations run at once as have, at the layer, no
-            more numbers than this many input images.
+        batch_size: number of images that go through the model at once. More ablations run at once, because they start
+            at the layer: as many as have no more numbers there than this many images.
 
     >>> import torch
     >>> from torch import nn

@@ -30,7 +30,7 @@ class FusedLayers(Method):
         how: ``mean`` or ``max`` over the layers.
 
     Raises:
-        ValueError: if ``how`` is another word, or the method explains the input.
+        ValueError: if ``how`` is neither ``mean`` nor ``max``, or the method explains the input.
 
     >>> import torch
     >>> from torch import nn

@@ -16,7 +16,7 @@ class HiResCAM(GradientCAM):
     the logit.
 
     Deviation: the paper's attention map is the sum itself. The relu makes the map comparable with the other CAMs; it
-    keeps only what increases the target's logit.
+    keeps only positive contributions to the target's logit.
 
     Draelos and Carin, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks",
     arXiv 2011.08891, 2020.

@@ -35,7 +35,7 @@ class RISE(Method):
         cells: number of grid cells along each side.
         probability: probability that a cell stays visible, in (0, 1].
         seed: seed of the masks.
-        batch_size: number of masked images that go through the model at once.
+        batch_size: number of masked images that go through the model at once; memory does not grow with ``masks``.
 
     Raises:
         ValueError: if masks or cells are below 1, or the probability is outside (0, 1].

@@ -206,8 +206,8 @@ def layouts_at(
 
     The layout comes from the model's ``token_layout``, else from the type of the layer, else from a trace: a few images
     of noise that run through the model up to that layer (:mod:`heatmark.common.trace`). Nothing is cached, so that a
-    changed model gets its new layout. The value is an error if the features are not a map, or if the trace does not show
-    which of the possible layouts is right.
+    changed model gets its new layout. The value is an error if the features are not a map, or if the trace does not
+    show which of the possible layouts is right.
     """
     size = (images.shape[-2], images.shape[-1])
     known: dict[str, FeatureLayout | ValueError] = {}

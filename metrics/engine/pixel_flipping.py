@@ -98,8 +98,8 @@ class PixelFlipping(CurveMetric):
         """Return the smallest and the largest value over several orders of ties, (N, 2); NaN where the value is.
 
         The orders are this metric's own, raster, reversed raster, and those drawn with ``tie_orders`` seeds starting at
-        ``seed``. These are not the extremes over all orders: an order of scattered single pixels may score outside this
-        range. Each order other than the metric's own costs another curve.
+        ``seed``. In general these are not the extremes over all orders: an order of scattered single pixels may score
+        outside this range. Each order other than the metric's own costs another curve.
         """
         if not self.tie_orders:
             return None
