@@ -67,49 +67,49 @@ def test_area_is_the_trapezoid_over_true_fractions():
     assert values[1].isnan()
 
 
-def test_uneven_counts_give_uneven_fractions(additive, make_batch):
+def test_uneven_counts_give_uneven_fractions(additive, make_case):
     weights = torch.tensor([[0.5, 0.3, 0.2]])
-    batch = make_batch(additive(weights), torch.ones(1, 3, 1, 3), weights[None])
-    curves = perturbation_curves(batch, batch.images, torch.zeros_like(batch.images), in_raster(batch.maps), [0, 1, 3])
+    case = make_case(additive(weights), torch.ones(1, 3, 1, 3), weights[None])
+    curves = perturbation_curves(case, case.images, torch.zeros_like(case.images), in_raster(case.maps), [0, 1, 3])
     assert torch.allclose(curves.fractions, torch.tensor([0.0, 1 / 3, 1.0]))
     assert torch.allclose(curves.scores, torch.tensor([[1.0, 0.5, 0.0]]))
 
 
 @settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 5))
-def test_each_pair_of_image_and_point_costs_one_forward_whatever_the_batch(additive, make_batch, batch_size, count):
+def test_each_pair_of_image_and_point_costs_one_forward_whatever_the_batch(additive, make_case, batch_size, count):
     generator = torch.Generator().manual_seed(count)
     weights = torch.rand(3, 3, generator=generator)
     weights /= weights.sum()
     maps = torch.rand(count, 3, 3, generator=generator)
     images = torch.rand(count, 3, 3, 3, generator=generator)
     model = additive(weights)
-    batch = make_batch(model, images, maps, batch_size=batch_size)
+    case = make_case(model, images, maps, batch_size=batch_size)
     ends = images, torch.zeros_like(images)
-    batched = perturbation_curves(batch, *ends, in_raster(maps), pixel_counts(9, 9)).scores
+    batched = perturbation_curves(case, *ends, in_raster(maps), pixel_counts(9, 9)).scores
     assert model.images_seen == count * 10
-    one_by_one = perturbation_curves(replace(batch, batch_size=1), *ends, in_raster(maps), pixel_counts(9, 9)).scores
+    one_by_one = perturbation_curves(replace(case, batch_size=1), *ends, in_raster(maps), pixel_counts(9, 9)).scores
     assert torch.allclose(batched, one_by_one, atol=1e-6)
 
 
-def test_nan_map_gives_a_nan_curve_and_costs_nothing(additive, make_batch):
+def test_nan_map_gives_a_nan_curve_and_costs_nothing(additive, make_case):
     weights = torch.full((2, 2), 0.25)
     maps = torch.rand(3, 2, 2)
     maps[1, 0, 1] = torch.nan
     model = additive(weights)
-    batch = make_batch(model, torch.ones(3, 3, 2, 2), maps)
+    case = make_case(model, torch.ones(3, 3, 2, 2), maps)
     scores = perturbation_curves(
-        batch, batch.images, torch.zeros_like(batch.images), in_raster(batch.maps), pixel_counts(4, 4)
+        case, case.images, torch.zeros_like(case.images), in_raster(case.maps), pixel_counts(4, 4)
     ).scores
     assert scores[1].isnan().all()
     assert torch.allclose(scores[[0, 2]], torch.tensor([1, 0.75, 0.5, 0.25, 0]).expand(2, 5))
     assert model.images_seen == 2 * 5
 
 
-def test_only_nan_maps_ask_nothing_of_the_model(additive, make_batch):
+def test_only_nan_maps_ask_nothing_of_the_model(additive, make_case):
     model = additive(torch.full((2, 2), 0.25))
-    batch = make_batch(model, torch.ones(2, 3, 2, 2), torch.full((2, 2, 2), torch.nan))
-    curves = perturbation_curves(batch, batch.images, batch.images, in_raster(batch.maps), pixel_counts(4, 2))
+    case = make_case(model, torch.ones(2, 3, 2, 2), torch.full((2, 2, 2), torch.nan))
+    curves = perturbation_curves(case, case.images, case.images, in_raster(case.maps), pixel_counts(4, 2))
     assert curves.scores.shape == (2, 3)
     assert curves.scores.isnan().all()
     assert model.images_seen == 0
@@ -125,26 +125,26 @@ def test_scores_are_probabilities_of_each_images_own_target():
     assert target_probabilities(model, logits.bfloat16(), torch.tensor([2, 0])).dtype == torch.float32
 
 
-def test_no_graph_is_recorded_and_inputs_stay(additive, make_batch):
+def test_no_graph_is_recorded_and_inputs_stay(additive, make_case):
     weights = nn.Parameter(torch.full((2, 2), 0.25))
     images, maps = torch.ones(1, 3, 2, 2), torch.rand(1, 2, 2)
     kept = images.clone(), maps.clone()
-    batch = make_batch(additive(weights), images, maps)
-    curves = perturbation_curves(batch, images, torch.zeros_like(images), in_raster(batch.maps), pixel_counts(4, 2))
+    case = make_case(additive(weights), images, maps)
+    curves = perturbation_curves(case, images, torch.zeros_like(images), in_raster(case.maps), pixel_counts(4, 2))
     assert not curves.scores.requires_grad
     assert weights.grad is None
     assert torch.equal(images, kept[0])
     assert torch.equal(maps, kept[1])
 
 
-def test_training_mode_is_refused(additive, make_batch):
+def test_training_mode_is_refused(additive, make_case):
     model = additive(torch.full((2, 2), 0.25)).train()
-    batch = make_batch(model, torch.ones(1, 3, 2, 2), torch.rand(1, 2, 2))
+    case = make_case(model, torch.ones(1, 3, 2, 2), torch.rand(1, 2, 2))
     with pytest.raises(ValueError, match=r"training mode.*model\.eval\(\)"):
-        perturbation_curves(batch, batch.images, batch.images, in_raster(batch.maps), [0, 4])
+        perturbation_curves(case, case.images, case.images, in_raster(case.maps), [0, 4])
 
 
-def test_shapes_that_do_not_belong_together_are_refused(additive, make_batch):
-    batch = make_batch(additive(torch.full((2, 2), 0.25)), torch.ones(1, 3, 2, 2), torch.rand(1, 1, 4))
+def test_shapes_that_do_not_belong_together_are_refused(additive, make_case):
+    case = make_case(additive(torch.full((2, 2), 0.25)), torch.ones(1, 3, 2, 2), torch.rand(1, 1, 4))
     with pytest.raises(ValueError, match=r"need maps \(1, 2, 2\).*got maps \(1, 1, 4\)"):
-        perturbation_curves(batch, batch.images, batch.images, in_raster(batch.maps), [0, 4])
+        perturbation_curves(case, case.images, case.images, in_raster(case.maps), [0, 4])
