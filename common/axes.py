@@ -1,4 +1,4 @@
-"""Which axis of a layer's output holds the channels, as far as the model's word and what the layer is say it."""
+"""The layout of a layer's output, as far as the model's ``token_layout`` or the type of the layer determines it."""
 
 import torch
 from torch import Tensor, nn
@@ -25,24 +25,24 @@ CHANNELS_FIRST = (
 )
 """Modules whose output with four dimensions is (N, C, h, w)."""
 
-BEYOND_DOUBT = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)
-"""Modules that no ``token_layout`` can make channels-last: it speaks of the transformer around them."""
+ALWAYS_CHANNELS_FIRST = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)
+"""Modules to which a ``token_layout`` does not apply: it describes the transformer around them."""
 
 ELEMENTWISE = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Sigmoid),
     *(nn.Tanh, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.LogSigmoid, nn.Softsign, nn.Threshold),
     *(nn.Dropout, nn.AlphaDropout, nn.Identity),
 )
-"""Modules that leave every number where it is: their output lies as their input does."""
+"""Elementwise modules: their output has the layout of their input."""
 
 
 def stated(model: nn.Module, layer: str, features: Tensor, image_size: tuple[int, int]) -> FeatureLayout | None:
-    """Return how features lie on the image where it is said and not only possible, else None.
+    """Return the layout of a layer's features if ``token_layout`` or the type of the layer determines it, else None.
 
-    The model's ``token_layout`` says it first, then what the layer is.
+    The model's ``token_layout`` takes precedence over the type of the layer, except at convolutions and batch norms.
 
     Raises:
-        ValueError: where tokens fit neither the layout nor another reading.
+        ValueError: if tokens fit neither the ``token_layout`` nor another layout, or the layer is unknown.
     """
     layout: TokenLayout | None = getattr(model, "token_layout", None)
     if features.ndim == 3 and layout is not None:
@@ -52,17 +52,17 @@ def stated(model: nn.Module, layer: str, features: Tensor, image_size: tuple[int
     first, last = readings(features, layer, image_size)
     if (permuted := _permuted(find_layer(model, layer))) is not None:
         return first if permuted == TO_FIRST else last if permuted == TO_LAST else None
-    if layout is None or layout.channels_last is None or isinstance(find_layer(model, layer), BEYOND_DOUBT):
+    if layout is None or layout.channels_last is None or isinstance(find_layer(model, layer), ALWAYS_CHANNELS_FIRST):
         return first if gives_channels_first(model, layer, features) else None
     return last if layout.channels_last else first
 
 
 TO_FIRST, TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
-"""What torchvision's transformers permute by: to (N, C, h, w), and to (N, h, w, C)."""
+"""The permutations in torchvision's transformers: to (N, C, h, w), and to (N, h, w, C)."""
 
 
 def _permuted(module: nn.Module) -> tuple[object, ...] | None:
-    """Return the order that torchvision's ``Permute`` brings dimensions into, which no ``token_layout`` speaks of."""
+    """Return the order of dimensions after torchvision's ``Permute``, which overrides ``token_layout``; else None."""
     dims = getattr(module, "dims", None)
     return tuple(dims) if type(module).__name__ == "Permute" and dims is not None else None
 
@@ -70,7 +70,7 @@ def _permuted(module: nn.Module) -> tuple[object, ...] | None:
 def _tokens(
     module: nn.Module, features: Tensor, image_size: tuple[int, int], layout: TokenLayout
 ) -> FeatureLayout | None:
-    """Read (N, T, C) by the layout; None where the layer may as well give (N, C, T), as ``nn.Flatten(2)`` does."""
+    """Return the layout of tokens (N, T, C); None where the layer may as well give (N, C, T), as ``nn.Flatten(2)``."""
     count, places = features.shape[1:]
     grid = layout.grid or grid_of(count - layout.class_tokens, image_size)
     if grid is not None and grid[0] * grid[1] + layout.class_tokens == count and not _flattens(module):
@@ -86,14 +86,14 @@ def _flattens(module: nn.Module) -> bool:
 
 
 def gives_channels_first(model: nn.Module, layer: str, features: Tensor) -> bool:
-    """Say whether the kind of the layer shows that its features with four dimensions are (N, C, h, w).
+    """Return whether the type of the layer shows that its features with four dimensions are (N, C, h, w).
 
-    A convolution, a batch norm or a pooling says it. A ``Sequential`` gives what its last part does. What works on each
-    number alone gives what stands before it in its ``Sequential`` does. A block of any other code gives (N, C, h, w) if
-    all its parameters are those of convolutions and their norms, one of which, or some of which side by side, have as
-    many channels as dimension 1 and none as many as dimension 3.
+    This is true of convolutions, batch norms and poolings. A ``Sequential`` has the layout of its last module. An
+    elementwise module has the layout of the module before it in its ``Sequential``. Any other block gives (N, C, h, w)
+    if all its parameters belong to convolutions and their norms, and dimension 1, but not dimension 3, has the number
+    of channels of one of these, or of several convolutions concatenated.
 
-    No kind says (N, h, w, C): an ``nn.LayerNorm`` may stand in (N, windows, places, C) too, an ``nn.Linear`` may mix
+    No type shows (N, h, w, C): an ``nn.LayerNorm`` may also work on (N, windows, places, C), an ``nn.Linear`` may mix
     columns, and code may permute.
     """
     part = shaping(model, layer)
@@ -101,15 +101,15 @@ def gives_channels_first(model: nn.Module, layer: str, features: Tensor) -> bool
 
 
 def shaping(model: nn.Module, layer: str) -> nn.Module | None:
-    """Return the module as whose output a layer's output lies: what works on each number alone hands its input's on.
+    """Return the module whose output determines a layer's layout: the layer itself if it is not elementwise.
 
-    That is the layer itself, or the nearest before it in its ``Sequential``; None where that is not known.
+    For an elementwise layer it is the nearest module before it in its ``Sequential`` that is not; None if unknown.
     """
     return next((part for part in reversed(_up_to(model, layer)) if not _is_elementwise(part)), None)
 
 
 def _up_to(model: nn.Module, layer: str) -> list[nn.Module]:
-    """Return a layer after all that certainly hands its output on to it, first to last."""
+    """Return the layer and all modules that run before it in its (nested) ``Sequential``, in order of execution."""
     parent_name, _, name = layer.rpartition(".")
     parent = find_layer(model, parent_name)
     if not layer or not _is_plain_sequential(parent):
@@ -118,7 +118,7 @@ def _up_to(model: nn.Module, layer: str) -> list[nn.Module]:
 
 
 def _parts(module: nn.Module) -> list[nn.Module]:
-    """Return the direct parts in their order, one that is there twice twice (``children`` leaves out the second)."""
+    """Return the direct submodules in order; one that occurs twice is listed twice (``children`` lists it once)."""
     return [part for part in module._modules.values() if part is not None]
 
 
@@ -140,7 +140,7 @@ def _is_channels_first(module: nn.Module, features: Tensor) -> bool:
 
 
 def _is_block_of_convolutions(module: nn.Module, features: Tensor) -> bool:
-    """Say whether a block's parameters are those of convolutions alone, which say how many channels it gives."""
+    """Return whether a block consists of convolutions and norms whose channels fit dimension 1 only."""
     holders = [m for m in module.modules() if m._parameters or m._buffers]
     if not all(isinstance(m, CHANNELS_FIRST) for m in holders) or not _is_dense(features):
         return False
@@ -151,7 +151,7 @@ def _is_block_of_convolutions(module: nn.Module, features: Tensor) -> bool:
 
 
 def _sums(channels: list[int], most: int) -> set[int]:
-    """Return what branches of so many channels give when some of them are concatenated, up to ``most``."""
+    """Return the numbers of channels, up to ``most``, that concatenating some branches of these channels can give."""
     sums = {0}
     for count in channels:
         sums |= {before + count for before in sums if before + count <= most}
@@ -159,5 +159,5 @@ def _sums(channels: list[int], most: int) -> set[int]:
 
 
 def _is_dense(features: Tensor) -> bool:
-    """Say whether features lie in memory as a convolution leaves them: not as a permuted view of that."""
+    """Return whether features are contiguous in either memory format of (N, C, h, w), and no permuted view."""
     return features.is_contiguous() or features.is_contiguous(memory_format=torch.channels_last)

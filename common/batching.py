@@ -1,4 +1,4 @@
-"""Out of memory is no failure: halve the batch and go on."""
+"""Batch sizes: halving one when memory runs out, and setting that of a method."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,10 +13,10 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", 
 
 
 def halving(run: Callable[[int], T], batch_size: int) -> T:
-    """Return run(batch_size), with half the batch as often as memory runs out.
+    """Return run(batch_size), halving the batch size each time the device runs out of memory.
 
     Raises:
-        RuntimeError: the device's own error, where even one image at a time is too much.
+        RuntimeError: the device's own error, if memory runs out even at batch size 1, or any other error of ``run``.
     """
     while True:
         try:
@@ -33,7 +33,7 @@ def halving(run: Callable[[int], T], batch_size: int) -> T:
 
 
 def out_of_memory(error: RuntimeError) -> bool:
-    """Say whether this is a device's or the host's way of being out of memory."""
+    """Return whether the error means that a device or the host is out of memory."""
     return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 

@@ -1,4 +1,4 @@
-"""Find a layer by its dotted name, and the ways in which its output may be seen as channels on a grid."""
+"""Layers by their dotted names, and the possible layouts of their output: which axes are channels, rows, columns."""
 
 import difflib
 from dataclasses import dataclass
@@ -8,19 +8,20 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class TokenLayout:
-    """How a transformer's features lie on the image.
+    """The layout of a transformer's features, stated by the user.
 
-    A model says it with an attribute ``token_layout``, which is obeyed first.
+    A model carries it in an attribute ``token_layout``. It takes precedence over what the type of the layer or a trace
+    shows, except at convolutions and batch norms.
 
     Args:
-        class_tokens: class and register tokens that stand before the patch tokens, in features (N, T, C).
-        grid: rows and columns of patches; None takes them from the image's aspect ratio.
-        channels_last: whether features with four dimensions are (N, h, w, C), as in Swin, or (N, C, h, w); None does
-            not say, so that what the layer is or a trace decides. What an ``nn.Conv2d`` or ``nn.BatchNorm2d`` itself
-            gives is (N, C, h, w) in any case.
+        class_tokens: number of class and register tokens before the patch tokens, in features (N, T, C).
+        grid: rows and columns of patches; None derives them from the image's aspect ratio.
+        channels_last: true if features with four dimensions are (N, h, w, C), as in Swin, false if they are
+            (N, C, h, w), None to leave it to the type of the layer or a trace. The output of an ``nn.Conv2d`` or
+            ``nn.BatchNorm2d`` is (N, C, h, w) in any case.
 
     Raises:
-        ValueError: where ``channels_last`` is a word, which would count as true.
+        ValueError: if ``channels_last`` is neither a boolean nor None, such as the string ``"false"``.
     """
 
     class_tokens: int = 1
@@ -34,14 +35,20 @@ class TokenLayout:
 
 @dataclass(frozen=True)
 class FeatureLayout:
-    """Where the channels and the grid are in one layer's output: (N, C, h, w), (N, h, w, C), (N, T, C) or (N, C, T)."""
+    """The layout of one layer's output, which is (N, C, h, w), (N, h, w, C), tokens (N, T, C) or (N, C, T).
+
+    Args:
+        channel_dim: the dimension of the channels.
+        class_tokens: number of tokens before the grid's; 0 for features with four dimensions.
+        grid: rows h and columns w.
+    """
 
     channel_dim: int
     class_tokens: int
     grid: tuple[int, int]
 
     def maps(self, features: Tensor) -> Tensor:
-        """Return features of this layer as (N, C, h, w), a view: writing into it writes into the features."""
+        """Return features of this layout as (N, C, h, w), a view: writing to it writes to the features."""
         channels_first = features if self.channel_dim == 1 else features.movedim(-1, 1)
         if features.ndim == 4:
             return channels_first
@@ -53,7 +60,7 @@ def find_layer(model: nn.Module, layer: str) -> nn.Module:
     """Return the submodule with this dotted name.
 
     Raises:
-        ValueError: where there is none; it names the nearest ones.
+        ValueError: if there is none; the message gives the nearest names.
     """
     modules: dict[str, nn.Module] = dict(model.named_modules())
     if layer in modules:
@@ -69,20 +76,20 @@ def top_layers(model: nn.Module) -> list[str]:
 
 
 def readings(features: Tensor, layer: str, image_size: tuple[int, int]) -> list[FeatureLayout]:
-    """Return every way in which sizes allow features to lie on the image; sizes never say which one is right.
+    """Return every layout that the sizes of the features allow; which one is right cannot be told from sizes.
 
-    (N, C, h, w) and (N, h, w, C); or tokens (N, T, C) and (N, C, T), without or with one class token, on a grid of the
-    image's aspect.
+    With four dimensions these are (N, C, h, w) and (N, h, w, C). With three they are tokens (N, T, C) and (N, C, T),
+    without or with one class token, where the tokens form a grid of the image's aspect ratio.
 
     Raises:
-        ValueError: where there is none.
+        ValueError: if there is none.
     """
     if features.ndim == 4:
         _, a, b, c = features.shape
         return [FeatureLayout(1, 0, (b, c)), FeatureLayout(3, 0, (a, b))]
     if features.ndim != 3:
         raise ValueError(
-            f"layer {layer!r} gives features of shape {tuple(features.shape)}, which have no place on the image; "
+            f"layer {layer!r} gives features of shape {tuple(features.shape)}, which are not maps over the image; "
             "expected (N, C, h, w), (N, h, w, C), tokens (N, T, C) or (N, C, T)"
         )
     found = [
@@ -94,19 +101,19 @@ def readings(features: Tensor, layer: str, image_size: tuple[int, int]) -> list[
     if not found:
         raise ValueError(
             f"layer {layer!r} gives features of shape {tuple(features.shape)}: {features.shape[1]} tokens fit no grid "
-            f"of the aspect of {image_size[0]}x{image_size[1]} pixels, without or with one class token; {HOW_TO_SAY}"
+            f"of the aspect of {image_size[0]}x{image_size[1]} pixels, without or with one class token; {LAYOUT_HINT}"
         )
     return found
 
 
-HOW_TO_SAY = (
-    "say how they lie with the model's token_layout (heatmark.common.features.TokenLayout; model.tokens in a config): "
+LAYOUT_HINT = (
+    "state it by the model's token_layout (heatmark.common.features.TokenLayout; model.tokens in a config): "
     "class_tokens and grid for tokens, channels_last for features with four dimensions"
 )
 
 
 def grid_of(count: int, image_size: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the rows and columns whose product is count and whose aspect is exactly the image's, or None."""
+    """Return the rows and columns whose product is count and whose aspect ratio is exactly the image's, or None."""
     height, width = image_size
     for rows in range(1, count + 1):
         if count % rows == 0 and rows * width == count // rows * height:

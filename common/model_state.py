@@ -1,4 +1,4 @@
-"""Contexts that hand a model back exactly as it was found."""
+"""Contexts that restore a model's state: modes, flags, hooks, gradients and random generators."""
 
 import random
 import sys
@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 ONE_THREAD = threading.RLock()
-"""Hooks, flags and switches are the model's and the process's: while one thread explains, another one waits."""
+"""The lock of these contexts: hooks, flags and switches belong to the model or the process, not to a thread."""
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Run in evaluation mode, then give every module its own ``training`` flag back."""
+    """Context with the model in evaluation mode; on leaving, every module gets its own ``training`` flag back."""
     flags = [(module, module.training) for module in model.modules()]
     try:
         model.eval()
@@ -29,11 +29,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def observing(model: nn.Module) -> Iterator[None]:
-    """Run in evaluation mode and record no graph, in tensors that later may take part in one.
+    """Context with the model in evaluation mode and without an autograd graph.
 
-    Every submodule runs, also within torch's transformer layers and compiled blocks (:func:`every_module_runs`), and
-    weights made in inference mode are replaced by copies meanwhile (:func:`outside_inference`). Other threads that want
-    to explain wait.
+    Tensors made inside are no inference tensors, so that they can take part in a graph later. Every submodule's hooks
+    run, also within torch's transformer layers and compiled blocks (:func:`every_module_runs`), and weights made in
+    inference mode are replaced by copies (:func:`outside_inference`). One thread at a time can be inside.
     """
     with (
         ONE_THREAD,
@@ -48,10 +48,10 @@ def observing(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def every_module_runs() -> Iterator[None]:
-    """Switch off what computes a module without calling its submodules, so that hooks on these change nothing.
+    """Context in which every submodule is called, so that hooks on submodules take effect.
 
-    That is torch's fast path for transformer layers in evaluation mode, and what ``torch.compile`` made, which runs as
-    it was written meanwhile and takes no hook down for later. Both switches are the process's.
+    It switches off torch's fast path for transformer layers in evaluation mode, and code compiled by ``torch.compile``:
+    compiled blocks run eagerly and are not compiled again with the hooks. Both switches are global to the process.
     """
     before = torch.backends.mha.get_fastpath_enabled()
     try:
@@ -64,9 +64,9 @@ def every_module_runs() -> Iterator[None]:
 
 @contextmanager
 def outside_inference(model: nn.Module) -> Iterator[None]:
-    """Put ordinary copies in the place of a model's inference tensors, which no backward pass may need; then these.
+    """Context in which a model's inference tensors are replaced by ordinary copies, which autograd can use.
 
-    A parameter that several modules share is copied once.
+    A parameter that several modules share is copied once. On leaving, the model has its own tensors back.
     """
     holders: list[dict[str, Any]] = []
     for module in model.modules():
@@ -83,7 +83,7 @@ def outside_inference(model: nn.Module) -> Iterator[None]:
 
 
 def ordinary(tensor: Tensor) -> Tensor:
-    """Return the tensor, or a copy that may take part in a graph if it was made in inference mode."""
+    """Return the tensor, or, if it was made in inference mode, a copy that autograd can use."""
     if not tensor.is_inference():
         return tensor
     with torch.inference_mode(False):
@@ -93,15 +93,14 @@ def ordinary(tensor: Tensor) -> Tensor:
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Lend a model, in evaluation mode, to a library that may do anything to it but change its weights.
+    """Context in which a library may change anything of a model but its weights; on leaving, all is restored.
 
-    On leaving, on exceptions too, every module is the module that it was (pytorch-grad-cam puts others in their
-    place), with the attributes, flags and hooks that it had and no others; every parameter has the ``requires_grad``
-    and the ``.grad`` that it had, the same tensor with the same values; and the random number generators of Python,
-    NumPy and torch, and the grad mode, are where they were.
+    This covers, also after an exception, the modules (pytorch-grad-cam replaces some), their attributes, flags and
+    hooks; every parameter's ``requires_grad`` and ``.grad``, the same tensor with the same values; the random
+    generators of Python, NumPy and torch; and the grad mode.
 
-    Inside, gradients are recorded and every ``.grad`` is None, so that nothing is added to a caller's gradients. Other
-    threads that want to explain wait.
+    Inside, the model is in evaluation mode, autograd is on and every ``.grad`` is None, so that nothing is added to the
+    caller's gradients. One thread at a time can be inside.
     """
     with ONE_THREAD, _same_random_state(), _same_attributes(model), _same_parameters(model), every_module_runs():
         model.eval()
@@ -111,7 +110,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _same_attributes(model: nn.Module) -> Iterator[None]:
-    """Restore what every module holds: flags, planted attributes and, in its dictionaries, submodules and hooks."""
+    """Context that restores every module's attributes: flags, additions, and dictionaries of submodules and hooks."""
     found = [(module, _contents(module)) for module in model.modules()]
     try:
         yield
@@ -124,12 +123,12 @@ def _same_attributes(model: nn.Module) -> Iterator[None]:
 
 
 def _contents(module: nn.Module) -> dict[str, tuple[Any, dict[Any, Any] | None]]:
-    """Return a module's attributes, and a copy of those that are dictionaries."""
+    """Return a module's attributes, each with a copy of its entries if it is a dictionary, else None."""
     return {name: (value, dict(value) if isinstance(value, dict) else None) for name, value in vars(module).items()}
 
 
 def _refill(dictionary: dict[Any, Any], entries: dict[Any, Any]) -> None:
-    """Give the same dictionary its entries back: hook handles and whoever else knows it keep working."""
+    """Replace a dictionary's entries in place, so that hook handles and others that refer to it keep working."""
     dictionary.clear()
     dictionary.update(entries)
 

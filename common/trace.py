@@ -1,4 +1,4 @@
-"""How features lie on the image, found out by what moves in them when a half of the picture is exchanged."""
+"""The layout of a layer's features, found by which of them change when half of an image is exchanged."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -11,32 +11,32 @@ from heatmark.common.features import FeatureLayout, find_layer
 from heatmark.common.model_state import observing
 
 LEAST = 0.1
-"""The least a reading must follow the picture, of 1: what reads channels as places follows it by a few hundredths."""
+"""The least score of :func:`following` for a layout to count, at most 1; wrong layouts score a few hundredths."""
 
 MARGIN = 2.0
-"""How many times as much as any other reading."""
+"""The least ratio of the best layout's score to that of any other."""
 
 DRAWS = 2
-"""How many draws of noise must say the same: with few places and channels, one is followed by chance."""
+"""The number of draws of noise that must agree: with few places and channels, one draw may agree by chance."""
 
 
 class _AllSeenError(Exception):
-    """Every layer that was asked for has run: the rest of the forward pass is not needed."""
+    """The end of a forward pass in which every layer of interest has run; raised to skip the rest."""
 
 
 def trace(
     model: nn.Module, readings: Mapping[str, Sequence[FeatureLayout]], images: Tensor
 ) -> dict[str, FeatureLayout]:
-    """Return, of each layer's readings, the one whose maps move where the picture moves; a layer may be left out.
+    """Return for each layer the one of its possible layouts whose maps change where the image changes.
 
-    ``DRAWS`` forward passes, without a graph, of four pictures of noise (:func:`pictures`), which end after the last of
-    the layers. They depend on the model and the images' size alone, never on the batch. A reading that follows the
-    picture (:func:`following`) neither by ``LEAST`` nor ``MARGIN`` times as much as the others decides nothing, nor one
-    that does so by chance in one draw and not in all.
+    A layer is missing from the result if no layout is clearly right: one must score (:func:`following`) at least
+    ``LEAST`` and ``MARGIN`` times as much as any other, in each of ``DRAWS`` draws. A draw is one forward pass without
+    a graph of four images of noise (:func:`pictures`) that ends after the last of the layers. The result depends on the
+    model and the images' size, never on the images' content.
 
     Args:
-        model: left as it was found; hooks of others on the layers do not run.
-        readings: layer to what its features may be.
+        model: the model; its state is the same afterwards. Hooks of others on these layers do not run.
+        readings: layer -> the possible layouts of its features.
         images: (N, C, H, W), of which only size, dtype and device matter.
     """
     if images.device.type == "meta":
@@ -48,7 +48,7 @@ def trace(
 def _seen(
     model: nn.Module, readings: Mapping[str, Sequence[FeatureLayout]], noise: Tensor
 ) -> dict[str, FeatureLayout | None]:
-    """Return what one draw of pictures says of each layer, None where it decides nothing."""
+    """Return the layout of each layer according to one draw of noise; None where no layout is clearly right."""
     found: dict[str, FeatureLayout | None] = {}
 
     def look(layer: str, _module: nn.Module, _inputs: object, features: Tensor) -> None:
@@ -65,7 +65,7 @@ def _seen(
 
 
 def pictures(images: Tensor, seed: int = 0) -> Tensor:
-    """Return two pictures of noise, a and b, then b with the upper half of a, and b with the left half of a."""
+    """Return (4, C, H, W): two images of noise a and b, b with the upper half of a, and b with the left half of a."""
     _, channels, height, width = images.shape
     noise = torch.randn(2, channels, height, width, generator=torch.Generator().manual_seed(seed))
     a, b = noise.to(images)
@@ -76,13 +76,13 @@ def pictures(images: Tensor, seed: int = 0) -> Tensor:
 
 
 def following(maps: Tensor) -> float:
-    """Return how far maps (4, C, h, w) of :func:`pictures` follow them, in [-1, 1].
+    """Return a score in [-1, 1] of how well maps (4, C, h, w) of :func:`pictures` change where the images do.
 
-    Of each place, s = (|m − a| − |m − b|) / (|m − a| + |m − b|) says which picture the mixed one m resembles there, −1
-    for a and 1 for b, with the absolute values summed over the channels. Half of the mean of s over the far half of
-    the rows or columns less that over the near half is 1 where features are local, and about 0 along an axis that is
-    none of the picture's. Of rows (upper half exchanged) and columns (left half exchanged), the lesser; an axis of one
-    place is left out, and one place alone gives 0.
+    At each place, s = (|m − a| − |m − b|) / (|m − a| + |m − b|), with absolute values summed over the channels, is −1
+    if the mixed image's features m equal a's and 1 if they equal b's. The score of an axis is half the difference of
+    the means of s over its second and its first half: 1 for local features, about 0 for an axis that is no axis of the
+    image. Returned is the smaller of the scores of the rows (upper half exchanged) and the columns (left half
+    exchanged); an axis of length one is left out, and a single place gives 0.
     """
     a, b, *mixed = maps.float()
     differences = []
@@ -97,7 +97,7 @@ def following(maps: Tensor) -> float:
 
 
 def _best(features: Tensor, readings: Sequence[FeatureLayout]) -> FeatureLayout | None:
-    if len(features) != 4 or any(reading.grid == (1, 1) for reading in readings):  # one place has nothing to follow
+    if len(features) != 4 or any(reading.grid == (1, 1) for reading in readings):  # a single place has no halves
         return None
     first, *others = sorted(((following(r.maps(features)), i) for i, r in enumerate(readings)), reverse=True)
     clear = first[0] >= LEAST and all(first[0] >= MARGIN * other for other, _ in others)

@@ -1,4 +1,4 @@
-"""The one interface of every attribution method."""
+"""The interface of every attribution method."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Method(ABC):
-    """An attribution method: subclasses are frozen dataclasses whose fields are the hyperparameters.
+    """An attribution method; subclasses are frozen dataclasses whose fields are the hyperparameters.
 
     A field called ``batch_size`` says how many images the method sends through the model at once. It changes
     speed and memory, never a number, so it is no part of a cell's identity.
@@ -17,25 +17,25 @@ class Method(ABC):
     """Whose code computes the map."""
 
     explains: ClassVar[Literal["layer", "input"]] = "layer"
-    """``input`` for a method that belongs to no layer; it runs once a model, under the layer name ``input``."""
+    """``input`` for a method that belongs to no layer; it runs once per model, under the layer name ``input``."""
 
     @abstractmethod
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-        """Return the raw relevance maps, at the method's own resolution.
+        """Return the raw relevance maps in the method's own resolution.
 
         Args:
-            model: a classifier, images (N, 3, H, W) to logits (N, classes); left exactly as it was found.
-            images: (N, 3, H, W), normalised as the model wants them.
+            model: a classifier from images (N, 3, H, W) to logits (N, classes); its state is the same afterwards.
+            images: (N, 3, H, W), normalised as the model expects them.
             targets: (N,) integer class indices.
             layer: dotted name of a submodule; ignored by methods that explain the input.
 
         Returns:
-            (N, h, w) on the images' device, neither upsampled nor normalised.
+            Maps (N, h, w) on the images' device, neither upsampled nor normalised; NaN where a map is undefined.
 
         Raises:
-            ValueError: where the layer is unknown or gives no map.
+            ValueError: if the layer is unknown or its output is not a map.
         """
 
     def unsupported(self, model: nn.Module, layer: str) -> str | None:  # noqa: ARG002
-        """Say why this model and layer must be skipped, or None where they work."""
+        """Return the reason why this model and layer must be skipped, or None if the method can explain them."""
         return None

@@ -1,4 +1,4 @@
-"""Control: the centre of the image."""
+"""A control: a map that is largest at the centre of the image."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,19 @@ from heatmark.methods.engine.capture import full_precision
 
 @dataclass(frozen=True)
 class CentrePrior(Method):
-    """Control: a Gaussian at the centre, since photographers put their object there; the same for every image.
+    """A control: a Gaussian at the centre, where photographers tend to put the object; the same for every image.
 
     L(y, x) = exp(−½ [((y − H/2) / (σH))² + ((x − W/2) / (σW))²]), at the pixels' centres.
 
     Args:
-        sigma: standard deviation σ as a part of the image's height and width.
+        sigma: standard deviation σ as a fraction of the image's height and width.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> CentrePrior(sigma=0.25)(nn.Identity(), torch.zeros(1, 3, 3, 3), torch.tensor([0]), "input")
+    tensor([[[0.1690, 0.4111, 0.1690],
+             [0.4111, 1.0000, 0.4111],
+             [0.1690, 0.4111, 0.1690]]])
     """
 
     explains = "input"

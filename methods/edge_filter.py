@@ -1,4 +1,4 @@
-"""Control: where the image has edges."""
+"""A control: the strength of the image's edges."""
 
 from dataclasses import dataclass
 
@@ -11,17 +11,24 @@ from heatmark.methods.engine.capture import full_precision
 
 @dataclass(frozen=True)
 class EdgeFilter(Method):
-    """Control: the Sobel magnitude of the gray image, which knows neither the model nor the target.
+    """A control: the Sobel gradient magnitude of the grey image, independent of the model and the target.
 
-    L = √((S_x ∗ Y)² + (S_y ∗ Y)²), Y the mean of the channels of the normalised image, its border repeated outwards.
+    L = √((S_x ∗ Y)² + (S_y ∗ Y)²), with Y the mean over the channels of the normalised image, padded by repeating its
+    border.
 
     Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, compare saliency maps with an edge detector.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> image = torch.tensor([0.0, 0, 1, 1]).expand(1, 3, 4, 4)  # a vertical edge in the middle
+    >>> EdgeFilter()(nn.Identity(), image, torch.tensor([0]), "input")[0, 0]
+    tensor([0., 4., 4., 0.])
     """
 
     explains = "input"
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
-        """Return maps (N, H, W), at least 0."""
+        """Return non-negative maps (N, H, W)."""
         images = full_precision(images)
         gray = F.pad(images.detach().mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
         smooth, difference = images.new_tensor([1.0, 2.0, 1.0]), images.new_tensor([-1.0, 0.0, 1.0])

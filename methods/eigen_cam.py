@@ -9,34 +9,42 @@ from heatmark.methods.base import Method
 from heatmark.methods.engine.capture import activations_at
 
 ROUNDING = 256
-"""How many ε of the terms' absolute values a sum must exceed for its sign to be more than rounding."""
+"""The factor on ε Σ|terms|, with ε the machine epsilon, below which a sum's sign may be due to rounding."""
 
 
 @dataclass(frozen=True)
 class EigenCAM(Method):
-    """Eigen-CAM: project the activations on their first principal component; the target plays no part.
+    """Eigen-CAM: the projection of the activations on their first principal component; it does not use the target.
 
-    With O (hw × C) the activations of one image and O = U Σ Vᵀ,  L = O V_1 = σ_1 U_1. As in the paper, O is not
-    centred (pytorch-grad-cam subtracts each channel's mean).
+    L = O V_1 = σ_1 U_1, with O (hw × C) the activations of one image and O = U Σ Vᵀ its singular value decomposition.
+    As in the paper, O is not centred (pytorch-grad-cam subtracts each channel's mean) and no relu is applied.
 
-    A singular vector has no sign of its own. Here L points the way of the mean over the channels m = O 1/C:
-    ⟨L, m⟩ ≥ 0. After a ReLU this makes L ≥ 0 everywhere (Perron and Frobenius). Silent activations give L = 0;
-    where L is orthogonal to m but for rounding, as after a layer norm without shifts, where m = 0, its sign is
-    undefined and the map is NaN, as it is for activations that are not finite. No relu is applied, as in the paper.
+    A singular vector is defined up to its sign. Here the sign is such that ⟨L, m⟩ ≥ 0, with m the mean over the
+    channels. After a ReLU this makes L ≥ 0 everywhere (theorem of Perron and Frobenius). Activations that are zero
+    everywhere give L = 0. If ⟨L, m⟩ is 0 within rounding, as after a layer norm without bias, where m = 0, the sign is
+    undefined and the map is NaN. Activations that are not finite also give NaN.
 
     Muhammad and Yeasin, "Eigen-CAM: Class Activation Map using Principal Components", IJCNN 2020.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten())  # logits: the largest red, green, blue
+    >>> image = torch.zeros(1, 3, 2, 2)
+    >>> image[0, 0] = torch.tensor([[0.0, 4], [2, 0]])  # the red channel
+    >>> torch.allclose(EigenCAM()(model.eval(), image, torch.tensor([0]), layer="0"), image[:, 0])  # one active channel
+    True
     """
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
-        """Return signed maps (N, h, w) in the layer's resolution."""
+        """Return signed maps (N, h, w) in the layer's resolution and in units of its activations."""
         return first_component(activations_at(model, images, layer))
 
 
 def first_component(activations: Tensor) -> Tensor:
-    """Return each image's first principal component, (N, h, w), from activations (N, C, h, w)."""
+    """Return the projection of each image's activations (N, C, h, w) on their first principal component, (N, h, w)."""
     O = activations.flatten(2).transpose(1, 2)  # noqa: E741
     if O.dtype in (torch.float16, torch.bfloat16):
-        O = O.float()  # noqa: E741 - LAPACK knows no half precision
+        O = O.float()  # noqa: E741 - LAPACK has no half precision
     finite = O.isfinite().all(dim=2).all(dim=1)
     U, S, _ = torch.linalg.svd(torch.where(finite[:, None, None], O, 0.0), full_matrices=False)
     L: Tensor = U[:, :, 0] * S[:, :1]

@@ -11,20 +11,29 @@ from heatmark.methods.engine.capture import Capture
 
 @dataclass(frozen=True)
 class GradCAMPlusPlus(WeightedCAM):
-    """Grad-CAM++: weigh each channel with its positive gradients, each counted by how few places share it.
+    """Grad-CAM++: the sum of a layer's channels, each weighted by a weighted sum of its positive gradients.
 
-    With g = ∂y/∂A_cij and y the target's logit,
+    With A (C, h, w) the layer's activations, y the target's logit and g = ∂y/∂A_cij,
 
     α_cij = g² / (2g² + (Σ_ab A_cab) g³) (eq. 19),  w_c = Σ_ij α_cij relu(g) (eq. 5),  L = relu(Σ_c w_c A_c) (eq. 6).
 
-    Only g > 0 passes the relu, and there α relu(g) = g / (2 + g Σ_ab A_cab), which is what is computed: the cubes would
-    underflow. A place with g ≤ 0 contributes exactly 0; where the denominator is 0 at g > 0, the map is NaN.
+    Where g > 0, α relu(g) = g / (2 + g Σ_ab A_cab). This form is computed, because g³ would underflow. A place with
+    g ≤ 0 contributes exactly 0. If the denominator is 0 at a place with g > 0, the image's map is NaN.
 
-    Deviation: the paper differentiates exp(y), which multiplies the gradients, hence the whole map, by exp(y) > 0,
-    one number an image that overflows in float32; it is left out, as in the common implementations.
+    Deviation: the paper differentiates exp(y) instead of y, which multiplies the whole map by exp(y) > 0. This factor
+    is one number per image and may overflow in float32; it is left out, as in the common implementations.
 
     Chattopadhay et al., "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional
     Networks", WACV 2018.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten())  # logits: the largest red, green, blue
+    >>> image = torch.zeros(1, 3, 2, 2)
+    >>> image[0, 0] = torch.tensor([[0.0, 4], [2, 0]])  # the red channel
+    >>> GradCAMPlusPlus()(model.eval(), image, torch.tensor([0]), layer="0")
+    tensor([[[0.0000, 0.5000],
+             [0.2500, 0.0000]]])
     """
 
     def channel_weights(self, c: Capture) -> Tensor:

@@ -1,4 +1,4 @@
-"""Control: a random map."""
+"""A control: a map of random noise."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,20 @@ from heatmark.methods.engine.capture import full_precision
 
 @dataclass(frozen=True)
 class RandomMap(Method):
-    """Control: uniform noise in [0, 1), which knows neither the model nor the target.
+    """A control: uniform noise in [0, 1), independent of the model and the target.
 
-    The noise is a coarse grid, which is upsampled like any raw map, because CAMs are coarse too: noise at every pixel
-    would remove a fine raster, which breaks an image far sooner than any map of connected regions can, and the
-    control would differ from the methods by its scale more than by what it knows.
+    The noise is a coarse grid that is upsampled like any raw map, because CAMs are coarse too. With independent noise
+    at every pixel, deletion would remove scattered single pixels. That changes a prediction much sooner than removing
+    connected regions does, so that the control would differ from the methods mainly by its resolution.
 
     Args:
-        cells: of the grid along each side; 8 is about a last convolution's.
-        seed: the noise of an image depends on this seed and the image's own pixels, not on its batch.
+        cells: number of grid cells along each side; 8 is about the resolution of a last convolution.
+        seed: the noise of an image depends on this seed and on the image's own pixels, not on its batch.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> RandomMap(cells=8)(nn.Identity(), torch.zeros(2, 3, 64, 64), torch.tensor([0, 1]), "input").shape
+    torch.Size([2, 8, 8])
     """
 
     explains = "input"

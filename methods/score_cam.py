@@ -15,31 +15,40 @@ from heatmark.methods.engine.capture import activations_at
 
 @dataclass(frozen=True)
 class ScoreCAM(Method):
-    """Score-CAM: weigh each channel with the target's probability on the image that the channel lets through.
+    """Score-CAM: the sum of a layer's channels, each weighted by the target's probability on the image masked with it.
 
-    H_c = s(Up(A_c)), s the min-max normalisation to [0, 1],
+    H_c = s(Up(A_c)), with s the min-max normalisation to [0, 1],
     w_c = p(X ⊙ H_c) − p(X_b) (definition 2, channel-wise increase of confidence),
     L = relu(Σ_c w_c A_c) (definition 3),
 
-    with p the target's softmax probability (section 3.3 prefers it to the logit) and X_b the zero image in the model's
-    normalised input, which is X ⊙ 0. Up is bilinear, ``align_corners=False``.
+    with A (C, h, w) the layer's activations, X the normalised image, p the target's softmax probability (section 3.3
+    prefers it to the logit) and X_b = X ⊙ 0 the zero image. Up is bilinear with ``align_corners=False``.
 
-    A channel that is constant over the image cannot be min-max normalised; it says nothing of places and weighs 0,
-    as the authors' code skips it. Not finite activations make the map NaN.
+    A channel that is constant over the image cannot be min-max normalised. Its weight is 0, as in the authors' code,
+    which skips it. Activations that are not finite make the image's map NaN.
 
-    Deviations: algorithm 1 of the paper passes the weights through a softmax over the channels, against definition 3;
+    Deviations: algorithm 1 of the paper applies a softmax over the channels to the weights, unlike definition 3;
     so does pytorch-grad-cam, on logits and without X_b. The authors' code leaves X_b out and sums upsampled channels.
 
     Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR Workshops 2020.
 
     Args:
-        batch_size: masked images through the model at once.
+        batch_size: number of masked images that go through the model at once.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten())  # logits: the largest red, green, blue
+    >>> image = torch.zeros(1, 3, 2, 2)
+    >>> image[0, 0] = torch.tensor([[0.0, 4], [2, 0]])  # the red channel
+    >>> ScoreCAM()(model.eval(), image, torch.tensor([0]), layer="0")
+    tensor([[[0.0000, 2.5253],
+             [1.2627, 0.0000]]])
     """
 
     batch_size: int = 16
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-        """Return relu'd maps (N, h, w) in the layer's resolution."""
+        """Return non-negative maps (N, h, w) in the layer's resolution."""
         activations = activations_at(model, images, layer)
         with observing(model):
             weights = self._increase_of_confidence(model, images, targets, activations)
@@ -57,7 +66,7 @@ class ScoreCAM(Method):
 
 
 def varying(activations: Tensor) -> Tensor:
-    """Say which channels are not constant over the image, (N, C); one with NaN varies."""
+    """Return which channels are not constant over the image, (N, C); a channel with NaN counts as not constant."""
     return activations.amax(dim=(2, 3)) != activations.amin(dim=(2, 3))
 
 

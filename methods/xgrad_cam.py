@@ -11,14 +11,26 @@ from heatmark.methods.engine.capture import Capture
 
 @dataclass(frozen=True)
 class XGradCAM(WeightedCAM):
-    """XGrad-CAM: weigh each channel with its gradients, averaged by the activations.
+    """XGrad-CAM: the sum of a layer's channels, each weighted by the mean of its gradients weighted by its activations.
 
-    w_c = Σ_ij (A_cij / Σ_ab A_cab) ∂y/∂A_cij,  L = relu(Σ_c w_c A_c), with y the target's logit.
+    w_c = Σ_ij (A_cij / Σ_ab A_cab) ∂y/∂A_cij,  L = relu(Σ_c w_c A_c),
 
-    A channel that is zero everywhere weighs 0. A channel whose activations cancel to a sum of 0 (possible before
-    a ReLU only) has no weight: the map is NaN. No ε stands in the denominator.
+    with A (C, h, w) the layer's activations and y the target's logit.
+
+    A channel that is zero everywhere has the weight 0. If a channel's activations sum to 0 without being zero (which
+    happens only without a ReLU before), its weight is undefined and the image's map is NaN. No ε is added to the
+    denominator.
 
     Fu et al., "Axiom-based Grad-CAM: Towards Accurate Visualization and Explanation of CNNs", BMVC 2020.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten())  # logits: the largest red, green, blue
+    >>> image = torch.zeros(1, 3, 2, 2)
+    >>> image[0, 0] = torch.tensor([[0.0, 4], [2, 0]])  # the red channel
+    >>> XGradCAM()(model.eval(), image, torch.tensor([0]), layer="0")
+    tensor([[[0.0000, 2.6667],
+             [1.3333, 0.0000]]])
     """
 
     def channel_weights(self, c: Capture) -> Tensor:

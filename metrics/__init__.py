@@ -1,4 +1,4 @@
-"""What a good heatmap is: a Case in, one number an image out."""
+"""Metrics of heatmaps: from a batch of explained images to one number per image."""
 
 if not __name__.startswith("heatmark."):
     raise ImportError(f"Heatmark's {__name__} is imported as heatmark.{__name__}")

@@ -1,4 +1,4 @@
-"""The one interface of every metric, and all that a metric may read."""
+"""The interface of every metric, and the batch of explained images that a metric reads."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -8,21 +8,21 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
-"""(model, images, targets) -> maps (N, H, W): the explanation itself, for metrics that ask for it again."""
+"""(model, images, targets) -> maps (N, H, W): the method itself, for metrics that need further maps."""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """A batch of images with their maps, and the means to ask more.
+    """A batch of explained images: everything that a metric may read.
 
     Args:
-        model: the classifier in evaluation mode, images (N, 3, H, W) to logits (N, classes).
-        images: (N, 3, H, W), normalised as the model wants them.
+        model: the classifier in evaluation mode, from images (N, 3, H, W) to logits (N, classes).
+        images: (N, 3, H, W), normalised as the model expects them.
         targets: (N,) class indices.
         maps: (N, H, W), the raw maps upsampled to the images; any real range, NaN where undefined.
-        masks: (N, H, W) booleans, the object's pixels; None where the dataset has none.
+        masks: (N, H, W) booleans, true at the object's pixels; None if the dataset has none.
         explain: computes maps (N, H, W) again, for another model or other images.
-        batch_size: how many images the model takes at once; changes speed, never a value.
+        batch_size: number of images that go through the model at once; it changes speed, never a value.
     """
 
     model: nn.Module
@@ -35,36 +35,36 @@ class Explained:
 
 
 class Metric(ABC):
-    """A metric: subclasses are frozen dataclasses whose fields are its definition."""
+    """A metric; subclasses are frozen dataclasses whose fields are the options that define it."""
 
     higher_is_better: ClassVar[bool]
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
-    """Protocols by name, each the values of its options; the field ``preset``, where there is one, is such a name."""
+    """Published protocols: name -> values of options. The field ``preset``, if there is one, is such a name."""
     beside: ClassVar[frozenset[str]] = frozenset()
     """Fields that ask for more numbers beside the value and never change the value."""
 
     @abstractmethod
     def __call__(self, batch: Explained) -> Tensor:
-        """Return one number an image, (N,), NaN where undefined."""
+        """Return one number per image, (N,); NaN where undefined."""
 
     def tie_bounds(self, batch: Explained, values: Tensor) -> Tensor | None:  # noqa: ARG002
-        """Return the smallest and the largest value found under other orders of ties, (N, 2).
+        """Return the smallest and the largest value found under other orders of equally relevant pixels, (N, 2).
 
-        None where the metric is not asked for them, or knows no ties.
+        None if they are not requested, or the metric does not depend on such an order.
 
         Args:
-            case: what was scored.
-            values: (N,), what this metric said of it.
+            batch: the explained images that were scored.
+            values: (N,), this metric's values of them.
         """
         return None
 
 
 @dataclass(frozen=True)
 class Curves:
-    """A score along a path of perturbations.
+    """The target's probability as a function of the fraction of perturbed pixels.
 
     Args:
-        fractions: (K,), the part of pixels perturbed, from 0 to 1.
+        fractions: (K,), the fraction of pixels perturbed, from 0 to 1.
         scores: (N, K), the target's probability at each point; NaN for an image whose map has no order.
     """
 
@@ -73,7 +73,7 @@ class Curves:
 
 
 class CurveMetric(Metric):
-    """A metric that sums up a curve; whoever wants both computes the curve once."""
+    """A metric whose value is a summary of a curve; the curve can be computed once and used for both."""
 
     @abstractmethod
     def curves(self, batch: Explained) -> Curves:
@@ -81,7 +81,7 @@ class CurveMetric(Metric):
 
     @abstractmethod
     def summary(self, curves: Curves) -> Tensor:
-        """Return the number that a curve stands for, (N,)."""
+        """Return each curve's summary, which is the metric's value, (N,)."""
 
     def __call__(self, batch: Explained) -> Tensor:
         """Return the summary of every image's curve, (N,)."""

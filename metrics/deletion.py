@@ -1,4 +1,4 @@
-"""Deletion."""
+"""The deletion metric."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,12 +10,27 @@ from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 
 @dataclass(frozen=True)
 class Deletion(PixelFlipping):
-    """Deletion: take the most relevant pixels away, and a faithful map lets the probability fall fast.
+    """Deletion: the area under the target's probability while the most relevant pixels are removed; lower is better.
 
-    AUC = ∫₀¹ p(target | image with its fraction f of most relevant pixels replaced) df; the lower, the better.
-    As in RISE's code, a deleted pixel is zero in the normalised space.
+    AUC = ∫₀¹ p(target | image whose fraction f of most relevant pixels is replaced by the baseline) df, in [0, 1],
+
+    with p the softmax probability. As in RISE's code, a deleted pixel is zero in the normalised space by default. The
+    options and the errors are those of :class:`~heatmark.metrics.engine.pixel_flipping.PixelFlipping`.
 
     Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018, section 4.1.
+    Deviation: by default pixels of equal relevance are removed in an order drawn per image; ``preset="rise-2018"``
+    removes them in raster order, as the paper's code does.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from heatmark.metrics.base import Explained
+    >>> model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()  # logits: the mean red, green, blue
+    >>> image = torch.zeros(1, 3, 2, 2)
+    >>> image[0, 0] = torch.tensor([[0.0, 4], [0, 0]])  # one red pixel
+    >>> good, bad = image[:, 0], -image[:, 0]
+    >>> batches = [Explained(model, image, torch.tensor([0]), maps, None, lambda *_: maps) for maps in (good, bad)]
+    >>> torch.cat([Deletion(steps=4)(batch) for batch in batches])
+    tensor([0.3637, 0.5458])
     """
 
     higher_is_better: ClassVar[bool] = False
@@ -23,5 +38,5 @@ class Deletion(PixelFlipping):
     baseline: str = "zero"
 
     def ends(self, images: Tensor, baseline: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the walk from the image to the baseline."""
+        """Return the images with no pixel perturbed, and with all pixels perturbed: image and baseline."""
         return images, baseline

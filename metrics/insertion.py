@@ -1,4 +1,4 @@
-"""Insertion."""
+"""The insertion metric."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,12 +10,27 @@ from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 
 @dataclass(frozen=True)
 class Insertion(PixelFlipping):
-    """Insertion: bring the most relevant pixels back, and a faithful map lets the probability rise fast.
+    """Insertion: the area under the target's probability while the most relevant pixels are restored; higher is better.
 
-    AUC = ∫₀¹ p(target | baseline with its fraction f of most relevant pixels restored) df; the higher, the better.
-    As in RISE's code, the walk starts from the blurred image.
+    AUC = ∫₀¹ p(target | baseline whose fraction f of most relevant pixels is replaced by the image's) df, in [0, 1],
+
+    with p the softmax probability. As in RISE's code, the curve starts at the blurred image by default. The options and
+    the errors are those of :class:`~heatmark.metrics.engine.pixel_flipping.PixelFlipping`.
 
     Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018, section 4.1.
+    Deviation: by default pixels of equal relevance are restored in an order drawn per image; ``preset="rise-2018"``
+    restores them in raster order, as the paper's code does.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from heatmark.metrics.base import Explained
+    >>> model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()  # logits: the mean red, green, blue
+    >>> image = torch.zeros(1, 3, 2, 2)
+    >>> image[0, 0] = torch.tensor([[0.0, 4], [0, 0]])  # one red pixel
+    >>> good, bad = image[:, 0], -image[:, 0]
+    >>> batches = [Explained(model, image, torch.tensor([0]), maps, None, lambda *_: maps) for maps in (good, bad)]
+    >>> torch.cat([Insertion(steps=4, baseline="zero")(batch) for batch in batches])
+    tensor([0.5458, 0.3637])
     """
 
     higher_is_better: ClassVar[bool] = True
@@ -23,5 +38,5 @@ class Insertion(PixelFlipping):
     baseline: str = "blur"
 
     def ends(self, images: Tensor, baseline: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the walk from the baseline to the image."""
+        """Return the images with no pixel perturbed, and with all pixels perturbed: baseline and image."""
         return baseline, images

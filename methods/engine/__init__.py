@@ -1,1 +1,1 @@
-"""Machinery that several methods share: captures, partial forwards, stages."""
+"""Code that several methods share: captures, partial forward passes, stages."""

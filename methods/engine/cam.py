@@ -1,4 +1,4 @@
-"""What the gradient CAMs share: one capture, from which any number of them can be read."""
+"""The base classes of the gradient CAMs, several of which can share one capture."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -12,23 +12,28 @@ from heatmark.methods.engine.capture import Capture, capture
 
 @dataclass(frozen=True)
 class GradientCAM(Method):
-    """A CAM that needs a layer's activations and gradients only.
+    """A CAM that is a function of a layer's activations and gradients alone.
 
-    Several of one layer cost one capture: ``c = capture(...)``, then ``[m.relevance(c) for m in methods]``.
+    Several such CAMs at one layer need one capture only: ``c = capture(...)``, then
+    ``[m.relevance(c) for m in methods]``.
     """
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-        """Return relu'd maps (N, h, w) in the layer's resolution."""
+        """Return non-negative maps (N, h, w) in the layer's resolution.
+
+        Raises:
+            ValueError: see :func:`heatmark.methods.engine.capture.capture`.
+        """
         return self.relevance(capture(model, images, targets, layer))
 
     @abstractmethod
     def relevance(self, c: Capture) -> Tensor:
-        """Return the maps (N, h, w) from activations and gradients."""
+        """Return the maps (N, h, w) computed from activations and gradients."""
 
 
 @dataclass(frozen=True)
 class WeightedCAM(GradientCAM):
-    """A CAM with one weight a channel: L = relu(Σ_c w_c A_c)."""
+    """A CAM with one weight per channel: L = relu(Σ_c w_c A_c)."""
 
     def relevance(self, c: Capture) -> Tensor:
         """Return relu(Σ_c w_c A_c), (N, h, w)."""
@@ -36,7 +41,7 @@ class WeightedCAM(GradientCAM):
 
     @abstractmethod
     def channel_weights(self, c: Capture) -> Tensor:
-        """Return w, (N, C)."""
+        """Return the channels' weights w, (N, C)."""
 
 
 def weighted_sum(weights: Tensor, activations: Tensor) -> Tensor:

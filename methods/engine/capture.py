@@ -1,4 +1,4 @@
-"""Activations and gradients at a layer, for the price of one forward and a backward down to that layer only."""
+"""Activations and gradients at a layer, from one forward pass and a backward pass that ends at that layer."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,21 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.common.axes import stated
-from heatmark.common.features import HOW_TO_SAY, FeatureLayout, find_layer, readings
+from heatmark.common.features import LAYOUT_HINT, FeatureLayout, find_layer, readings
 from heatmark.common.model_state import observing, ordinary
 from heatmark.common.trace import trace
 
 
 @dataclass(frozen=True)
 class Capture:
-    """What every CAM is made of.
+    """The activations, gradients and logits from which gradient CAMs are computed.
 
     Args:
-        activations: A, (N, C, h, w), as the layer gave them, whatever runs in place after it.
-        gradients: G = ∂ logits[n, targets[n]] / ∂ A, (N, C, h, w). Of logits, never of probabilities.
+        activations: A, (N, C, h, w), the layer's output before any in-place operation after it.
+        gradients: G = ∂ logits[n, targets[n]] / ∂ A, (N, C, h, w); of logits, never of probabilities.
         logits: (N, classes).
 
-    Half-precision numbers are given as float32, others as they are.
+    Half-precision values are converted to float32; other precisions are kept.
     """
 
     activations: Tensor
@@ -32,7 +32,7 @@ class Capture:
 
 @dataclass
 class Recording:
-    """What a layer gave in the last forward pass; see :func:`recorded_output`."""
+    """The output of a layer in the last forward pass; see :func:`recorded_output`."""
 
     name: str
     features: list[Tensor] = field(default_factory=list)
@@ -41,8 +41,8 @@ class Recording:
         """Return the layer's output for these images.
 
         Raises:
-            ValueError: where the layer ran no time or several times, so that there is no one output, or where its
-                output does not hold the images in its first dimension.
+            ValueError: if the layer did not run exactly once, or the first dimension of its output does not have one
+                entry per image.
         """
         if len(self.features) != 1:
             raise ValueError(
@@ -59,15 +59,17 @@ class Recording:
 
 
 Hook = Callable[[nn.Module, tuple[object, ...], object], Tensor | None]
-"""A forward hook: module, inputs, output -> what replaces the output, or None."""
+"""A forward hook: (module, inputs, output) -> the replacement of the output, or None to keep it."""
 
 
 @contextmanager
 def hooked(model: nn.Module, layer: str, hook: Hook) -> Iterator[None]:
-    """Hang a hook on a layer of a model in evaluation mode that records no graph; afterwards all is as before.
+    """Context with a forward hook on a layer; inside, the model is in evaluation mode and records no autograd graph.
+
+    On leaving, the hook is removed and the model is as before.
 
     Raises:
-        ValueError: where the layer is unknown, or scripted, so that no hook can be hung on it.
+        ValueError: if the layer is unknown, or scripted, so that no hook can be registered on it.
     """
     module = find_layer(model, layer)
     if isinstance(module, torch.jit.RecursiveScriptModule):  # type: ignore[attr-defined]
@@ -82,15 +84,15 @@ def hooked(model: nn.Module, layer: str, hook: Hook) -> Iterator[None]:
 
 @contextmanager
 def recorded_output(model: nn.Module, layer: str) -> Iterator[Recording]:
-    """Record a layer's output, and record the graph only from that layer on.
+    """Context that records a layer's output, and an autograd graph that begins at that layer.
 
-    Inside, the model is in evaluation mode. What runs before the layer leaves no graph. The recorded tensor is a copy,
-    because a layer may hand on its own input (an in-place ReLU, a Dropout), and the rest of the model works on another,
-    so that an in-place successor (VGG ``features.29``) cannot overwrite the recorded activations.
-    On leaving, the hook, the modes and the flags are as before, on exceptions too.
+    Inside, the model is in evaluation mode; modules before the layer record no graph. The recorded tensor is a copy,
+    because a layer may return its own input (an in-place ReLU, a Dropout). The rest of the model gets a second copy, so
+    that an in-place module after the layer (VGG ``features.29``) cannot overwrite the recorded activations.
+    On leaving, also by an exception, the hook is removed and all modes and flags are as before.
 
     Raises:
-        ValueError: where the layer is unknown or gives no tensor.
+        ValueError: if the layer is unknown or does not return a tensor.
     """
     recording = Recording(layer)
 
@@ -108,7 +110,7 @@ def as_tensor(output: object, module: nn.Module, layer: str) -> Tensor:
     """Return a layer's output if it is a tensor.
 
     Raises:
-        ValueError: where it is something else, such as the tuple of an attention layer.
+        ValueError: if it is anything else, such as the tuple of an attention layer.
     """
     if not isinstance(output, Tensor):
         raise ValueError(f"layer {layer!r} ({type(module).__name__}) gives a {type(output).__name__}, not a tensor")
@@ -116,10 +118,10 @@ def as_tensor(output: object, module: nn.Module, layer: str) -> Tensor:
 
 
 def activations_at(model: nn.Module, images: Tensor, layer: str) -> Tensor:
-    """Return a layer's activations A, (N, C, h, w), without any graph.
+    """Return a layer's activations A, (N, C, h, w), without an autograd graph; half precision becomes float32.
 
     Raises:
-        ValueError: for an unknown layer, or one that gives no map.
+        ValueError: if the layer is unknown, does not run exactly once, or its output is not a map.
     """
     recording = Recording(layer)
 
@@ -160,16 +162,18 @@ def target_logits(logits: Tensor, targets: Tensor) -> Tensor:
 def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Capture:
     """Return activations, gradients and logits at a layer.
 
-    The gradient of the batch's sum is each image's own gradient, because in evaluation mode no image sees another.
+    The gradient of the sum over the batch is each image's own gradient, because in evaluation mode the images of a
+    batch do not affect each other.
 
     Args:
-        model: a classifier, left as it was found.
+        model: a classifier; its state is the same afterwards.
         images: (N, 3, H, W).
         targets: (N,) class indices.
-        layer: dotted name of a layer that gives (N, C, h, w), (N, h, w, C), tokens (N, T, C) or (N, C, T).
+        layer: dotted name of a layer whose output is (N, C, h, w), (N, h, w, C), tokens (N, T, C) or (N, C, T).
 
     Raises:
-        ValueError: for an unknown layer, one that gives no map, or one on which the target does not depend.
+        ValueError: if the layer is unknown, does not run exactly once, its output is not a map, the target's logit does
+            not depend on it, or a target is no class of the model.
     """
     images, targets = ordinary(images), ordinary(targets)
     with recorded_output(model, layer) as recording:
@@ -184,10 +188,10 @@ def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Ca
 
 
 def layout_at(model: nn.Module, layer: str, features: Tensor, images: Tensor) -> FeatureLayout:
-    """Return how a layer's features lie on images; see :func:`layouts_at`.
+    """Return the layout of a layer's features: which axes are channels, rows and columns; see :func:`layouts_at`.
 
     Raises:
-        ValueError: where the features are no map, or nothing shows which of its readings is right.
+        ValueError: if the features are not a map, or it cannot be found out which of the possible layouts is right.
     """
     found = layouts_at(model, {layer: features}, images)[layer]
     if isinstance(found, ValueError):
@@ -198,11 +202,12 @@ def layout_at(model: nn.Module, layer: str, features: Tensor, images: Tensor) ->
 def layouts_at(
     model: nn.Module, features: Mapping[str, Tensor], images: Tensor
 ) -> dict[str, FeatureLayout | ValueError]:
-    """Return how every layer's features lie on images: by the model's word, by what the layer is, or by a trace.
+    """Return the feature layout of every layer, or a ValueError that says why it is unknown.
 
-    Only where neither ``token_layout`` nor the kind of the layer says it, a few pictures of noise go through the model
-    down to that layer (:mod:`heatmark.common.trace`). Nothing is remembered, so that a changed model is read anew. Of
-    features that are no map, and where nothing shows which reading is right, what there is to say about it.
+    The layout comes from the model's ``token_layout``, else from the type of the layer, else from a trace: a few images
+    of noise that run through the model up to that layer (:mod:`heatmark.common.trace`). Nothing is cached, so that a
+    changed model gets its new layout. The value is an error if the features are not a map, or if the trace does not
+    show which of the possible layouts is right.
     """
     size = (images.shape[-2], images.shape[-1])
     known: dict[str, FeatureLayout | ValueError] = {}
@@ -223,6 +228,6 @@ def layouts_at(
 
 def _unclear(layer: str, features: Tensor) -> ValueError:
     return ValueError(
-        f"layer {layer!r} gives features of shape {tuple(features.shape)}, and neither its kind nor what moves in them "
-        f"with the picture shows where they lie on the image; {HOW_TO_SAY}"
+        f"layer {layer!r} gives features of shape {tuple(features.shape)}, and neither its type nor a trace with noise "
+        f"shows which axes are channels, rows and columns; {LAYOUT_HINT}"
     )

@@ -1,4 +1,4 @@
-"""Run a model again from a layer on, many times, for the price of one run of what stands before the layer."""
+"""Partial forward passes: a model run again from a layer on, with other features, while earlier modules run once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,17 +12,17 @@ from heatmark.common.model_state import observing, ordinary
 from heatmark.methods.engine.capture import Recording, as_tensor, hooked, recorded_output
 
 Head = Callable[[Tensor, int], Tensor]
-"""(features, n) -> logits (B, classes), as if the layer had given features[b] for image n."""
+"""(features (B, …), n) -> logits (B, classes), as if the layer's output for image n were features[b]."""
 
 
 @dataclass(frozen=True)
 class PartialForward:
-    """A run of the model, and the means to run it again from the layer on.
+    """One forward pass of a model, and a function that runs the model again from a layer on.
 
     Args:
-        features: what the layer gave, images in the first dimension.
+        features: the layer's output, with the images in the first dimension.
         logits: (N, classes).
-        head: runs what comes after the layer; use it inside the context that gave it.
+        head: runs the part of the model after the layer; use it inside :func:`partial_forwards` only.
     """
 
     features: Tensor
@@ -32,19 +32,19 @@ class PartialForward:
 
 @dataclass
 class Trunk:
-    """The calls that ended before the layer's did, in order, with what they gave; calls inside such a call left out."""
+    """The module calls that ended before the layer's call did, in order, with their outputs; without nested calls."""
 
     calls: list[tuple[nn.Module, object]] = field(default_factory=list)
     running: list[tuple[nn.Module, int]] = field(default_factory=list)
     complete: bool = False
 
     def enter(self, module: nn.Module, _inputs: object) -> None:
-        """Note that a call begins."""
+        """Record that a call begins."""
         if not self.complete:
             self.running.append((module, len(self.calls)))
 
     def leave(self, module: nn.Module, _inputs: object, output: object) -> None:
-        """Note what a call gave, in place of all that ran inside it."""
+        """Record the output of a call, in place of the calls nested in it."""
         if self.complete:
             return
         _, start = self.running.pop()
@@ -54,26 +54,27 @@ class Trunk:
         self.calls.append((module, output))
 
     def _forget_outputs(self, start: int) -> None:
-        """Free what a Sequential has handed on: only the next module sees it, and that will not run again."""
+        """Free outputs inside a Sequential: only the next module uses them, and that module will not run again."""
         self.calls[start:] = [(module, None) for module, _ in self.calls[start:]]
 
 
 @contextmanager
 def partial_forwards(model: nn.Module, images: Tensor, layer: str) -> Iterator[PartialForward]:
-    """Run the model once, and give the means to run it again from the layer on, with other features.
+    """Context that runs the model once, and in which it can be run again from a layer on, with other features.
 
-    Modules that ended before the layer did are not run again: they hand out what they gave in the first run.
-    What the model does between modules (adding a skip, reshaping) is done again, so that this holds for a layer
-    inside a residual block too. It is tried on the first image before anything is given out: with its own features it
-    must give its own logits, and with changed ones those of a whole run in which a hook changes them. A model that
-    fails (it writes in place into what came before the layer, or mixes the batch with another dimension) is run as a
-    whole each time, which is always right, and slow. In either, a run that passes the layer by raises.
+    Modules whose calls ended before the layer's are not run again: they return their outputs of the first run.
+    Operations between modules (adding a skip connection, reshaping) are run again, so that this works for a layer
+    inside a residual block too. This is checked on the first image: with its own features the partial forward pass
+    must give its own logits, and with changed features the logits of a full forward pass in which a hook changes them.
+    A model that fails the check (it modifies tensors from before the layer in place, or mixes the batch with another
+    dimension) is run as a whole each time, which is correct but slow. In both cases a run that skips the layer raises
+    a ValueError.
 
-    Inside, the model is in evaluation mode and records no graph; afterwards it is as it was found.
+    Inside, the model is in evaluation mode and records no graph; on leaving, its state is as before.
 
     Raises:
-        ValueError: where the layer is unknown, gives no tensor, runs any number of times but one, or the logits do not
-            depend on what it gives. Features that only happen to change nothing (zero weights after them) are no error.
+        ValueError: if the layer is unknown, gives no tensor, does not run exactly once, or the logits do not depend on
+            its output. Features that happen to have no effect (zero weights after them) are no error.
     """
     images = ordinary(images)
     recording = Recording(layer)
@@ -112,7 +113,7 @@ def _watched(model: nn.Module, trunk: Trunk) -> Iterator[None]:
 
 
 def _replay(model: nn.Module, images: Tensor, calls: Sequence[tuple[nn.Module, object]]) -> Head:
-    """Return a head that hands out what the trunk gave; views of stride 0, so that many rows cost no memory."""
+    """Return a head that reuses the recorded outputs, repeated as views of stride 0, which take no memory."""
 
     def head(features: Tensor, n: int) -> Tensor:
         pending = iter([*(rows(given, n, len(features), len(images)) for _, given in calls[:-1]), features])
@@ -127,7 +128,7 @@ def _replay(model: nn.Module, images: Tensor, calls: Sequence[tuple[nn.Module, o
 
 
 def _rerun(model: nn.Module, images: Tensor, layer: str) -> Head:
-    """Return a head that runs the whole model and puts the features in the place of what the layer gives."""
+    """Return a head that runs the whole model and replaces the layer's output by the features."""
 
     def head(features: Tensor, n: int) -> Tensor:
         calls: list[None] = []
@@ -149,18 +150,18 @@ def _rerun(model: nn.Module, images: Tensor, layer: str) -> Head:
 
 
 def _agrees(head: Head, features: Tensor, logits: Tensor) -> bool:
-    """Say whether the head gives these logits for the first image; two rows, so that a write into a view is refused."""
+    """Return whether the head gives these logits for the first image; two rows, so that writing to a view fails."""
     try:
         again = head(features, 0)
     except torch.OutOfMemoryError:
         raise
-    except Exception:  # noqa: BLE001 - whatever a model raises when only a part of it runs, as a whole it did run
+    except Exception:  # noqa: BLE001 - a partial run may raise anything; the full run succeeded
         return False
     return again.shape == logits.shape and _same(again, logits)
 
 
 def _same(logits: Tensor, others: Tensor) -> bool:
-    """Say whether these are the same logits but for rounding, which is measured by the largest of each row."""
+    """Return whether two batches of logits are equal within rounding, relative to the largest logit of each row."""
     size = others.nan_to_num(0, 0, 0).abs().reshape(len(others), -1).amax(dim=1)
     tolerance = torch.finfo(logits.dtype).eps ** 0.5 * size.view(-1, *[1] * (others.ndim - 1))
     alike = (logits == others) | (logits.isnan() & others.isnan())
@@ -168,13 +169,13 @@ def _same(logits: Tensor, others: Tensor) -> bool:
 
 
 def _with_noise(features: Tensor) -> Tensor:
-    """Return one image's features, and then these with noise as large as the largest of them."""
+    """Return one image's features, followed by these features plus noise of the size of the largest of them."""
     noise = torch.randn(features.shape, generator=torch.Generator().manual_seed(0)).to(features)
     return torch.cat([features, features + noise * (1 + features.abs().max())])
 
 
 def _is_used(model: nn.Module, image: Tensor, layer: str) -> bool:
-    """Say whether there is a path from what the layer gives to the logits."""
+    """Return whether the autograd graph has a path from the layer's output to the logits."""
     with recorded_output(model, layer) as recording:
         logits = model(image)
         leaf = recording.output_for(image)
@@ -185,10 +186,10 @@ def _is_used(model: nn.Module, image: Tensor, layer: str) -> bool:
 
 
 def rows(given: Any, n: int, count: int, images: int) -> Any:
-    """Return what a module gave for image n, count times, without copying.
+    """Return a module's recorded output for image n, repeated ``count`` times without copying.
 
     Raises:
-        ValueError: for a tensor that does not hold the images, or one for all, in its first dimension.
+        ValueError: if the first dimension of a tensor is neither 1 nor the number of images.
     """
     if isinstance(given, Tensor):
         if given.ndim == 0 or len(given) not in (1, images):
@@ -203,7 +204,7 @@ def rows(given: Any, n: int, count: int, images: int) -> Any:
 
 
 def _first_from(pending: Iterator[object], forward: Callable[..., object]) -> Callable[..., object]:
-    """Return a forward that hands out what is pending, and runs once all of that is handed out."""
+    """Return a forward that returns the pending outputs one by one, and runs the module once they are used up."""
 
     def give(*args: object, **kwargs: object) -> object:
         given = next(pending, pending)
@@ -214,7 +215,7 @@ def _first_from(pending: Iterator[object], forward: Callable[..., object]) -> Ca
 
 @contextmanager
 def _forwards_replaced(forwards: Mapping[nn.Module, Callable[..., object]]) -> Iterator[None]:
-    """Give modules other forwards, and take them away again."""
+    """Context in which modules have other ``forward`` methods; on leaving, their own are restored."""
     own = {module: vars(module)["forward"] for module in forwards if "forward" in vars(module)}
     try:
         for module, forward in forwards.items():

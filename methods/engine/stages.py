@@ -1,4 +1,4 @@
-"""A map with all that it was made from, stage by stage, so that two implementations can be held against each other."""
+"""The intermediate results (stages) of a CAM, for comparing two implementations stage by stage."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -11,16 +11,16 @@ from heatmark.methods.engine.capture import Capture, capture
 
 @dataclass(frozen=True)
 class Stages:
-    """What an implementation holds on its way to a map, in the order of the way; None where it has no such stage.
+    """The intermediate results of one implementation in the order of computation; None where it has no such stage.
 
     Args:
         activations: A, (N, C, h, w).
         gradients: ∂ logits[n, targets[n]] / ∂ A, (N, C, h, w).
-        weights: one a channel, (N, C); None for CAMs that multiply place by place.
+        weights: one per channel, (N, C); None for CAMs that multiply elementwise.
         raw: the map before its ReLU, (N, h, w).
-        relu: the map after it, (N, h, w).
-        resized: that at the image's size, (N, H, W), in the units of ``relu``.
-        normalised: what a person is shown, (N, H, W), or (N, h, w) where the library does not resize.
+        relu: the map after its ReLU, (N, h, w).
+        resized: ``relu`` at the image's size, (N, H, W), in the units of ``relu``.
+        normalised: the map as it is displayed, (N, H, W), or (N, h, w) where the library does not resize.
     """
 
     activations: Tensor | None = None
@@ -32,11 +32,11 @@ class Stages:
     normalised: Tensor | None = None
 
     def cpu(self) -> "Stages":
-        """Return these stages on the CPU, where two implementations meet."""
+        """Return these stages on the CPU, where stages are compared."""
         return Stages(*(None if (found := getattr(self, stage)) is None else found.cpu() for stage in STAGES))
 
     def without(self, *stages: str) -> "Stages":
-        """Return these stages, some of them left out."""
+        """Return these stages with the named ones set to None."""
         return replace(self, **dict.fromkeys(stages))
 
 
@@ -45,10 +45,10 @@ STAGES = tuple(field.name for field in fields(Stages))
 
 
 def stages_of(method: Method, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
-    """Return a method's stages up to ``relu``; of a method that has only a ``__call__``, its map as ``relu``.
+    """Return a method's stages up to ``relu``; a method with its own ``__call__`` has no other stage than ``relu``.
 
     Raises:
-        ValueError: where the layer is unknown or gives no map.
+        ValueError: if the layer is unknown or its output is not a map.
     """
     if isinstance(method, GradientCAM) and type(method).__call__ is GradientCAM.__call__:
         return stages_from(method, capture(model, images, targets, layer))
@@ -56,9 +56,9 @@ def stages_of(method: Method, model: nn.Module, images: Tensor, targets: Tensor,
 
 
 def stages_from(method: GradientCAM, c: Capture) -> Stages:
-    """Return a gradient CAM's stages up to ``relu`` from one capture, which many methods may share.
+    """Return a gradient CAM's stages up to ``relu`` from one capture, which several methods may share.
 
-    Only a CAM with channel weights shows its map before the ReLU.
+    Only a CAM with channel weights has the stages ``weights`` and ``raw``.
     """
     stages = Stages(activations=c.activations, gradients=c.gradients, relu=method.relevance(c))
     if not isinstance(method, WeightedCAM):

@@ -1,1 +1,1 @@
-"""Adapters to pytorch-grad-cam and Captum; nothing else in the project imports those two."""
+"""Adapters to pytorch-grad-cam and Captum, the only modules that import these libraries."""

@@ -1,8 +1,8 @@
-"""Captum's attributions to the input that are made of gradients.
+"""Captum's attribution methods that explain the input by gradients.
 
-Baselines are zero in the normalised space, which is the mean colour of the dataset. Channels are reduced in one of two
-ways: a gradient by its largest magnitude, max_c |·|, as Simonyan et al. do (2014, section 3.1); a decomposition of the
-score by its sum, Σ_c, which keeps its completeness.
+Baselines are zero in the normalised space, which is the mean colour of the training data. Colour channels are reduced
+in one of two ways: a gradient by its largest magnitude, max_c |·|, as Simonyan et al. do (2014, section 3.1); a
+decomposition of the logit by its sum, Σ_c, which keeps its completeness. y is the target's logit, x the image.
 """
 
 from abc import abstractmethod
@@ -23,26 +23,26 @@ def largest_magnitude(attributions: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class CaptumGradient(Method):
-    """An attribution of Captum to the input."""
+    """The base class of Captum's gradient methods; subclasses call the library in :meth:`attribute`."""
 
     implementation = "captum"
     explains = "input"
     one_by_one: ClassVar[bool] = False
-    """Whether Captum must see one image at a time, so that its batch does not matter."""
+    """Whether each image goes through Captum alone, because Captum's numbers would depend on the batch."""
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
-        """Return maps (N, H, W), reduced over the channels."""
+        """Return maps (N, H, W), reduced over the colour channels."""
         size = 1 if self.one_by_one else self.images_at_once(len(images))
         with preserved(model):
             return in_chunks(images, targets, size, lambda x, t: self.attribute(model, x, t))
 
     def images_at_once(self, count: int) -> int:
-        """Return how many of the images go through Captum together."""
+        """Return how many of ``count`` images go through Captum together."""
         return count
 
     @abstractmethod
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-        """Return what Captum attributes, reduced to (N, H, W); the model is preserved and the images are a copy."""
+        """Return Captum's attributions reduced to (N, H, W); the caller restores the model, the images are a copy."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Saliency(CaptumGradient):
 
 @dataclass(frozen=True)
 class InputXGradient(CaptumGradient):
-    """Captum's ``InputXGradient``: Σ_c x_c ∂y/∂x_c, signed.
+    """Captum's ``InputXGradient``: Σ_c x_c ∂y/∂x_c, with its sign.
 
     Shrikumar et al., "Not Just a Black Box", 2016.
     """
@@ -76,13 +76,14 @@ class InputXGradient(CaptumGradient):
 
 @dataclass(frozen=True)
 class IntegratedGradients(CaptumGradient):
-    """Captum's ``IntegratedGradients`` from the zero baseline: Σ_c x_c ∫ ∂y/∂x_c(αx) dα, signed.
+    """Captum's ``IntegratedGradients`` from the zero baseline: Σ_c x_c ∫₀¹ ∂y/∂x_c(αx) dα, with its sign.
 
     The map sums to y(x) − y(0), up to the error of the quadrature. Sundararajan et al., ICML 2017, eq. 1.
 
     Args:
-        n_steps: points of the quadrature.
-        quadrature: Captum's ``method``.
+        batch_size: number of images, scaled by α, that go through the model at once.
+        n_steps: number of points of the quadrature.
+        quadrature: Captum's ``method``, such as ``gausslegendre``.
     """
 
     batch_size: int = 16
@@ -111,13 +112,14 @@ class IntegratedGradients(CaptumGradient):
 class GradientSHAP(CaptumGradient):
     """Captum's ``GradientShap`` from the zero baseline: the mean of Σ_c x̃_c ∂y/∂x_c(αx̃), α ~ U(0, 1), x̃ = x + noise.
 
-    Lundberg and Lee, NeurIPS 2017. Expected gradients draw baselines from the training set; a method here sees the
-    image alone, so that its only baseline is zero. The noise is drawn on the images' device: devices differ by
-    sampling, batches do not.
+    Lundberg and Lee, NeurIPS 2017. Deviation: expected gradients draw baselines from the training set, which a method
+    here does not get; the only baseline is zero. The noise is drawn on the images' device: other devices give other
+    draws, other batches do not.
 
     Args:
-        n_samples: draws an image, all in one batch.
-        stdev: of the noise, in normalised units.
+        n_samples: number of draws per image, all in one batch.
+        stdev: standard deviation of the noise, in normalised units.
+        seed: the draws of an image depend on this seed and the image's own pixels.
     """
 
     n_samples: int = 20
@@ -141,12 +143,13 @@ class GradientSHAP(CaptumGradient):
 class SmoothGrad(CaptumGradient):
     """Captum's ``NoiseTunnel`` over the signed ``Saliency``: max_c |mean of ∂y/∂x_c(x + noise)|.
 
-    Smilkov et al., "SmoothGrad", 2017, eq. 2; the absolute value comes after the mean, as there. The noise is drawn on
-    the images' device: devices differ by sampling, batches do not.
+    Smilkov et al., "SmoothGrad", 2017, eq. 2; the absolute value is taken after the mean, as in the paper. The noise is
+    drawn on the images' device: other devices give other draws, other batches do not.
 
     Args:
-        n_samples: noisy copies of an image, all in one batch.
+        n_samples: number of noisy copies per image, all in one batch.
         noise_level: σ / (x_max − x_min) of each image; the paper finds 10 % to 20 % best.
+        seed: the noise of an image depends on this seed and the image's own pixels.
     """
 
     n_samples: int = 25
@@ -171,9 +174,9 @@ class SmoothGrad(CaptumGradient):
 
 @dataclass(frozen=True)
 class GuidedBackprop(CaptumGradient):
-    """Captum's ``GuidedBackprop``: max_c |g_c|, g the gradient whose negative part is cut at every ``nn.ReLU``.
+    """Captum's ``GuidedBackprop``: max_c |g_c|, g the gradient whose negative part is set to 0 at every ``nn.ReLU``.
 
-    Activations of other kinds pass the plain gradient. Springenberg et al., ICLR workshop 2015, section 3.4.
+    Other activation functions pass the plain gradient. Springenberg et al., ICLR workshop 2015, section 3.4.
     """
 
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
@@ -183,7 +186,7 @@ class GuidedBackprop(CaptumGradient):
         return largest_magnitude(Library(model).attribute(images, targets))
 
     def unsupported(self, model: nn.Module, layer: str) -> str | None:  # noqa: ARG002
-        """Say so where Captum does not see the ReLUs."""
+        """Return the reason if Captum's hooks miss some ReLU, else None."""
         return hidden_relus(model)
 
 
@@ -201,19 +204,18 @@ class Deconvolution(CaptumGradient):
         return largest_magnitude(Library(model).attribute(images, targets))
 
     def unsupported(self, model: nn.Module, layer: str) -> str | None:  # noqa: ARG002
-        """Say so where Captum does not see the ReLUs."""
+        """Return the reason if Captum's hooks miss some ReLU, else None."""
         return hidden_relus(model)
 
 
 @dataclass(frozen=True)
 class DeepLIFT(CaptumGradient):
-    """Captum's ``DeepLift`` (rescale rule) from the zero baseline: Σ_c of the contributions, signed.
+    """Captum's ``DeepLift`` (rescale rule) from the zero baseline: the contributions' sum Σ_c, signed.
 
-    The map should sum to y(x) − y(0). In Captum 0.9 it need not where there is max pooling: right behind a ReLU, the
-    pool's rule takes no effect, because the ReLU's hook reads the gradient first; where windows overlap, it keeps one
-    of the contributions that meet in a pixel. Each image goes alone, because where an input equals its baseline the
-    rule takes the gradient of the batch's first image (Captum's issue 1276).
-    Shrikumar et al., ICML 2017, section 3.5.1.
+    The map should sum to y(x) − y(0). With max pooling it may not in Captum 0.9: directly after a ReLU the pool's rule
+    has no effect, because the ReLU's hook reads the gradient first, and with overlapping windows only one of a pixel's
+    contributions is kept. Each image goes through Captum alone, because where an input equals its baseline the rule
+    takes the gradient of the batch's first image (Captum's issue 1276). Shrikumar et al., ICML 2017, section 3.5.1.
     """
 
     one_by_one = True
@@ -226,7 +228,7 @@ class DeepLIFT(CaptumGradient):
         return attributions.sum(dim=1)
 
     def unsupported(self, model: nn.Module, layer: str) -> str | None:  # noqa: ARG002
-        """Say so where a module runs twice, or a nonlinearity has no rule or no module."""
+        """Return the reason if a module runs twice, or a nonlinearity has no rule or no module, else None."""
         from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
 
         return beyond_rescale_rule(model, tuple(SUPPORTED_NON_LINEAR))

@@ -1,4 +1,4 @@
-"""Captum's attributions that belong to a layer."""
+"""Captum's attribution methods that explain a layer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,20 +12,24 @@ from heatmark.methods.engine.capture import layout_at
 from heatmark.methods.external.preserved import in_chunks, preserved
 from heatmark.methods.external.structure import gives_tokens, hidden_relus
 
-TOKENS = "Captum's LayerGradCam takes the second dimension for the channels, which on this layer are tokens or rows"
+TOKENS = "Captum's LayerGradCam takes the second dimension for the channels, but at this layer it holds tokens or rows"
 
 
 @dataclass(frozen=True)
 class LayerGradCAM(Method):
     """Captum's ``LayerGradCam`` with ``relu_attributions=True``, in the layer's own resolution.
 
-    Captum hands a clone on to the next layer, so that a ReLU that runs in place there changes nothing.
+    L = relu(Σ_c w_c A_c) with w_c the mean gradient of channel c, as in Selvaraju et al., ICCV 2017, eq. 1 and 2.
+    Captum passes a clone to the next layer, so that an in-place ReLU there does not change the activations.
+
+    Raises:
+        ValueError: when called at a layer whose channels are not in dimension 1, such as a transformer's.
     """
 
     implementation = "captum"
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-        """Return relu'd maps (N, h, w)."""
+        """Return non-negative maps (N, h, w)."""
         from captum.attr import LayerGradCam
 
         with preserved(model), _channels_first(model, images, layer):
@@ -35,20 +39,24 @@ class LayerGradCAM(Method):
             )
 
     def unsupported(self, model: nn.Module, layer: str) -> str | None:
-        """Say so where the layer gives tokens."""
+        """Return the reason if the layer gives tokens, else None."""
         return TOKENS if gives_tokens(model, layer) else None
 
 
 @dataclass(frozen=True)
 class GuidedGradCAM(Method):
-    """Captum's ``GuidedGradCam``: guided backpropagation times the upsampled Grad-CAM, the largest |·| of the channels.
+    """Captum's ``GuidedGradCam``: max_c |g_c ⊙ Up(L)|, guided backpropagation times the upsampled Grad-CAM.
 
-    It multiplies in the input's resolution, so that its maps are (N, H, W) although it belongs to a layer.
-    Selvaraju et al., ICCV 2017, section 3.2; the absolute value over the channels is the field's, as for gradients.
+    g is the gradient of :class:`~heatmark.methods.external.captum_gradients.GuidedBackprop` and L the Grad-CAM at the
+    layer. The product is in the input's resolution, so that the maps are (N, H, W) although a layer is explained.
+    Selvaraju et al., ICCV 2017, section 3.2; the maximum over the channels is the usual reduction of gradients.
 
     Args:
-        interpolate_mode: how Captum enlarges the Grad-CAM; ``bilinear`` is the paper's, Captum's own default is
-            ``nearest``.
+        interpolate_mode: Captum's upsampling of the Grad-CAM; ``bilinear`` is the paper's, ``nearest`` is Captum's own
+            default.
+
+    Raises:
+        ValueError: when called at a layer whose channels are not in dimension 1, such as a transformer's.
     """
 
     interpolate_mode: str = "bilinear"
@@ -70,13 +78,13 @@ class GuidedGradCAM(Method):
         return attributions.abs().amax(dim=1)
 
     def unsupported(self, model: nn.Module, layer: str) -> str | None:
-        """Say so where the layer gives tokens, or Captum does not see the ReLUs."""
+        """Return the reason if the layer gives tokens, or Captum's hooks miss some ReLU, else None."""
         return TOKENS if gives_tokens(model, layer) else hidden_relus(model)
 
 
 @contextmanager
 def _channels_first(model: nn.Module, images: Tensor, layer: str) -> Iterator[None]:
-    """Refuse, in the forward pass itself, a layer of which Captum would read the channels wrongly."""
+    """Context in which a forward pass raises a ValueError if the layer's channels are not in dimension 1."""
 
     def refuse(_module: nn.Module, _inputs: tuple[object, ...], features: Tensor) -> None:
         if features.ndim != 4 or layout_at(model, layer, features, images).channel_dim != 1:

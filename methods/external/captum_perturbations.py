@@ -1,7 +1,7 @@
-"""Captum's attributions to the input that compare the scores of perturbed images.
+"""Captum's attribution methods that explain the input by the logits of perturbed images.
 
-What is removed becomes zero in the normalised space, the mean colour of the dataset. A feature lies on all channels at
-once, so that Captum repeats its number on each of them; one of them is returned.
+Removed pixels become zero in the normalised space, the mean colour of the training data. A window or superpixel covers
+all colour channels, so that Captum gives each channel the same number; the first channel is returned.
 """
 
 from abc import abstractmethod
@@ -16,10 +16,10 @@ from heatmark.methods.external.preserved import in_chunks, preserved, seed_all
 
 
 def superpixels(image: Tensor, count: int) -> Tensor:
-    """Return the superpixel of each pixel, (1, 1, H, W), numbered from 0, of one image (1, 3, H, W).
+    """Return the number of each pixel's superpixel, (1, 1, H, W), counted from 0, for one image (1, 3, H, W).
 
-    SLIC on the image as the model sees it; scikit-image scales it to [0, 1] and takes its Lab colours. Compactness 20
-    after a blur of 1 pixel, because scikit-image's defaults (10, none) merge a noisy image into a single superpixel.
+    SLIC on the normalised image, which scikit-image scales to [0, 1] and converts to Lab colours. Compactness 20 after
+    a blur of 1 pixel, because scikit-image's defaults (10, none) merge a noisy image into a single superpixel.
     Deterministic. Achanta et al., TPAMI 2012.
     """
     from skimage.segmentation import slic
@@ -31,7 +31,11 @@ def superpixels(image: Tensor, count: int) -> Tensor:
 
 @dataclass(frozen=True)
 class CaptumPerturbation(Method):
-    """An attribution of Captum that asks for scores only; one image after the other, its perturbations in batches."""
+    """The base class of Captum's perturbation methods, which explain one image after the other.
+
+    Args:
+        batch_size: number of perturbed images that go through the model at once.
+    """
 
     batch_size: int = 16
 
@@ -39,14 +43,14 @@ class CaptumPerturbation(Method):
     explains = "input"
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
-        """Return signed maps (N, H, W), in logits."""
+        """Return signed maps (N, H, W), in units of the logit."""
         with preserved(model):
             attributions = in_chunks(images, targets, 1, lambda x, t: self.attribute(model, x, t))
         return attributions[:, 0].to(images.dtype)
 
     @abstractmethod
     def attribute(self, model: nn.Module, image: Tensor, target: Tensor) -> Tensor:
-        """Return what Captum attributes to one image, (1, 3, H, W)."""
+        """Return Captum's attributions for one image, (1, 3, H, W)."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,10 @@ class Occlusion(CaptumPerturbation):
 
 @dataclass(frozen=True)
 class FeatureAblation(CaptumPerturbation):
-    """Captum's ``FeatureAblation``: the drop of the logit without the pixel's superpixel.
+    """Captum's ``FeatureAblation``: the drop of the logit when the pixel's superpixel is removed.
 
     Args:
-        n_superpixels: how many SLIC is asked for.
+        n_superpixels: number of superpixels requested from SLIC.
     """
 
     n_superpixels: int = 50
@@ -103,11 +107,12 @@ class FeatureAblation(CaptumPerturbation):
 
 @dataclass(frozen=True)
 class _Surrogate(CaptumPerturbation):
-    """A linear model of the logit in the presence of superpixels; a pixel gets its superpixel's coefficient.
+    """A linear model that predicts the logit from which superpixels are kept; its coefficients are the map.
 
     Args:
-        n_superpixels: how many SLIC is asked for.
-        n_samples: images with some superpixels removed to which the linear model is fitted.
+        n_superpixels: number of superpixels requested from SLIC.
+        n_samples: number of images with some superpixels removed, to which the linear model is fitted.
+        seed: the samples of an image depend on this seed and the image's own pixels.
     """
 
     n_superpixels: int = 50

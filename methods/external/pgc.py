@@ -1,15 +1,15 @@
-"""pytorch-grad-cam's CAMs, with its numbers: its bugs are not mended here.
+"""Adapters to pytorch-grad-cam's CAMs, which give the library's numbers, including those of its bugs.
 
-Which numbers: the library's ``get_cam_image`` followed by its ``np.maximum(cam, 0)``, in the layer's own resolution.
-That is what its ``compute_cam_per_layer`` holds right before ``scale_cam_image``, which subtracts the minimum, divides
-by (1e-7 + maximum) and resizes with OpenCV. All of its pipeline runs, and is timed, but those steps are not in the map.
+The map is the library's ``get_cam_image`` followed by its ``np.maximum(cam, 0)``, in the layer's own resolution. In
+``compute_cam_per_layer`` this is the value right before ``scale_cam_image``, which subtracts the minimum, divides by
+(1e-7 + maximum) and resizes with OpenCV. The whole pipeline runs and is timed, but the map is taken before these steps.
 Eigen smoothing and test-time augmentation are off, as they are by default.
 
-On the CPU the library keeps an activation without copying it, so that a ReLU that runs in place after the layer (VGG
-``features.28``, DenseNet ``features``) overwrites it: it then multiplies activations from behind the ReLU with
+On the CPU the library keeps an activation without copying it, so that an in-place ReLU after the layer (VGG
+``features.28``, DenseNet ``features``) overwrites it: the library then multiplies activations from after the ReLU with
 gradients from before it. On a GPU it copies, and the same call gives other numbers.
 
-Left out: FinerCAM (it explains a difference of classes, not a class) and SegEigenCAM (for segmentation).
+Left out are FinerCAM (it explains a difference of classes, not a class) and SegEigenCAM (for segmentation).
 """
 
 import difflib
@@ -39,7 +39,7 @@ class PytorchGradCAM(Method):
         cam: name of the library's class, such as ``GradCAMPlusPlus``.
 
     Raises:
-        ValueError: when called with a class that the library does not have; it names the nearest ones.
+        ValueError: when called, if the library has no such class; the message names the nearest ones.
     """
 
     cam: str
@@ -47,18 +47,18 @@ class PytorchGradCAM(Method):
     implementation = "pytorch_grad_cam"
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-        """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
+        """Return the library's non-negative maps (N, h, w), neither scaled nor resized."""
         with preserved(model):
             return in_chunks(images, targets, len(images), lambda x, t: self.raw(model, x, t, layer))
 
     def unsupported(self, model: nn.Module, layer: str) -> str | None:
-        """Say so where the library's class cannot read tokens."""
+        """Return the reason if the library's class cannot explain a layer of tokens, else None."""
         if self.cam == "ShapleyCAM" and gives_tokens(model, layer):
             return "pytorch-grad-cam's ShapleyCAM reshapes the gradients of tokens but not the activations"
         return None
 
     def raw(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-        """Return the maps of one call of the library, on a model that is preserved and images that are a copy."""
+        """Return the maps (N, h, w) of one call of the library; call it inside ``preserved`` with copied images."""
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
         images.requires_grad_(not all(p.requires_grad for p in model.parameters()))  # else a frozen model has no graph
@@ -79,13 +79,17 @@ class PytorchGradCAM(Method):
 class SeededCAM(PytorchGradCAM):
     """A CAM of pytorch-grad-cam that draws from NumPy's global generator: RandomCAM, and KPCA_CAM's eigensolver.
 
-    Each image is explained alone, after seeding by its pixels, so that its batch does not matter.
+    Each image is explained alone, after seeding, so that its map does not depend on the batch.
+
+    Args:
+        cam: name of the library's class.
+        seed: the draws of an image depend on this seed and the image's own pixels.
     """
 
     seed: int = 0
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-        """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
+        """Return the library's non-negative maps (N, h, w), neither scaled nor resized."""
 
         def explain(image: Tensor, target: Tensor) -> Tensor:
             seed_all(image, self.seed)
@@ -97,13 +101,18 @@ class SeededCAM(PytorchGradCAM):
 
 @dataclass(frozen=True)
 class ScoreCAM(PytorchGradCAM):
-    """pytorch-grad-cam's ScoreCAM, image by image, because it holds all masked copies of all images at once."""
+    """pytorch-grad-cam's ScoreCAM, one image at a time, because it holds the masked copies of all images at once.
+
+    Args:
+        cam: name of the library's class.
+        batch_size: number of masked images that go through the model at once.
+    """
 
     cam: str = "ScoreCAM"
     batch_size: int = 16
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-        """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
+        """Return the library's non-negative maps (N, h, w), neither scaled nor resized."""
         from pytorch_grad_cam import score_cam
 
         with preserved(model), without_progress(score_cam):
@@ -121,22 +130,23 @@ class AblationCAM(PytorchGradCAM):
     """pytorch-grad-cam's AblationCAM, which replaces a channel by 0, or by (minimum − 1e7) where the minimum is not 0.
 
     Args:
-        perturbations: the library's ``batch_size``, the channels that are ablated in one forward pass. It changes the
-            numbers: the minimum is taken over the pass, in which the channels before are already 1e7 lower.
+        cam: name of the library's class.
+        perturbations: the library's ``batch_size``, the number of channels ablated in one forward pass. It changes the
+            numbers: the minimum is taken over the batch, in which earlier channels are already 1e7 lower.
     """
 
     cam: str = "AblationCAM"
     perturbations: int = 32
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-        """Return the library's relu'd maps (N, h, w), neither scaled nor resized."""
+        """Return the library's non-negative maps (N, h, w), neither scaled nor resized."""
         from pytorch_grad_cam import ablation_cam
 
         with preserved(model), without_progress(ablation_cam):
             return in_chunks(images, targets, len(images), lambda x, t: self.raw(model, x, t, layer))
 
     def build(self, model: nn.Module, layer: nn.Module, reshape: Callable[[Tensor], Tensor]) -> Any:
-        """Return the library's object for this layer, with an ablation layer of its own: the default is shared."""
+        """Return the library's object for this layer, with its own ablation layer; the library's default is shared."""
         from pytorch_grad_cam.ablation_layer import AblationLayer, AblationLayerVit
 
         name = next(name for name, module in model.named_modules() if module is layer)
@@ -149,7 +159,7 @@ def library_class(name: str) -> Any:
     """Return the library's class of this name.
 
     Raises:
-        ValueError: where it has none; it names the nearest ones.
+        ValueError: if it has none; the message names the nearest ones.
     """
     import pytorch_grad_cam
     from pytorch_grad_cam.base_cam import BaseCAM
@@ -162,10 +172,10 @@ def library_class(name: str) -> Any:
 
 
 def to_maps(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor], Tensor]:
-    """Return the library's ``reshape_transform``: features to (N, C, h, w), as a view; NumPy has no bfloat16: cast.
+    """Return the library's ``reshape_transform``, a function from features to (N, C, h, w).
 
-    It is called in every forward pass of one explanation, of thousands of masked images; one look at the first is
-    enough for all.
+    The result is a view, but bfloat16 is cast to float32, because NumPy has no bfloat16. The layout is found in the
+    first forward pass of an explanation and used for all, which may be thousands of masked images.
     """
     seen: list[FeatureLayout] = []
 
@@ -180,7 +190,7 @@ def to_maps(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor], 
 
 @contextmanager
 def without_progress(module: ModuleType) -> Iterator[None]:
-    """Hide the progress bar that a module of the library draws for every image; it has no option for it."""
+    """Context without the progress bar of a module of the library, which has no option to switch it off."""
     theirs = module.tqdm
     module.tqdm = SimpleNamespace(tqdm=iter)  # type: ignore[attr-defined]
     try:

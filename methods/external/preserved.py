@@ -1,4 +1,4 @@
-"""How a model and its images are preserved to another library."""
+"""Contexts and helpers for calling another library without changing the model, the images or the random state."""
 
 import random
 import warnings
@@ -17,7 +17,7 @@ from heatmark.common.seeds import image_seed
 
 @contextmanager
 def preserved(model: nn.Module) -> Iterator[None]:
-    """Lend the model, untouched afterwards, and keep the library's advice to its own callers off the terminal."""
+    """Context in which a library may change the model's state, which is restored; the library's warnings are hidden."""
     with warnings.catch_warnings(), untouched(model):
         warnings.simplefilter("ignore", UserWarning)
         yield
@@ -25,12 +25,12 @@ def preserved(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def preserved_for(model: nn.Module, layer: str) -> Iterator[None]:
-    """Lend the model so that a library's backward pass ends at the layer, and computes nothing for parameters.
+    """Context as :func:`preserved`, in which a backward pass ends at the layer and computes no parameter's gradient.
 
-    The layer's output has the same values and is still not a leaf, so that what runs in place after it may.
+    The layer's output keeps its values and is no leaf of the autograd graph, so that in-place modules after it work.
 
     Raises:
-        ValueError: where the layer is unknown.
+        ValueError: if the layer is unknown.
     """
 
     def cut(_module: nn.Module, _inputs: tuple[object, ...], output: Tensor) -> Tensor:
@@ -44,15 +44,15 @@ def preserved_for(model: nn.Module, layer: str) -> Iterator[None]:
 
 
 def in_chunks(images: Tensor, targets: Tensor, size: int, explain: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Return explain(images, targets) for ``size`` images at a time, each a copy whose flags the library may set."""
+    """Return explain(images, targets), called with copies of ``size`` images at a time, concatenated."""
     chunks = zip(torch.split(images, size), torch.split(targets, size), strict=True)
     return torch.cat([explain(x.detach().clone(), t).detach() for x, t in chunks])
 
 
 def seed_all(images: Tensor, seed: int) -> None:
-    """Seed the global generators, which libraries draw from, by the one image that is explained next.
+    """Seed the global generators of Python, NumPy and torch by the seed and the first image, (1, 3, H, W).
 
-    Only inside :func:`preserved`, which restores them.
+    Call it inside :func:`preserved` only, which restores the generators.
     """
     one = image_seed(images[0], seed)
     random.seed(one)
@@ -62,7 +62,7 @@ def seed_all(images: Tensor, seed: int) -> None:
 
 @contextmanager
 def recorded(owner: Any, step: str) -> Iterator[list[Any]]:
-    """Keep what one step of a library's pipeline, a method of an object or a function of a module, returns."""
+    """Context that records the return values of a method of an object or a function of a module, in order."""
     results: list[Any] = []
     theirs = getattr(owner, step)
     own = step in vars(owner)

@@ -1,4 +1,4 @@
-"""The stages of pytorch-grad-cam's CAMs, as the library holds them while it runs."""
+"""The intermediate results (stages) of pytorch-grad-cam's CAMs, recorded while the library runs."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,10 +16,11 @@ from heatmark.methods.external.preserved import preserved_for, recorded
 
 @dataclass(frozen=True)
 class PytorchGradCAMStages:
-    """Run a CAM of pytorch-grad-cam with its whole pipeline, and take down what it holds at every step.
+    """The stages of a CAM of pytorch-grad-cam, recorded while its whole pipeline runs.
 
-    ``activations`` are what the library multiplies, that is, what is left in the tensor that it kept. ``resized`` is
-    the library's, from [0, 1] put back into the units of ``relu``; ``normalised`` is its output.
+    ``activations`` are those that the library multiplies, which an in-place module after the layer may have
+    overwritten. ``resized`` is the library's resized map, rescaled from [0, 1] to the units of ``relu``. ``normalised``
+    is the library's output.
 
     Args:
         cam: the adapter that builds the library's object.
@@ -28,7 +29,7 @@ class PytorchGradCAMStages:
     cam: PytorchGradCAM
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
-        """Return the stages; there may be fewer targets than images, as the library lets pass."""
+        """Return the stages; there may be fewer targets than images, which the library accepts."""
         with preserved_for(model, layer):
             return self._run(model, images.detach().clone(), targets, layer)
 
@@ -58,17 +59,17 @@ class PytorchGradCAMStages:
 
 
 def _in_units_of(maps: Any, scaled: Any) -> Tensor:
-    """Undo ``scale_cam_image``'s (L − min) / (1e-7 + max (L − min)) after it resized; resizing commutes with it."""
+    """Undo ``scale_cam_image``'s (L − min) / (1e-7 + max (L − min)) on resized maps; resizing commutes with it."""
     low = maps.min(axis=(1, 2), keepdims=True)
     scale = 1e-7 + (maps - low).max(axis=(1, 2), keepdims=True)
     return torch.from_numpy(scaled * scale + low)
 
 
 def guided_backprop(model: nn.Module, images: Tensor, targets: Tensor) -> None:
-    """Run pytorch-grad-cam's GuidedBackprop as its users do, and leave on the model what it leaves.
+    """Run pytorch-grad-cam's GuidedBackprop as its users do, with its lasting effects on the model.
 
-    It puts a module of its own in the place of every ReLU, and in that one's place a new ``nn.ReLU()``: one for all,
-    and not in place.
+    The library replaces every ReLU by a module of its own, and afterwards that module by one new ``nn.ReLU()``, which
+    all places share and which does not work in place.
     """
     from pytorch_grad_cam import GuidedBackpropReLUModel
 

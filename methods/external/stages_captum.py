@@ -1,4 +1,4 @@
-"""The stages of Captum's ``LayerGradCam``, as the library holds them while it runs."""
+"""The intermediate results (stages) of Captum's ``LayerGradCam``, recorded while the library runs."""
 
 from torch import Tensor, nn
 
@@ -9,10 +9,10 @@ from heatmark.methods.external.preserved import preserved_for, recorded
 
 
 def layer_grad_cam(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Stages:
-    """Return the stages of ``interpolate(attribute(…), size)``; Captum shows no weights and normalises nothing.
+    """Return the stages of ``interpolate(attribute(…), size)``, without weights and without a normalised map.
 
-    Of tokens too, which Captum reads as (N, channels, place): ``raw`` and ``relu`` are then (N, features), and nothing
-    is resized.
+    Captum takes tokens (N, T, C) for (N, channels, places): ``raw`` and ``relu`` are then (N, C), and nothing is
+    resized.
     """
     from captum.attr import LayerAttribution, LayerGradCam
     from captum.attr._core.layer import grad_cam

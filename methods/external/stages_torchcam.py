@@ -1,4 +1,4 @@
-"""The stages of torch-cam's CAMs, as the library holds them while it runs; an optional extra."""
+"""The intermediate results (stages) of torch-cam's CAMs, recorded while the library runs; needs extra ``torchcam``."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from heatmark.methods.external.preserved import preserved_for, recorded
 
 
 def installed() -> bool:
-    """Say whether torch-cam can be imported."""
+    """Return whether torch-cam can be imported."""
     return importlib.util.find_spec("torchcam") is not None
 
 
 @dataclass(frozen=True)
 class TorchCAMStages:
-    """Run a gradient CAM of torch-cam, and take down what it holds at every step; it does not resize one layer's map.
+    """The stages of a gradient CAM of torch-cam; the library does not resize the map of a single layer.
 
     Args:
         cam: name of the library's class, such as ``GradCAMpp``.

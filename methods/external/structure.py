@@ -1,4 +1,4 @@
-"""What a model is made of, read from its symbolic trace: the reasons for which a library cannot explain it."""
+"""The modules, functions and products of a model, and the reasons why a library cannot explain it."""
 
 import operator
 from collections import Counter
@@ -21,17 +21,17 @@ NONLINEAR_FUNCTIONS = {kind.__name__.lower() for kind in NONLINEAR_MODULES} | {
     "exp",
     "pow",
 }
-"""Without underscores, so that ``F.max_pool2d`` is the function of ``nn.MaxPool2d`` and ``relu_`` of ``nn.ReLU``."""
+"""Names without underscores, so that ``F.max_pool2d`` matches ``nn.MaxPool2d`` and ``relu_`` matches ``nn.ReLU``."""
 PRODUCTS = (operator.mul, operator.imul, operator.matmul, torch.mul, torch.matmul, torch.bmm)
 
 
 @dataclass(frozen=True)
 class Structure:
-    """How one forward pass runs.
+    """The calls of one forward pass.
 
     Args:
-        calls: module name to the number of times it is called; modules of torch.nn only.
-        functions: names of the nonlinear functions that are called without a module.
+        calls: module name -> number of calls; modules of torch.nn only.
+        functions: names of the nonlinear functions that are called without a module, lower case, no underscores.
         products: whether two activations are multiplied, as in squeeze-and-excitation and in attention.
     """
 
@@ -41,7 +41,7 @@ class Structure:
 
 
 def structure(model: nn.Module) -> Structure | None:
-    """Read the structure from a symbolic trace, without an image; None where the model cannot be traced."""
+    """Return the structure found by a symbolic trace, without an image; None if the model cannot be traced."""
     with evaluating(model):
         try:
             nodes = list(fx.Tracer().trace(model).nodes)
@@ -58,7 +58,7 @@ def structure(model: nn.Module) -> Structure | None:
 
 
 def gives_tokens(model: nn.Module, layer: str) -> bool:
-    """Say whether this layer of a transformer gives tokens or channels last, by what it and the model are made of."""
+    """Return whether this is a layer of a transformer that gives tokens or channels last, judging by module types."""
     parts = list((shaping(model, layer) or find_layer(model, layer)).modules())
     transformer = getattr(model, "token_layout", None) is not None or any(
         isinstance(module, nn.MultiheadAttention) for module in model.modules()
@@ -67,7 +67,7 @@ def gives_tokens(model: nn.Module, layer: str) -> bool:
 
 
 def hidden_relus(model: nn.Module) -> str | None:
-    """Say why hooks on ``nn.ReLU`` modules do not see what they must, or None where they do."""
+    """Return the reason why hooks on ``nn.ReLU`` modules do not reach every ReLU of the model, or None if they do."""
     if not any(isinstance(module, nn.ReLU) for module in model.modules()):
         return "the model has no nn.ReLU module, so that this would be its plain gradient"
     found = structure(model)
@@ -77,11 +77,11 @@ def hidden_relus(model: nn.Module) -> str | None:
 
 
 def beyond_rescale_rule(model: nn.Module, ruled: tuple[type[nn.Module], ...]) -> str | None:
-    """Say why DeepLIFT's rescale rule does not reach all of the model, or None where it does.
+    """Return the reason why DeepLIFT's rescale rule does not cover the whole model, or None if it does.
 
     Args:
         model: the classifier.
-        ruled: the types of modules, exactly, for which the library has a rule.
+        ruled: the module types for which the library has a rule; subclasses do not count.
     """
     kinds = {type(m) for m in model.modules() if isinstance(m, NONLINEAR_MODULES) and type(m) not in ruled}
     if kinds:
@@ -92,7 +92,7 @@ def beyond_rescale_rule(model: nn.Module, ruled: tuple[type[nn.Module], ...]) ->
     modules = dict(model.named_modules())
     reused = {name for name, count in found.calls.items() if count > 1 and type(modules[name]) in ruled}
     if reused:
-        return f"the model runs the same module more than once ({_listed(reused)}), which DeepLIFT's hooks cannot tell"
+        return f"the model runs the same module more than once ({_listed(reused)}), which DeepLIFT cannot tell apart"
     if found.functions:
         return f"the model calls {_listed(found.functions)} as a function, which hooks on modules do not see"
     return "the model multiplies activations, for which the library has no rescale rule" if found.products else None

@@ -1,1 +1,1 @@
-"""Machinery that several metrics share: perturbations, and what pixels are replaced with."""
+"""Code that several metrics share: perturbation curves, baselines and the order of equal pixels."""

@@ -1,4 +1,4 @@
-"""What a perturbed pixel is replaced with."""
+"""Baselines: the images whose pixels replace the perturbed pixels."""
 
 import functools
 from collections.abc import Callable
@@ -16,19 +16,19 @@ SIGMA_PIXELS = 5
 
 
 def zero(images: Tensor) -> Tensor:
-    """Return zeros in the model's own, normalised space: the mean colour of the training data."""
+    """Return zeros in the model's normalised space, (N, 3, H, W): the mean colour of the training data."""
     return torch.zeros_like(images)
 
 
 def mean(images: Tensor) -> Tensor:
-    """Return each image's own mean colour, (N, 3, H, W)."""
+    """Return images of each image's own mean colour, (N, 3, H, W), as an expanded view."""
     return images.mean(dim=(2, 3), keepdim=True).expand_as(images)
 
 
 def blur(images: Tensor) -> Tensor:
-    """Return the images blurred as in RISE's code, (N, 3, H, W): each channel * k, zeros beyond the border.
+    """Return the images blurred as in RISE's code, (N, 3, H, W): each channel convolved with k, zero-padded.
 
-    k is an 11×11 array with a one in the middle, filtered with a Gaussian of σ = 5 that reflects at its edges.
+    k is an 11 × 11 array with a one in the middle, filtered by a Gaussian of σ = 5 pixels with reflecting borders.
 
     Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018 (code, not paper).
     """
@@ -49,9 +49,9 @@ BASELINES: dict[str, Callable[[Tensor], Tensor]] = {"blur": blur, "mean": mean, 
 
 
 def find_baseline(name: str) -> Callable[[Tensor], Tensor]:
-    """Return the baseline with this name: a function from images to the images they are replaced with.
+    """Return the baseline with this name, a function from images (N, 3, H, W) to baseline images of that shape.
 
     Raises:
-        ValueError: where there is none; it names the nearest.
+        ValueError: if there is none; the message names the nearest.
     """
     return look_up("baseline", name, BASELINES)

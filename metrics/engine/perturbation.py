@@ -1,7 +1,7 @@
-"""One engine for every metric that perturbs pixels in the order of their relevance and looks at the score.
+"""Perturbation curves: the target's probability while pixels are perturbed in the order of their relevance.
 
-Rank once an image, build each masked batch on the device, read nothing back inside the loop: K + 1 points cost
-K + 1 forward passes an image and nothing else, in memory that does not grow with K.
+Pixels are ranked once per image, masked batches are built on the device, and nothing is copied to the host inside the
+loop. K + 1 points cost K + 1 forward passes per image, in memory that does not grow with K.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from heatmark.metrics.base import Curves, Explained
 
 
 def relevance_ranks(maps: Tensor, ties: Tensor) -> Tensor:
-    """Return the place of every pixel in the order of falling relevance, (N, H·W) integers, 0 the most relevant.
+    """Return the rank of every pixel by descending relevance, (N, H·W) integers, 0 for the most relevant.
 
-    Only the order of the values counts, so a map need be neither positive nor normalised. What a map with NaN gets
-    here means nothing.
+    Only the order of the values counts, so that a map need not be positive or normalised. The ranks of a map with NaN
+    are meaningless.
 
     Args:
         maps: (N, H, W).
-        ties: (N, H·W), each image's pixels in the order in which they come where their values are equal.
+        ties: (N, H·W), each image's pixels in the order that decides between equal values.
     """
     # +0 makes −0 into 0, which some devices sort apart.
     values = (maps.flatten(1) + 0).gather(1, ties)
@@ -31,10 +31,10 @@ def relevance_ranks(maps: Tensor, ties: Tensor) -> Tensor:
 
 
 def pixel_counts(pixels: int, steps: int) -> list[int]:
-    """Return how many pixels are perturbed at each of steps + 1 points: round(pixels · k / steps), both ends kept.
+    """Return how many pixels are perturbed at each of steps + 1 points: round(pixels · k / steps), from 0 to all.
 
     Raises:
-        ValueError: where there are fewer pixels than steps, or no step.
+        ValueError: if there are fewer pixels than steps, or no step.
     """
     if not 1 <= steps <= pixels:
         raise ValueError(f"steps={steps}, expected 1 to {pixels}, the number of pixels of an image")
@@ -42,23 +42,23 @@ def pixel_counts(pixels: int, steps: int) -> list[int]:
 
 
 def perturbation_curves(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Curves:
-    """Walk from the start images to the end images, most relevant pixels first, and score every point.
+    """Return the target's probability while the start images' pixels are replaced, most relevant first.
 
-    At a point with count c: x = end where rank < c, else start (all channels of a pixel at once), scored with
-    p(target | x), the softmax probability.
+    At a point with count c, the image is x = end where rank < c, else start, for all channels of a pixel at once. The
+    score is p(target | x), the softmax probability.
 
     Args:
-        case: model, targets, maps and batch size; its images are not looked at.
+        batch: model, targets, maps and batch size; its images are not used.
         start: (N, 3, H, W), the images with no pixel perturbed.
         end: (N, 3, H, W), the images with all pixels perturbed; may be an expanded view.
-        ties: (N, H·W), the order of pixels whose values are equal; see heatmark.metrics.engine.ties.
-        counts: pixels perturbed at each point, rising.
+        ties: (N, H·W), the order of pixels of equal value; see :mod:`heatmark.metrics.engine.ties`.
+        counts: number of pixels perturbed at each point, ascending.
 
     Returns:
-        Curves whose fractions are counts / (H·W); NaN for an image whose map holds a NaN, which costs no forward pass.
+        Curves with fractions counts / (H·W); NaN for an image whose map contains NaN, which costs no forward pass.
 
     Raises:
-        ValueError: where shapes do not belong together, or the model is in training mode.
+        ValueError: if the shapes do not match, or the model is in training mode.
     """
     _check(batch, start, end)
     pixels = start.shape[2] * start.shape[3]
@@ -72,7 +72,7 @@ def perturbation_curves(batch: Explained, start: Tensor, end: Tensor, ties: Tens
 
 
 def _scores(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Tensor:
-    """Return the target's probability, (N, K), in batches over all pairs of image and point."""
+    """Return the target's probability, (N, K), computed in batches over all pairs of image and point."""
     if not len(start):
         return torch.empty(0, len(counts), dtype=_score_type(start.dtype), device=start.device)
     ranks = relevance_ranks(batch.maps, ties).view(len(start), 1, *start.shape[2:])
@@ -97,7 +97,7 @@ def target_probabilities(model: nn.Module, images: Tensor, targets: Tensor) -> T
 
 
 def area(curves: Curves) -> Tensor:
-    """Return the area under each curve, (N,): ∫ p df by the trapezoid rule over the true fractions, in [0, 1]."""
+    """Return the area under each curve, (N,): ∫ p df by the trapezoidal rule over ``fractions``, in [0, 1]."""
     return torch.trapezoid(curves.scores, curves.fractions, dim=1)
 
 

@@ -1,4 +1,4 @@
-"""What deletion and insertion share: options, presets, and the walk pixel by pixel."""
+"""The base class of deletion and insertion: their options, presets and curve."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -20,30 +20,31 @@ HEATMARK_1: Mapping[str, object] = {**RISE_2018, "ties": "drawn"}
 
 @dataclass(frozen=True)
 class PixelFlipping(CurveMetric):
-    """The target's probability while pixels change place with a baseline's, the most relevant first.
+    """The area under the target's probability while pixels are exchanged for a baseline's, most relevant first.
 
-    The preset ``rise-2018`` changes all channels of a pixel at once, one image row's worth of pixels a step (224 at
-    224×224), keeps both end points, takes the area under the curve over the true fractions of pixels, and leaves pixels
-    of one value in raster order, as the paper's code does. ``heatmark-1``, the default, differs in one value: pixels of
-    one value come in the order of a random map that is drawn for each image, because in raster order a map that is
-    constant, as a CAM behind a ReLU is on most of its area, scans the picture from the top. The protocols of others
-    (Quantus, LATEC) order, step or sum up differently.
+    The preset ``rise-2018`` is the paper's code: it perturbs all channels of a pixel at once and as many pixels per
+    step as an image row has (224 at 224 × 224), includes both end points, takes the area over the exact fractions of
+    pixels, and perturbs pixels of equal value in raster order. The default ``heatmark-1`` differs in one option: pixels
+    of equal value come in an order drawn for each image. In raster order a map that is constant on most of its area, as
+    a CAM after a ReLU is, perturbs that area from top to bottom. Protocols of other packages (Quantus, LATEC) differ in
+    the order, the steps or the summary.
 
-    Two metrics of equal values are equal, whichever preset they were built from, and carry the name of the preset that
-    they depart from least.
+    Two metrics with the same values of all options are equal, whichever preset they were built from. Their ``preset``
+    is the one from which the fewest options differ.
 
     Args:
-        steps: how many steps the curve has, hence steps + 1 points; None means as many as image rows.
-        baseline: ``blur``, ``mean`` or ``zero``; see heatmark.metrics.engine.baselines.
+        steps: number of steps K of the curve, which has K + 1 points; None means the number of image rows.
+        baseline: ``blur``, ``mean`` or ``zero``; see :mod:`heatmark.metrics.engine.baselines`.
         preset: name of the protocol, which gives the values of options that are None.
-        ties: order of pixels of one value: ``drawn``, ``raster`` or ``reversed``; see
-            heatmark.metrics.engine.ties. None means the preset's.
-        seed: of the drawn order, beside the image's own pixels; 0 where the order is not drawn.
-        tie_orders: under how many drawn orders, beside raster order and its reverse, :meth:`tie_bounds` scores the map;
-            0 asks for no bounds. It changes no value.
+        ties: order of pixels of equal value: ``drawn``, ``raster`` or ``reversed``; see
+            :mod:`heatmark.metrics.engine.ties`. None means the preset's.
+        seed: seed of the drawn order, which also depends on the image's own pixels; 0 if the order is not drawn.
+        tie_orders: number of drawn orders under which :meth:`tie_bounds` scores the map, beside raster order and its
+            reverse; 0 requests no bounds. It does not change the metric's value.
 
     Raises:
-        ValueError: for an unknown baseline, preset or order, naming the nearest, or a number that makes no sense.
+        ValueError: if a baseline, preset or order is unknown (the message names the nearest), or ``steps`` or
+            ``tie_orders`` is out of range. When called: if an image has fewer pixels than ``steps``.
 
     Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018, section 4.1.
     """
@@ -59,15 +60,15 @@ class PixelFlipping(CurveMetric):
     tie_orders: int = 0
 
     def __post_init__(self) -> None:
-        self._settle()
+        self._fill_from_preset()
         find_baseline(self.baseline)
         if self.steps is not None and (not isinstance(self.steps, int) or self.steps < 1):
-            raise ValueError(f"steps={self.steps!r}, expected a whole number from 1, or null for one image row a step")
+            raise ValueError(f"steps={self.steps!r}, expected a whole number from 1, or null for one row per step")
         if not isinstance(self.tie_orders, int) or self.tie_orders < 0:
-            raise ValueError(f"tie_orders={self.tie_orders!r}, expected a whole number from 0; 0 asks for no bounds")
+            raise ValueError(f"tie_orders={self.tie_orders!r}, expected a whole number from 0; 0 computes no bounds")
 
-    def _settle(self) -> None:
-        """Take from the preset what is left open, and the name of the preset that these values are nearest to."""
+    def _fill_from_preset(self) -> None:
+        """Fill options that are None from the preset, and set ``preset`` to the one that differs least."""
         settled = {
             option: value if getattr(self, option) is None else getattr(self, option)
             for option, value in look_up("preset", self.preset, self.presets).items()
@@ -80,10 +81,10 @@ class PixelFlipping(CurveMetric):
 
     @abstractmethod
     def ends(self, images: Tensor, baseline: Tensor) -> tuple[Tensor, Tensor]:
-        """Return where the walk starts and where it ends, each (N, 3, H, W)."""
+        """Return the images with no pixel perturbed, and with all pixels perturbed, each (N, 3, H, W)."""
 
     def curves(self, batch: Explained) -> Curves:
-        """Return the curve of every image; NaN where the map holds a NaN."""
+        """Return the curve of every image; NaN if the map contains NaN."""
         start, end = self.ends(batch.images, find_baseline(self.baseline)(batch.images))
         height, width = batch.images.shape[2:]
         ties = find_tie_order(str(self.ties))(batch.images, self.seed)
@@ -94,12 +95,11 @@ class PixelFlipping(CurveMetric):
         return area(curves)
 
     def tie_bounds(self, batch: Explained, values: Tensor) -> Tensor | None:
-        """Return the smallest and the largest value over the orders of ties that were tried, (N, 2); NaN as the value.
+        """Return the smallest and the largest value over several orders of ties, (N, 2); NaN where the value is.
 
-        The orders are this metric's own, raster, reversed raster, and those drawn with ``tie_orders`` seeds from
-        ``seed`` on. There are many more orders, so this is the range of those that were tried: no proven extremes, and
-        an order of scattered single pixels may well lie beyond it.
-        Each order that is not the metric's own costs another curve.
+        The orders are this metric's own, raster, reversed raster, and those drawn with ``tie_orders`` seeds starting at
+        ``seed``. In general these are not the extremes over all orders: an order of scattered single pixels may score
+        outside this range. Each order other than the metric's own costs another curve.
         """
         if not self.tie_orders:
             return None

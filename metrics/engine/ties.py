@@ -1,7 +1,7 @@
-"""In which order pixels come that a map holds equally relevant.
+"""The order of pixels to which a map gives the same value.
 
-A map says nothing of them, so that the order is a part of the metric's definition: raster order makes a constant map a
-scan from the top, and whoever has the object at the top of the picture a good score.
+The map does not determine this order, so it is part of the metric's definition. In raster order a constant map deletes
+the image from the top to the bottom, and scores well if the object happens to be at the top.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ from torch.nn import functional as F
 from heatmark.metrics.options import look_up
 
 CELLS = 8
-"""Along each side of the noise that a drawn order follows: about a last convolution's, as the random control's."""
+"""Side of the noise grid that defines a drawn order: about a last convolution's resolution, as in ``RandomMap``."""
 
 TieOrder = Callable[[Tensor, int], Tensor]
-"""(images (N, 3, H, W), seed) -> (N, H·W) integers: every image's pixels, by place in raster order, as they come."""
+"""(images (N, 3, H, W), seed) -> (N, H·W) integers: each image's pixels in order, as indices into raster order."""
 
 
 def raster(images: Tensor, seed: int) -> Tensor:  # noqa: ARG001
@@ -31,13 +31,13 @@ def reversed_raster(images: Tensor, seed: int) -> Tensor:
 
 
 def drawn(images: Tensor, seed: int) -> Tensor:
-    """Return the order of a random map for each image, (N, H·W): noise of 8 × 8 cells, interpolated between them.
+    """Return the order of a random map for each image, (N, H·W): uniform noise on 8 × 8 cells, interpolated.
 
-    It depends on the image's own pixels and the seed: never on the batch, the map, the metric or the device. A pixel is
-    as likely to come before any other as after it. Pixels that lie side by side come together, as they do in a map:
-    an order of single pixels removes a fine raster, which breaks an image sooner than any map can. With SqueezeNet on
-    100 photographs a constant map had a deletion of 0.05 in such an order, better than Grad-CAM's 0.06, against 0.13 of
-    a random map. In this order a map that ranks nothing scores as a random map does.
+    It depends on the image's own pixels and the seed, never on the batch, the map, the metric or the device. Each pixel
+    is equally likely to come before or after any other pixel. Neighbouring pixels come close together, as in a map, so
+    that a constant map scores like a random map. A random order of independent pixels would remove scattered single
+    pixels, which changes a prediction sooner than any map does: with SqueezeNet on 100 photographs, a constant map in
+    such an order had a deletion of 0.05, better than Grad-CAM's 0.06, while a random map had 0.13.
     """
     orders = torch.empty(len(images), _pixels(images), dtype=torch.int64)
     for order, image in zip(orders, images, strict=True):
@@ -54,7 +54,7 @@ def find_tie_order(name: str) -> TieOrder:
     """Return the tie order with this name.
 
     Raises:
-        ValueError: where there is none; it names the nearest.
+        ValueError: if there is none; the message names the nearest.
     """
     return look_up("order of ties", name, TIE_ORDERS)
 

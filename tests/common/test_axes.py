@@ -1,4 +1,4 @@
-"""Where channels lie: by the model's word, by what the layer is, by a trace; never because sizes would fit."""
+"""Tests of how the layout of a layer's output is found: by token_layout, by the layer's type, or by a trace."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from heatmark.methods.grad_cam import GradCAM
 
 
 class Classifier(nn.Module):
-    """The layer, and the mean of each of its channels as logits; ``channel_dim`` says where these are."""
+    """A layer, followed by the mean of each of its channels (dimension ``channel_dim``) as logits."""
 
     def __init__(self, layer: nn.Module, channel_dim: int = 1) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Classifier(nn.Module):
 
 
 class Last(nn.Module):
-    """As SAM's patch embedding: a convolution alone, whose code gives (N, h, w, C)."""
+    """A convolution whose output is permuted to (N, h, w, C), as in SAM's patch embedding."""
 
     def __init__(self, out: int = 5, twice: bool = False, contiguous: bool = False) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ def test_channels_that_would_fit_the_image_are_no_rows(name, layer, size, grid):
 
 
 def test_where_the_image_changes_the_map_does(batch):
-    """What a patch of the picture moves lies at its place, for each way in which a layer may lay its features."""
+    """A changed patch of the image changes the map at its place, for each possible layout of a layer's output."""
     for layer, dim in ((Last(), 3), (Last(4, twice=True), 3), (Last(4, True, True), 3), (nn.Conv2d(3, 5, 4, 4), 1)):
         model, images = Classifier(layer, dim), torch.zeros(1, 3, 12, 16)
         images[:, :, 8:12, 4:8] = torch.linspace(-1, 1, 4)
@@ -215,7 +215,7 @@ class Transposed(nn.Module):
 
 
 class Windows(nn.Module):
-    """As MaxViT: (N, windows, places of a window, C)."""
+    """Windows as in MaxViT: (N, windows, places of a window, C)."""
 
     def forward(self, x):
         return x.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 2, 3, 4, 5, 1).flatten(1, 2).flatten(2, 3)
@@ -229,7 +229,7 @@ class NormalisedWindows(nn.Sequential):
 
 
 class Mean(nn.Module):
-    """Every place holds the mean of all."""
+    """Every place has the mean over all places."""
 
     def forward(self, x):
         return x.mean(dim=(2, 3), keepdim=True).expand(x.shape)
@@ -239,7 +239,7 @@ class Mean(nn.Module):
     "layer", [Transposed(), Windows(), NormalisedWindows(), Mean()], ids=lambda layer: type(layer).__name__
 )
 def test_what_neither_the_layer_nor_a_trace_says_is_refused(layer):
-    with pytest.raises(ValueError, match=r"neither its kind nor what moves .* token_layout"):
+    with pytest.raises(ValueError, match=r"neither its type nor a trace .* token_layout"):
         activations_at(Classifier(nn.Sequential(layer, nn.Identity())), noise(16, 16), "layer.1")
 
 
@@ -277,7 +277,7 @@ def test_a_trace_leaves_nothing_behind_and_runs_no_hook_of_others(network, batch
 
 
 class Scrambled(nn.Module):
-    """Tokens (N, 14, 10) of which each number hangs on all of the picture; there are five registers, say."""
+    """Tokens (N, 14, 10), each number of which depends on the whole image; five of them could be registers."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -288,13 +288,13 @@ class Scrambled(nn.Module):
 
 
 def test_a_reading_that_follows_one_draw_of_noise_by_chance_is_refused():
-    """Of 3000 seeds, with six the only reading that sizes allow, which is wrong, follows the first pictures."""
-    with pytest.raises(ValueError, match="neither its kind nor what moves"):
+    """With 6 of 3000 seeds, the only layout that the sizes allow, a wrong one, scores high in the first draw."""
+    with pytest.raises(ValueError, match="neither its type nor a trace"):
         activations_at(Classifier(Scrambled(167)), noise(12, 12), "layer")
 
 
 def test_a_trace_is_of_the_model_as_it_is_now():
-    """Nothing is remembered: the same module in the same model, and the same sizes, with the axes changed over."""
+    """Nothing is cached: the same module in the same model, with the same sizes, but with other axes."""
     layer = Last(4, twice=True, contiguous=True)
     model, images = Classifier(layer, 3), noise(32, 32)
     assert layout_at(model, "layer", torch.empty(1, 8, 8, 8), images).channel_dim == 3

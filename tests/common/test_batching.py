@@ -1,4 +1,4 @@
-"""Out of memory halves the batch; anything else is not touched."""
+"""Tests of the halving of the batch when memory runs out, and of setting a method's batch size."""
 
 from dataclasses import dataclass
 

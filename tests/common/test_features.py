@@ -1,3 +1,5 @@
+"""Tests of finding layers by name and of the possible layouts of their output."""
+
 import pytest
 import torch
 from hypothesis import given
@@ -29,7 +31,7 @@ def test_sizes_say_what_is_possible_and_nothing_more(shape, image, expected):
     [
         ((2, 198, 768), (224, 224), "198 tokens fit no grid"),
         ((2, 197, 768), (224, 160), "197 tokens fit no grid .* token_layout"),
-        ((2, 768), (224, 224), "'layer' gives .* no place on the image"),
+        ((2, 768), (224, 224), "'layer' gives .* not maps over the image"),
     ],
 )
 def test_what_is_no_map_is_refused(shape, image, message):

@@ -1,3 +1,5 @@
+"""Tests of the contexts that restore a model's state."""
+
 import random
 from threading import Thread
 
@@ -20,7 +22,7 @@ def model():
 
 
 def vandalise(model):
-    """All that pytorch-grad-cam and Captum are known to do to a model, and more."""
+    """Change a model in all ways that pytorch-grad-cam and Captum are known to, and more."""
     model.eval()
     model._modules["1"].inplace = False
     model._modules["1"] = nn.ReLU()
@@ -134,7 +136,7 @@ def test_inference_tensors_are_lent_as_copies_shared_as_they_are(fails):
 @pytest.mark.parametrize("context", [observing, untouched])
 @pytest.mark.parametrize("other", [observing, untouched])
 def test_a_second_thread_waits(model, context, other):
-    """Else its hooks would see the first one's images, and the flags that it restores would be the first one's."""
+    """Otherwise its hooks would see the first thread's images, and it would restore the first thread's flags."""
 
     def explain():
         with other(model), other(model):

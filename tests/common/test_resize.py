@@ -1,4 +1,4 @@
-"""Resizing adds nothing to a map: above all no ranking."""
+"""Tests that resizing keeps constant maps constant and NaN in place."""
 
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""Tests of Ablation-CAM and of the partial forward passes that it uses."""
+
 import weakref
 
 import pytest
@@ -30,7 +32,7 @@ LAYERS = [
 
 
 def plain_weights(model, images, targets, layer):
-    """(y − y_c) / y, one whole forward a channel."""
+    """(y − y_c) / y, with one full forward pass per channel."""
     activations = activations_at(model, images, layer)
     prefix = 1 if layer == "norm" else 0
 
@@ -74,7 +76,7 @@ def test_a_plain_loop_gives_the_same(network, batch, kind, layer, batch_size):
         ("Tokens", "norm", "patches"),
     ],
 )
-def test_the_trunk_runs_once_a_call_and_once_for_the_cell(network, batch, kind, layer, trunk):
+def test_the_trunk_runs_once_a_call_and_once_for_the_trial(network, batch, kind, layer, trunk):
     model, seen = network(kind), []
     model.token_layout = TokenLayout(class_tokens=1)  # else a trace runs it once more
     model.get_submodule(trunk).register_forward_pre_hook(
@@ -98,7 +100,7 @@ def test_a_model_resumed_with_its_own_features_gives_its_own_logits(network, bat
 
 
 def test_what_a_sequential_hands_on_is_freed(network, batch):
-    """Of the layers before it in a Sequential, none is held."""
+    """No output of the layers before it in a Sequential is kept."""
     held = []
 
     class Watched(nn.Conv2d):

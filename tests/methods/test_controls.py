@@ -1,4 +1,4 @@
-"""The controls: random, edge filter, centre prior; and the seeds behind the random one."""
+"""Tests of the controls (random map, edge filter, centre prior) and of the seeds per image."""
 
 import numpy as np
 import torch

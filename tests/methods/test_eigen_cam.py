@@ -1,3 +1,5 @@
+"""Tests of Eigen-CAM: its values, its sign, and where it is undefined."""
+
 import numpy as np
 import pytest
 import torch
@@ -51,7 +53,7 @@ def test_undefined_is_nan_and_silence_is_zero():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("shift", [0, 3])
 def test_a_sign_that_rounding_decides_is_nan(dtype, shift):
-    """After a layer norm without shifts the channels' mean is 0 but for rounding, in every one of 50 images."""
+    """After a layer norm without bias the channels' mean is 0 within rounding, in each of 50 images."""
     A = torch.randn(50, 24, 4, 5, generator=torch.Generator().manual_seed(0), dtype=dtype)
     normed = torch.nn.functional.layer_norm((A + shift).movedim(1, -1), (24,)).movedim(-1, 1)
     assert first_component(normed).isnan().all()

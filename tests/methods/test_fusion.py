@@ -1,3 +1,5 @@
+"""Tests of the fusion of one method's maps at several layers."""
+
 import pytest
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""Grad-CAM, Grad-CAM++, XGrad-CAM, HiResCAM and LayerCAM, all read from one capture."""
+"""Tests of Grad-CAM, Grad-CAM++, XGrad-CAM, HiResCAM and LayerCAM."""
 
 import pytest
 import torch

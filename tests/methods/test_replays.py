@@ -1,4 +1,4 @@
-"""A run that passes a layer by changes nothing, whatever is put in the layer's place: that is no weight of zero."""
+"""Tests of partial forward passes on models that skip a layer or its hooks when they run again."""
 
 import copy
 
@@ -32,7 +32,7 @@ class Encoder(nn.Module):
 
 
 class Plain(nn.Module):
-    """Two stages of convolutions; what stands in ``late`` may be fused."""
+    """Two stages of convolutions; the second, ``late``, may be a fused block."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ METHODS = [GradCAM(), EigenCAM(), ScoreCAM(), AblationCAM(batch_size=4), FusedLa
 
 
 def plain_ablation_cam(model, images, targets, layer):
-    """Eqs. 3 and 4 in float64: one whole run a channel, a hook sets the patch tokens' channel to 0."""
+    """Equations 3 and 4 in float64, one full forward pass per channel; a hook sets the patch tokens' channel to 0."""
     model, images = copy.deepcopy(model).double(), images.double()
     module, features = model.get_submodule(layer), []
 
@@ -120,7 +120,7 @@ def test_the_fast_path_is_as_it_was_on_exceptions_too(before, context):
 
 
 class FastPath(nn.Module):
-    """Calls its part only where someone listens to it, as torch's fast path does; from some call on, never."""
+    """Calls its part only if the part has hooks, as torch's fast path does; from some call on, never."""
 
     def __init__(self, deaf_from: int) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class FastPath(nn.Module):
 
 
 class Ignoring(FastPath):
-    """Calls its part in any case, and computes on its own where no one listens."""
+    """Calls its part in any case, but ignores its output if the part has no hooks."""
 
     def forward(self, x: Tensor) -> Tensor:
         given = self.part(x)
@@ -142,8 +142,8 @@ class Ignoring(FastPath):
 
 
 @pytest.mark.parametrize("kind", [FastPath, Ignoring])
-def test_a_replay_that_is_passed_by_falls_back_on_a_hook_that_is_heard(images, kind):
-    """The replay takes the hooks off, so that the model takes its fast path."""
+def test_a_replay_that_skips_the_layer_falls_back_to_a_full_run_with_a_hook(images, kind):
+    """The replay has no hooks, so that the model takes its fast path."""
     model = nn.Sequential(kind(99), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 4))
     truth = copy.deepcopy(model)
     truth[0].forward = truth[0].part.forward
@@ -159,7 +159,7 @@ def test_a_model_that_passes_a_layer_by_in_every_other_run_is_refused(images):
 
 
 class Late(FastPath):
-    """Calls its part until some call, listened to or not."""
+    """Calls its part until some call, with or without hooks."""
 
     def forward(self, x: Tensor) -> Tensor:
         self.calls += 1
@@ -168,15 +168,15 @@ class Late(FastPath):
         return nn.functional.conv2d(x, self.part.weight, self.part.bias, padding=1)
 
 
-def test_every_replay_is_watched_not_only_the_cell(images):
-    """Calls: the whole run, the cell's whole run, the cell's replay, and the first replay that counts."""
+def test_every_replay_is_watched_not_only_the_trial(images):
+    """The calls are the full run, the check's full run, the check's replay, and the first replay that is used."""
     model = nn.Sequential(Late(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 4))
     with pytest.raises(ValueError, match="passed a module by when it ran again"):
         AblationCAM()(model, images, TARGETS, "0.part")
 
 
 class Remembering(nn.Module):
-    """Runs its part every time, and goes on with what that gave the first time for as many images."""
+    """Runs its part every time, but continues with the part's first output for this number of images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -187,7 +187,7 @@ class Remembering(nn.Module):
 
 
 class Side(nn.Module):
-    """Runs a layer, and makes nothing of what it gives; or weighs it with zeros."""
+    """Runs a layer and ignores its output, or multiplies it by zeros."""
 
     def __init__(self, zero: bool) -> None:
         super().__init__()

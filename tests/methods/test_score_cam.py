@@ -1,3 +1,5 @@
+"""Tests of Score-CAM: its values, its masks and its memory."""
+
 import pytest
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""Every CAM on transformers: tokens with a class token, and channels last, on images that are not square too."""
+"""Tests of every CAM on transformers, with class tokens or channels last, on images that are not square too."""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ def models():
 
 
 def shifted(model):
-    """Give layer norms shifts: without them the channels' mean is 0, and Eigen-CAM's sign undefined."""
+    """Give layer norms biases: without them the channels' mean is 0, and Eigen-CAM's sign undefined."""
     for module in model.modules():
         if isinstance(module, nn.LayerNorm):
             nn.init.normal_(module.bias)
@@ -67,7 +67,7 @@ def test_a_map_has_the_grid_of_the_patches_and_no_batch_in_it(models, kind, laye
 
 @pytest.mark.parametrize(("kind", "layer", "size", "grid"), [CASES[2], CASES[4]])
 def test_features_lie_where_the_image_changes(models, kind, layer, size, grid):
-    """At the patch embedding, only the place of the patch that is changed feels it."""
+    """At the patch embedding, only the features of the changed patch change."""
     images = torch.zeros(1, 3, *size, dtype=torch.float64)
     patch = size[0] // grid[0]
     images[:, :, 2 * patch : 3 * patch, 3 * patch : 4 * patch] = torch.linspace(-1, 1, patch)
@@ -104,7 +104,7 @@ def test_register_tokens_need_the_models_word(network, batch):
 
 @pytest.mark.parametrize(("layer", "grid"), [("features.0.1", (24, 32)), ("permute", (3, 4))])
 def test_a_permutation_says_itself_where_the_channels_are(layer: str, grid: tuple[int, int]) -> None:
-    """Swin's token_layout speaks of its blocks: its last ``permute`` gives (N, C, h, w) all the same."""
+    """Swin's token_layout describes its blocks; its last ``permute`` still gives (N, C, h, w)."""
     torch.manual_seed(0)
     model = swin_t().eval()
     model.token_layout = TokenLayout(class_tokens=0, channels_last=True)

@@ -1,4 +1,4 @@
-"""A model whose curves have a closed form."""
+"""A model whose deletion and insertion curves have a closed form, and a builder of explained batches."""
 
 from collections.abc import Callable, Sequence
 

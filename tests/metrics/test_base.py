@@ -1,3 +1,5 @@
+"""Tests of the ids of a metric's definition and of a request for it."""
+
 from dataclasses import dataclass
 
 import pytest

@@ -1,3 +1,5 @@
+"""Tests of deletion and insertion, against closed forms and against RISE's code."""
+
 from pathlib import Path
 
 import numpy as np

@@ -60,7 +60,7 @@ def odd():
         ("attention", ["no_tensor"], "gives a tuple"),
         ("tokens", ["token_grid"], "96 tokens do not fit"),
         ("pool", ["single_place"], "one place of 1×1"),
-        ("flat", ["non_spatial"], "have no place on the image"),
+        ("flat", ["non_spatial"], "are not maps over the image"),
     ],
 )
 def test_what_is_odd_is_named_and_nothing_else(odd, layer: str, expected: list[str], words: str) -> None:

@@ -1,3 +1,5 @@
+"""Tests of the capture of activations and gradients at a layer."""
+
 from contextlib import nullcontext
 
 import pytest
@@ -113,7 +115,7 @@ def test_nothing_is_left_behind(network, batch, state_of, broken):
         ("Residual", "block1.relu", "ran 2 times"),
         ("Tokens", "attention", "gives a tuple"),
         ("Tokens", "mixing.out_proj", "ran 0 times"),
-        ("InPlace", "classifier.2", "no place on the image"),
+        ("InPlace", "classifier.2", "not maps over the image"),
     ],
 )
 def test_a_layer_without_one_map_is_refused(network, batch, kind, layer, message):
@@ -171,7 +173,7 @@ def test_features_that_mix_images_are_refused(batch):
         capture(Windows().double(), *batch, "mix")
 
 
-def test_tapped_removes_its_hook_when_the_body_fails(network):
+def test_recorded_output_removes_its_hook_when_the_body_fails(network):
     model = network("InPlace")
     with pytest.raises(KeyError), recorded_output(model, "features.3"):
         raise KeyError

@@ -1,4 +1,4 @@
-"""The stages that a method shows, first to last."""
+"""Tests of the stages of in-house methods."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from heatmark.methods.hires_cam import HiResCAM
 
 @dataclass(frozen=True)
 class Own(GradCAM):
-    """A gradient CAM whose call is its own, so that its stages are not a capture's."""
+    """A gradient CAM with its own ``__call__``, so that its stages cannot come from a capture."""
 
     def __call__(self, model, images, targets, layer):
         return super().__call__(model, images, targets, layer) + 1

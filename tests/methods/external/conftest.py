@@ -1,3 +1,5 @@
+"""Small models, images and targets for the tests of the adapters, and a builder of methods from their yamls."""
+
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path

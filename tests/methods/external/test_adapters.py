@@ -1,4 +1,4 @@
-"""What every adapter promises: nothing is left behind, and a batch changes nothing."""
+"""Tests of what all adapters have in common: no side effects, and maps that do not depend on the batch."""
 
 import copy
 import random
@@ -17,7 +17,7 @@ LAYER = "3"
 
 
 def everything(model):
-    """Return all that could be left behind on a model, in comparable form."""
+    """Return all of a model's state that a library could change, in comparable form."""
     modules = [
         (name, id(module), {k: list(v.items()) if isinstance(v, dict) else v for k, v in vars(module).items()})
         for name, module in model.named_modules()
@@ -38,7 +38,7 @@ def randomness():
 
 
 def in_odd_state(model):
-    """A model in no usual state, so that a reset to the usual one is seen."""
+    """A model in an unusual state, so that a reset to the usual state is detected."""
     model.train()
     model[0].eval()
     model[0].weight.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""The adapters' numbers are Captum's own, and Captum's are what the papers say where that can be written down."""
+"""Tests that the adapters give Captum's numbers, and that these are the papers' where a closed form exists."""
 
 import numpy as np
 import pytest
@@ -174,7 +174,7 @@ def without_inplace(model: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize("name", ["layer_grad_cam", "guided_grad_cam", "guided_backprop", "deconvolution", "deep_lift"])
 def test_relus_that_run_in_place_change_nothing(name, method, net, images, targets):
-    """Captum's hooks pass clones on, so that no adapter has to switch ``inplace`` off."""
+    """Captum's hooks pass clones on, so that adapters need not switch ``inplace`` off."""
     adapter = method(f"captum_{name}")
     in_place = adapter(net, images, targets, "3")
     assert torch.equal(adapter(without_inplace(net), images, targets, "3"), in_place)
@@ -195,7 +195,7 @@ class Copy(nn.Module):
     ids=["apart", "rule next to rule", "overlapping"],
 )
 def test_deep_lift_is_complete_as_far_as_captum_takes_it(net, images, targets, behind_conv, complete):
-    """Where this goes red for the better, Captum has mended its rule: say so in the adapter."""
+    """If this fails because the map is complete, Captum has fixed its rule; update the adapter's docstring then."""
     net = nn.Sequential(net[0], *behind_conv, *net[3:]).double()
     x = images.double()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The adapter's numbers are pytorch-grad-cam's own."""
+"""Tests that the adapters give pytorch-grad-cam's numbers."""
 
 import numpy as np
 import pytest
@@ -105,14 +105,14 @@ def test_an_unknown_class_is_answered_with_the_nearest(net, images, targets):
 
 
 def test_a_layer_without_a_map_is_refused(net, images, targets):
-    with pytest.raises(ValueError, match="no place on the image"):
+    with pytest.raises(ValueError, match="not maps over the image"):
         PytorchGradCAM("GradCAM")(net, images, targets, "7")
     with pytest.raises(ValueError, match="unknown layer"):
         PytorchGradCAM("GradCAM")(net, images, targets, "17")
 
 
 def test_ablates_channels_of_a_transformers_convolutional_stem_after_its_relu():
-    """A ReLU lies as the convolution before it: its channels are no tokens, though the model has a token_layout."""
+    """A ReLU has the layout of the convolution before it: no tokens, though the model has a token_layout."""
     torch.manual_seed(0)
     stem = nn.Sequential(nn.Conv2d(3, 12, 3, stride=2), nn.ReLU(), nn.Conv2d(12, 4, 1))
     model = nn.Sequential(stem, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).eval()

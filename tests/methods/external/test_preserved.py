@@ -1,4 +1,4 @@
-"""What another library is given: randomness from the image, and chunks of images with their targets."""
+"""Tests of the seeding and of the chunks with which other libraries are called."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""What a model is made of, as far as a library must be told."""
+"""Tests of the detection of layers that give tokens."""
 
 from torch import nn
 from torchvision.models import VisionTransformer

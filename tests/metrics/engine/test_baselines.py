@@ -1,3 +1,5 @@
+"""Tests of the baselines: blur, mean colour and zero."""
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from heatmark.metrics.engine.baselines import blur, find_baseline, mean, zero
 
 
 def rise_blur(images):
-    """RISE's own lines (gkern and the blur of its evaluation notebook), dense 3-to-3 convolution as there."""
+    """RISE's own code (gkern and the blur of its evaluation notebook), with its dense 3-to-3 convolution."""
     klen, nsig = 11, 5
     inp = np.zeros((klen, klen))
     inp[klen // 2, klen // 2] = 1

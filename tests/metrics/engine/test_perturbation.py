@@ -1,3 +1,5 @@
+"""Tests of perturbation curves: ranks, steps, scores, area and number of forward passes."""
+
 from dataclasses import replace
 
 import pytest

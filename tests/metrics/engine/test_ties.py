@@ -1,4 +1,4 @@
-"""Ties come in an order that belongs to the image: no batch, no metric, no device and no raster decides it."""
+"""Tests of the order of equal pixels, which depends on the image and the seed only."""
 
 from dataclasses import replace
 from math import sqrt
@@ -49,7 +49,7 @@ def test_a_drawn_order_is_the_images_and_the_seeds_alone():
 
 
 def test_a_drawn_order_stays_the_same_over_time():
-    """Two runs a year apart must agree, so the order is written down here."""
+    """Two runs a year apart must agree, so the expected order is part of the test."""
     assert drawn(torch.arange(24.0).view(1, 3, 2, 4), 0).tolist() == [[3, 6, 2, 4, 5, 1, 7, 0]]
 
 
@@ -65,7 +65,7 @@ def test_no_place_on_a_large_picture_is_preferred():
 
 
 def test_neighbours_come_together_as_in_a_random_map():
-    """An order of single pixels, which leaves a third of all pixels between neighbours, breaks any picture first."""
+    """In an order of independent pixels, by contrast, neighbours are a third of all pixels apart on average."""
     places = drawn(pictures(4, 64, 64), 0).argsort(dim=1).view(4, 64, 64).double() / 64**2
     for dim in (1, 2):
         assert places.diff(dim=dim).abs().mean() < 0.05
@@ -74,7 +74,7 @@ def test_neighbours_come_together_as_in_a_random_map():
 
 
 def test_a_constant_map_scores_as_random_maps_do(additive, make_case):
-    """On pictures of which each half is seen only where most of it is there, so that connected pixels matter."""
+    """The model sees each half of an image only if most of the half is there, so that connected pixels matter."""
 
     class Halves(torch.nn.Module):
         def forward(self, images):
@@ -139,7 +139,7 @@ def test_a_constant_map_scores_the_same_for_a_picture_and_the_picture_upside_dow
 
 
 def test_a_map_of_two_levels_is_exact_whatever_the_ties(additive, make_case):
-    """All the weight lies on the three marked pixels, evenly: each order takes them first, one by one."""
+    """The three marked pixels carry all the weight, in equal parts: each order takes them first, one by one."""
     marked = torch.tensor([[0.0, 1.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
     images = torch.ones(6, 3, 3, 3) * torch.linspace(0.5, 1, 6).view(6, 1, 1, 1)
     case = make_case(additive(marked / 3), images, marked.expand(6, 3, 3))
