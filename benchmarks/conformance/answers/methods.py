@@ -185,7 +185,7 @@ def _passed_by() -> Iterator[Finding]:
     """Yield whether Ablation-CAM refuses a layer that is passed by, in the first run after it or in a later one."""
     for check, block, reason in (
         ("passed_by_when_run_again", _Deaf(1, heard=True), "passes it by"),
-        ("passed_by_after_the_cell", _Deaf(3), "passed a module by"),
+        ("passed_by_after_the_trial", _Deaf(3), "passed a module by"),
         ("unused_layer", _Unused(), "do not depend on"),
     ):
         try:
