@@ -24,9 +24,10 @@ from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.machine.devices import autocast
 from heatmark.benchmarks.machine.provenance import provenance
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.sweep.cells import Cell, digest_json
+from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.prepare import Plan, plan_job
 from heatmark.benchmarks.sweep.run import run
+from heatmark.common.identity import digest_json
 
 console = Console(stderr=True)
 ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")

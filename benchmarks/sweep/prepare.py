@@ -18,7 +18,8 @@ from heatmark.benchmarks.sweep.job import Batch, Job, load_batch, predict
 from heatmark.benchmarks.sweep.run import Machine
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.common.batching import halving
-from heatmark.metrics.base import Metric, request
+from heatmark.common.identity import request
+from heatmark.metrics.base import Metric
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from heatmark.benchmarks.machine.timing import Timing, time_against_forward
 from heatmark.benchmarks.store import Measured, Record, Store
-from heatmark.benchmarks.sweep.cells import Cell, options
+from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.degenerate import degeneracies, tied_share
 from heatmark.benchmarks.sweep.job import Job
 from heatmark.common.batching import halving, with_batch_size
+from heatmark.common.identity import definition, options
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
-from heatmark.metrics.base import CurveMetric, Curves, Explained, Metric, definition
+from heatmark.metrics.base import CurveMetric, Curves, Explained, Metric
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def _explain_chunk(method: Method, layer: str, job: Job, machine: Machine, image
 def _explain(
     method: Method, layer: str, size: tuple[int, int], model: torch.nn.Module, images: Tensor, targets: Tensor
 ) -> Tensor:
-    return upsample(method(model, images, targets, layer).detach(), size)
+    return upsample(method(model, images, targets, layer).detach().float(), size)
 
 
 @dataclass(frozen=True)

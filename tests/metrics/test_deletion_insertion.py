@@ -177,9 +177,9 @@ def test_the_preset_takes_one_row_a_step_on_images_that_are_not_square(additive,
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"baseline": "zeros"}, "unknown baseline 'zeros': did you mean 'zero'"),
-        ({"preset": "rise"}, "unknown preset 'rise': did you mean 'rise-2018'"),
-        ({"ties": "rasta"}, "unknown order of ties 'rasta': did you mean 'raster'"),
+        ({"baseline": "zeros"}, "unknown baseline 'zeros': did you mean zero\\?"),
+        ({"preset": "rise"}, "unknown preset 'rise': did you mean rise-2018\\?"),
+        ({"ties": "rasta"}, "unknown order of ties 'rasta': did you mean raster\\?"),
         ({"tie_orders": -1}, "tie_orders=-1, expected a whole number from 0"),
         ({"steps": 0}, "steps=0, expected a whole number from 1"),
         ({"steps": 2.5}, "steps=2.5, expected a whole number"),

@@ -12,7 +12,6 @@ from heatmark.metrics.engine.perturbation import (
     perturbation_curves,
     pixel_counts,
     relevance_ranks,
-    target_probabilities,
 )
 from heatmark.metrics.engine.ties import raster
 
@@ -113,14 +112,20 @@ def test_only_nan_maps_ask_nothing_of_the_model(additive, make_case):
     assert model.images_seen == 0
 
 
-def test_scores_are_probabilities_of_each_images_own_target():
-    model = nn.Sequential(nn.Flatten()).eval()
-    logits = torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, -1.0]], dtype=torch.float64)
-    got = target_probabilities(model, logits, torch.tensor([2, 0]))
+def test_scores_are_probabilities_of_each_images_own_target_in_float32_or_better(make_case):
+    model = nn.Flatten().eval()
+    images = torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, -1.0]]).view(2, 3, 1, 1)
     expected = [torch.e**2 / (1 + torch.e + torch.e**2), torch.e**3 / (torch.e**3 + 1 + 1 / torch.e)]
-    assert got.dtype == torch.float64
-    assert got.tolist() == pytest.approx(expected, abs=1e-12)
-    assert target_probabilities(model, logits.bfloat16(), torch.tensor([2, 0])).dtype == torch.float32
+    for dtype, scored, tolerance in (
+        (torch.bfloat16, torch.float32, 1e-6),
+        (torch.float32, torch.float32, 1e-6),
+        (torch.float64, torch.float64, 1e-12),
+    ):
+        case = replace(make_case(model, images.to(dtype), torch.zeros(2, 1, 1)), targets=torch.tensor([2, 0]))
+        curves = perturbation_curves(case, case.images, torch.zeros_like(case.images), in_raster(case.maps), [0, 1])
+        assert curves.scores.dtype == scored
+        assert curves.scores[:, 0].tolist() == pytest.approx(expected, abs=tolerance)
+        assert curves.scores[:, 1].tolist() == pytest.approx([1 / 3, 1 / 3], abs=tolerance)
 
 
 def test_no_graph_is_recorded_and_inputs_stay(additive, make_case):
