@@ -61,9 +61,7 @@ def test_a_tensor_stands_by_its_values_shape_and_type() -> None:
     "value", [print, lambda x: x, object(), Inner, Colour.RED, torch.device("cpu"), Path("x"), {1, 2}, torch.float32]
 )
 @pytest.mark.parametrize("use", [options, changed, lambda thing: definition("m", thing)])
-def test_a_function_or_an_object_is_an_error_that_names_the_option(
-    value: object, use: Callable[[object], object]
-) -> None:
+def test_a_function_or_an_object_is_an_error_naming_the_option(value: object, use: Callable[[object], object]) -> None:
     with pytest.raises(ValueError, match=r"option Anything\.value is .*, expected text"):
         use(Anything(value))
 

@@ -28,7 +28,7 @@ def test_no_bit_differs_from_either_rule_of_before(dtype: torch.dtype, classes: 
     assert torch.equal(got, as_methods_wrote_it(logits, targets))
 
 
-def test_a_network_in_bf16_as_sweeps_run_it_has_the_same_bits_too() -> None:
+def test_no_bit_differs_under_autocast() -> None:
     torch.manual_seed(0)
     model, images = nn.Linear(40, 9).eval(), torch.randn(30, 40)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):

@@ -32,9 +32,7 @@ def interpolated(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("size", [(8, 6), (7, 7), (56, 48), (31, 65)])
-def test_no_bit_of_a_map_that_varies_differs_from_the_operation_itself(
-    dtype: torch.dtype, size: tuple[int, int]
-) -> None:
+def test_no_bit_of_a_map_that_varies_differs_from_the_operation(dtype: torch.dtype, size: tuple[int, int]) -> None:
     maps = torch.randn(5, 8, 6, dtype=dtype, generator=torch.Generator().manual_seed(1))
     assert torch.equal(upsample(maps, size), interpolated(maps, size))
     grids = (maps > 0).float()
