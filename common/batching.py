@@ -6,8 +6,6 @@ from typing import TypeVar
 
 import torch
 
-from heatmark.methods.base import Method
-
 T = TypeVar("T")
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_status_alloc_failed")
 
@@ -37,13 +35,16 @@ def out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
-def with_batch_size(method: Method, batch_size: int) -> Method:
-    """Return the method with its own inner batch set, and that of methods it wraps; a number never changes."""
+def with_batch_size(method: T, batch_size: int) -> T:
+    """Return the method with this ``batch_size``, also in the methods that it wraps; its maps do not change.
+
+    ``method`` is any dataclass with a field ``batch_size``, or with a field that is such a dataclass.
+    """
     changes: dict[str, object] = {}
     for field in dataclasses.fields(method):  # type: ignore[arg-type]
         value = getattr(method, field.name)
         if field.name == "batch_size":
             changes[field.name] = batch_size
-        elif isinstance(value, Method):
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             changes[field.name] = with_batch_size(value, batch_size)
     return dataclasses.replace(method, **changes) if changes else method  # type: ignore[type-var]

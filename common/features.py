@@ -1,9 +1,10 @@
 """Layers by their dotted names, and the possible layouts of their output: which axes are channels, rows, columns."""
 
-import difflib
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+
+from heatmark.common.names import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,7 @@ def find_layer(model: nn.Module, layer: str) -> nn.Module:
     modules: dict[str, nn.Module] = dict(model.named_modules())
     if layer in modules:
         return modules[layer]
-    nearest = difflib.get_close_matches(layer, [name for name in modules if name], n=3, cutoff=0.4)
-    hint = f"did you mean {', '.join(nearest)}?" if nearest else f"its top layers are {', '.join(top_layers(model))}."
+    hint = did_you_mean(layer, filter(None, modules), f"its top layers are {', '.join(top_layers(model))}.")
     raise ValueError(f"unknown layer {layer!r} in {type(model).__name__}: {hint}")
 
 

@@ -1,18 +1,23 @@
-"""From a raw map to the image's size: an explicit step, the same for every method."""
+"""The resizing of maps: one operation for raw maps, masks and fused maps."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from heatmark.common.probabilities import full_precision
 
-def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return maps (N, h, w) at size (H, W): bilinear, align_corners=False, float32; untouched where they fit.
 
-    A constant map stays constant: interpolation may round its pixels apart, and the rounding would rank them.
+def upsample(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Return maps (N, h, w) at size (H, W): bilinear, ``align_corners=False``; as they are if the size fits.
+
+    Half-precision maps become float32; float64 maps stay float64. A constant map stays exactly constant: interpolation
+    may round its pixels to different values, and a metric would rank the pixels by the rounding.
     """
-    maps = maps.float()
-    if tuple(maps.shape[-2:]) == size:
+    maps = full_precision(maps)
+    if tuple(maps.shape[-2:]) == tuple(size):
         return maps
-    resized = F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+    resized = F.interpolate(maps[:, None], size=tuple(size), mode="bilinear", align_corners=False)[:, 0]
     first = maps[:, :1, :1]
     return torch.where((maps == first).all(dim=(1, 2), keepdim=True), first, resized)

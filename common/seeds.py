@@ -1,4 +1,4 @@
-"""Randomness that depends on what is explained, never on when: one generator an image, whatever its batch."""
+"""One random generator per image, which depends on the image's pixels and a seed, but not on the batch."""
 
 import hashlib
 
@@ -6,13 +6,19 @@ import torch
 from torch import Tensor
 
 
-def image_seed(image: Tensor, seed: int) -> int:
-    """Return a seed from the image's pixels and the run's seed, the same on every device and in every batch."""
+def image_seed(image: Tensor, seed: int, purpose: str = "") -> int:
+    """Return a seed made from the image's pixels and a seed; the same on every device and in every batch.
+
+    Args:
+        image: (3, H, W).
+        seed: the seed of the run or of an option, a signed integer of 8 bytes.
+        purpose: what is drawn; draws of different purposes are independent. Methods draw with ``""``.
+    """
     pixels = image.detach().to("cpu", torch.float32).contiguous().numpy().tobytes()
-    digest = hashlib.sha256(seed.to_bytes(8, "little", signed=True) + pixels).digest()
+    digest = hashlib.sha256(purpose.encode() + seed.to_bytes(8, "little", signed=True) + pixels).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
 
-def image_generator(image: Tensor, seed: int) -> torch.Generator:
-    """Return a CPU generator for this image; draw on the CPU and move, so that devices agree."""
-    return torch.Generator().manual_seed(image_seed(image, seed))
+def image_generator(image: Tensor, seed: int, purpose: str = "") -> torch.Generator:
+    """Return a CPU generator for this image; draw on the CPU and then move, so that all devices get equal numbers."""
+    return torch.Generator().manual_seed(image_seed(image, seed, purpose))

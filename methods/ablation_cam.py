@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.common.features import FeatureLayout
+from heatmark.common.probabilities import full_precision, target_logits
 from heatmark.methods.base import Method
 from heatmark.methods.engine.cam import weighted_sum
-from heatmark.methods.engine.capture import full_precision, layout_at, target_logits
+from heatmark.methods.engine.capture import layout_at
 from heatmark.methods.engine.partial_forward import PartialForward, partial_forwards
 
 

@@ -9,12 +9,14 @@ from torch import Tensor, nn
 class Method(ABC):
     """An attribution method; subclasses are frozen dataclasses whose fields are the hyperparameters.
 
-    A field called ``batch_size`` says how many images the method sends through the model at once. It changes
-    speed and memory, never a number, so it is no part of a cell's identity.
+    A field called ``batch_size`` is the number of images that the method sends through the model at once.
     """
 
     implementation: ClassVar[Literal["heatmark", "pytorch_grad_cam", "captum"]] = "heatmark"
     """Whose code computes the map."""
+
+    speed_only: ClassVar[frozenset[str]] = frozenset({"batch_size"})
+    """Names of the fields that change speed and memory but no number; they are no part of a cell's identity."""
 
     explains: ClassVar[Literal["layer", "input"]] = "layer"
     """``input`` for a method that belongs to no layer; it runs once per model, under the layer name ``input``."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from heatmark.common.probabilities import full_precision
 from heatmark.methods.base import Method
-from heatmark.methods.engine.capture import full_precision
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 
 
@@ -61,7 +61,7 @@ class FusedLayers(Method):
         """Return maps (N, h, w) in [0, 1], in the resolution of the largest of the maps; NaN where one is constant."""
         maps = [self.method(model, images, targets, name) for name in dict.fromkeys((layer, *self.layers))]
         size = max((m.shape[1:] for m in maps), key=lambda shape: shape.numel())
-        stack = torch.stack([unit_range(upsampled(m, size)) for m in maps])
+        stack = torch.stack([unit_range(upsample(m, size)) for m in maps])
         return stack.mean(dim=0) if self.how == "mean" else stack.amax(dim=0)
 
     def unsupported(self, model: nn.Module, layer: str) -> str | None:
@@ -72,11 +72,6 @@ class FusedLayers(Method):
                 return f"{type(model).__name__} has no layer {name!r} to fuse"
         reasons = (self.method.unsupported(model, name) for name in (layer, *self.layers))
         return next((reason for reason in reasons if reason), None)
-
-
-def upsampled(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """Return maps (N, h, w) bilinearly upsampled to the size."""
-    return F.interpolate(maps[:, None], size=list(size), mode="bilinear", align_corners=False)[:, 0]
 
 
 def unit_range(maps: Tensor) -> Tensor:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from heatmark.common.probabilities import full_precision
 from heatmark.common.seeds import image_generator
 from heatmark.methods.base import Method
-from heatmark.methods.engine.capture import full_precision
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from math import ceil
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from heatmark.common.model_state import observing
-from heatmark.common.probabilities import target_probabilities
+from heatmark.common.probabilities import class_probabilities, full_precision, target_logits
+from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
-from heatmark.methods.engine.capture import full_precision
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,8 @@ class RISE(Method):
                 masks = place(grids, offsets, images.shape[-2:]).to(saliency)
                 for n, image in enumerate(images):
                     masked = image * masks[:, None].to(images)
-                    scores = target_probabilities(model, masked, targets[n].expand(len(masks)))
+                    probabilities = class_probabilities(model(masked))
+                    scores = target_logits(probabilities, targets[n].expand(len(masks)))
                     saliency[n] += torch.tensordot(scores.to(masks), masks, dims=1)
         return saliency / (self.probability * self.masks)
 
@@ -93,6 +93,6 @@ def place(grids: Tensor, offsets: Tensor, size: tuple[int, ...]) -> Tensor:
     """
     cell = [ceil(side / cells) for side, cells in zip(size, grids.shape[1:], strict=True)]
     whole = [(cells + 1) * side for side, cells in zip(cell, grids.shape[1:], strict=True)]
-    up = F.interpolate(grids[:, None].float(), size=whole, mode="bilinear", align_corners=False)[:, 0]
+    up = upsample(grids.float(), whole)
     corners = (offsets * torch.tensor(cell)).long().tolist()
     return torch.stack([u[y : y + size[0], x : x + size[1]] for u, (y, x) in zip(up, corners, strict=True)])

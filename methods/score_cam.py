@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from heatmark.common.model_state import observing
-from heatmark.common.probabilities import target_probabilities
+from heatmark.common.probabilities import class_probabilities, target_logits, target_probabilities
+from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 from heatmark.methods.engine.cam import weighted_sum
 from heatmark.methods.engine.capture import activations_at
@@ -55,7 +55,7 @@ class ScoreCAM(Method):
         return weighted_sum(weights, activations).relu()
 
     def _increase_of_confidence(self, model: nn.Module, images: Tensor, targets: Tensor, activations: Tensor) -> Tensor:
-        baseline = target_probabilities(model, torch.zeros_like(images), targets)
+        baseline = target_logits(class_probabilities(model(torch.zeros_like(images))), targets)
         weights = activations.new_zeros(activations.shape[:2])
         for chunk in torch.split(varying(activations).nonzero(), self.batch_size):
             n, c = chunk.unbind(1)
@@ -72,6 +72,6 @@ def varying(activations: Tensor) -> Tensor:
 
 def unit_masks(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     """Return maps (B, h, w) upsampled to the size and min-max normalised to [0, 1], (B, H, W)."""
-    up = F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+    up = upsample(maps, size)
     low, high = up.amin(dim=(1, 2), keepdim=True), up.amax(dim=(1, 2), keepdim=True)
     return (up - low) / (high - low)

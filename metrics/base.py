@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -41,7 +41,9 @@ class Metric(ABC):
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """Published protocols: name -> values of options. The field ``preset``, if there is one, is such a name."""
     beside: ClassVar[frozenset[str]] = frozenset()
-    """Fields that ask for more numbers beside the value and never change the value."""
+    """Names of the fields that request further numbers and never change the metric's value."""
+    speed_only: ClassVar[frozenset[str]] = frozenset()
+    """Names of the fields that change speed and memory but no number; they are no part of the metric's definition."""
 
     @abstractmethod
     def __call__(self, batch: Explained) -> Tensor:
@@ -86,38 +88,3 @@ class CurveMetric(Metric):
     def __call__(self, batch: Explained) -> Tensor:
         """Return the summary of every image's curve, (N,)."""
         return self.summary(self.curves(batch))
-
-
-def definition(name: str, metric: object) -> str:
-    """Return the id of what this metric measures: its name, its preset, and every value that differs from the preset's.
-
-    ``deletion:rise-2018`` is the preset itself, ``deletion:rise-2018[baseline=mean,steps=28]`` departs from it.
-    Rows of different definitions are never averaged together.
-    """
-    preset = getattr(metric, "preset", "")
-    changed = [f"{option}={value}" for option, value in _changed(name, metric) if option not in _beside(metric)]
-    return name + (f":{preset}" if preset else "") + (f"[{','.join(changed)}]" if changed else "")
-
-
-def request(name: str, metric: object) -> str:
-    """Return all that is asked of a metric: its definition, and what it is to give beside the value.
-
-    ``deletion:rise-2018 with tie_orders=8`` has the value of ``deletion:rise-2018``, and numbers that the latter lacks.
-    """
-    more = [f"{option}={value}" for option, value in _changed(name, metric) if option in _beside(metric)]
-    return definition(name, metric) + (f" with {','.join(more)}" if more else "")
-
-
-def _beside(metric: object) -> frozenset[str]:
-    return getattr(metric, "beside", frozenset())
-
-
-def _changed(name: str, metric: object) -> list[tuple[str, object]]:
-    """Return every option, sorted by name, that differs from the preset's value, or from the default."""
-    if not is_dataclass(metric):
-        raise ValueError(f"metric {name!r} is a {type(metric).__name__}, expected a frozen dataclass")
-    presets: Mapping[str, Mapping[str, object]] = getattr(metric, "presets", {})
-    preset = presets.get(getattr(metric, "preset", ""), {})
-    usual: dict[str, object] = {**{f.name: f.default for f in fields(metric) if f.name != "preset"}, **preset}
-    values = ((option, getattr(metric, option)) for option in sorted(usual))
-    return [(option, value) for option, value in values if usual[option] is MISSING or value != usual[option]]

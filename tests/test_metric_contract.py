@@ -9,7 +9,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
-from heatmark.metrics.base import CurveMetric, Explained, Metric, definition
+from heatmark.common.identity import definition
+from heatmark.metrics.base import CurveMetric, Explained, Metric
 
 CONFIGS = sorted((Path(__file__).parents[1] / "conf" / "metric").glob("*.yaml"))
 

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from heatmark.benchmarks.conformance.profiles import corners_aligned
 from heatmark.common.model_state import observing
-from heatmark.methods.engine.capture import layout_at, recorded_output, target_logits
+from heatmark.common.probabilities import target_logits
+from heatmark.methods.engine.capture import layout_at, recorded_output
 from heatmark.methods.engine.partial_forward import PartialForward, partial_forwards
 
 

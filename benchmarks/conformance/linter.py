@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.common.features import find_layer
 from heatmark.common.model_state import observing
-from heatmark.methods.engine.capture import layout_at, target_logits
+from heatmark.common.probabilities import target_logits
+from heatmark.methods.engine.capture import layout_at
 
 
 @dataclass

@@ -41,6 +41,11 @@ def min_max(maps: Tensor, eps: float = 0.0) -> Tensor:
     return shifted / (eps + shifted.amax(dim=(1, 2), keepdim=True))
 
 
+def resized(maps: Tensor, size: Size) -> Tensor:
+    """Return maps resized as a sweep does before it scores them: bilinearly, in float32 for a float64 network too."""
+    return upsample(maps.float(), size)
+
+
 def nearest(maps: Tensor, size: Size) -> Tensor:
     """Return maps enlarged by repeating pixels, as Captum's ``LayerAttribution.interpolate`` does by default."""
     return F.interpolate(maps[:, None], size=size, mode="nearest")[:, 0]
@@ -73,12 +78,12 @@ def heatmark(raws: Sequence[Tensor], size: Size) -> Tensor:
         ValueError: for several layers.
     """
     (raw,) = raws
-    return min_max(upsample(raw.relu(), size))
+    return min_max(resized(raw.relu(), size))
 
 
 def pytorch_grad_cam(raws: Sequence[Tensor], size: Size) -> Tensor:
     """Return pytorch-grad-cam's output: every layer scaled to [0, 1] before it is resized, and all again after."""
-    layers = [upsample(min_max(raw.relu(), 1e-7), size) for raw in raws]
+    layers = [resized(min_max(raw.relu(), 1e-7), size) for raw in raws]
     return min_max(mean_of_layers(layers).relu(), 1e-7)
 
 
@@ -96,7 +101,7 @@ def torchcam(raws: Sequence[Tensor], size: Size) -> Tensor:  # noqa: ARG001
     """Return torch-cam's output, ``fuse_cams(extractor(…))``, in the resolution of the largest layer."""
     layers = [min_max(raw.relu(), 1e-8) for raw in raws]
     largest = (max(len(m[0]) for m in layers), max(len(m[0, 0]) for m in layers))
-    return largest_of_layers([upsample(maps, largest) for maps in layers])
+    return largest_of_layers([resized(maps, largest) for maps in layers])
 
 
 def relu_after_resizing(raws: Sequence[Tensor], size: Size) -> Tensor:
@@ -108,10 +113,10 @@ def relu_after_resizing(raws: Sequence[Tensor], size: Size) -> Tensor:
         ValueError: for several layers.
     """
     (raw,) = raws
-    return upsample(raw, size).relu()
+    return resized(raw, size).relu()
 
 
-def shown(stages: Stages, size: Size, resize: Resize = upsample, profile: Profile = heatmark) -> Stages:
+def shown(stages: Stages, size: Size, resize: Resize = resized, profile: Profile = heatmark) -> Stages:
     """Return stages with ``resized`` and ``normalised`` filled in from ``relu``, by a resizing and a profile."""
     if stages.relu is None:
         return stages

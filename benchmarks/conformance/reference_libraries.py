@@ -20,7 +20,6 @@ from heatmark.benchmarks.conformance.references import too_dear
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.common.features import find_layer
 from heatmark.common.model_state import untouched
-from heatmark.common.resize import upsample
 from heatmark.methods.ablation_cam import AblationCAM
 from heatmark.methods.base import Method
 from heatmark.methods.eigen_cam import EigenCAM
@@ -62,7 +61,7 @@ class Pair:
     theirs: StagesOfLibrary
 
 
-PYTORCH_GRAD_CAM = Library("pytorch_grad_cam", upsample, profiles.pytorch_grad_cam)
+PYTORCH_GRAD_CAM = Library("pytorch_grad_cam", profiles.resized, profiles.pytorch_grad_cam)
 CAPTUM = Library("captum", profiles.nearest, profiles.captum)
 TORCHCAM = Library("torchcam", profiles.unchanged, profiles.torchcam)
 

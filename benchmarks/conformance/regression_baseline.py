@@ -27,9 +27,10 @@ from torch import Tensor
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.sweep.job import Batch
+from heatmark.common.identity import definition
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
-from heatmark.metrics.base import Explained, Metric, definition
+from heatmark.metrics.base import Explained, Metric
 
 MAP_TOLERANCE, METRIC_TOLERANCE, PICTURE_TOLERANCE = 1e-3, 0.01, 1e-4
 KEY = ["model", "layer", "method", "image"]
@@ -76,7 +77,7 @@ def measure(
 
 def _case(classifier: Classifier, batch: Batch, targets: Tensor, maps: Tensor) -> Explained:
     height, width = batch.images.shape[-2:]
-    sized = upsample(maps, (height, width))
+    sized = upsample(maps.float(), (height, width))
     return Explained(classifier.module, batch.images, targets, sized, batch.masks, lambda _m, _x, _t: sized)
 
 

@@ -1,7 +1,6 @@
 """Your own pictures: a folder of files, of class folders, or with a label file."""
 
 import csv
-import difflib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -11,15 +10,17 @@ from typing import NamedTuple
 
 from heatmark.benchmarks.data.base import Dataset, Sample
 from heatmark.benchmarks.data.pictures import read_picture
+from heatmark.common.names import nearest
 
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 COLUMNS = ("file", "label", "group")
-GROUPS = ("case", "patient", "subject", "video")
-"""What others call a group; left unread, images of one patient would count as independent."""
 """Of a label file; others are not read."""
 
+GROUPS = ("case", "patient", "subject", "video")
+"""What others call a group; left unread, images of one patient would count as independent."""
+
 TYPO = 0.8
-"""How like a known column (2 · letters in common / letters of both) an unknown one is that was meant to be it."""
+"""How like a known column an unknown one is that was meant to be it; beyond a hint's, because the file is refused."""
 
 IMAGENET_CLASSES = 1000
 _SYNSET = re.compile(r"n\d{8}")
@@ -160,7 +161,7 @@ def _check_columns(table: Path, columns: Sequence[str]) -> None:
     """Refuse a header without file and label, or with a column that was meant to be one of ours."""
     absent = [known for known in COLUMNS if known not in columns]
     for name in columns:
-        if meant := difflib.get_close_matches(name.strip().lower(), absent, 1, TYPO) if name not in COLUMNS else []:
+        if meant := nearest(name.strip(), absent, TYPO) if name not in COLUMNS else []:
             raise ValueError(f"the label file {table}, line 1: unknown column {name!r}; did you mean {meant[0]}?")
         if "group" in absent and name.strip().lower().removesuffix("_id") in GROUPS:
             raise ValueError(

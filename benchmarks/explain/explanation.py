@@ -19,6 +19,7 @@ from heatmark.benchmarks.data.pictures import BROKEN, as_rgb, read_picture
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.predictions import Prediction
 from heatmark.benchmarks.sweep.targets import choose_targets
+from heatmark.common.probabilities import class_probabilities
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 
@@ -112,7 +113,7 @@ def chosen_targets(
         raise ValueError("target=label asks for the true class; give it as label=…")
     true = -1 if label is None else int(choose_targets(label, logits, torch.tensor([-1]), classifier))
     chosen = [(rule, int(choose_targets(rule, logits, torch.tensor([true]), classifier))) for rule in rules]
-    probabilities = logits.softmax(1)[0]
+    probabilities = class_probabilities(logits)[0]
     return [
         Target(Prediction(index, _name(classifier, index), float(probabilities[index])), _role(index, logits, true))
         for index in dict.fromkeys(index for _, index in chosen)

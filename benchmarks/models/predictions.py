@@ -7,6 +7,7 @@ from torch import Tensor
 
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.common.model_state import evaluating
+from heatmark.common.probabilities import class_probabilities
 
 
 class Prediction(NamedTuple):
@@ -31,7 +32,7 @@ def top_k(classifier: Classifier, images: Tensor, k: int = 5) -> list[list[Predi
     if k < 1:
         raise ValueError(f"k is {k}, expected at least 1")
     with torch.no_grad(), evaluating(classifier.module):
-        probabilities = classifier.module(images).float().softmax(1).cpu()
+        probabilities = class_probabilities(classifier.module(images)).cpu()
     if probabilities.isnan().any():
         raise ValueError(f"{classifier.name} ({classifier.weights}) gives NaN for one of {len(images)} images")
     best, order = probabilities.sort(dim=1, descending=True, stable=True)

@@ -1,11 +1,10 @@
 """What a cell is, and the key that says whether it was done before."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+from heatmark.common.identity import class_path, digest_json, options
 from heatmark.methods.base import Method
 
 NUMBERS_VERSION = 3
@@ -34,26 +33,6 @@ class Cell:
         return digest_json(self.identity)
 
 
-def digest_json(value: object) -> str:
-    """Return the SHA-256 of the canonical JSON (sorted keys, no spaces) of a value."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def options(method: object) -> dict[str, Any]:
-    """Return a method's hyperparameters as plain values, without ``batch_size``, which changes no number."""
-    return {f.name: _plain(getattr(method, f.name)) for f in fields(method) if f.name != "batch_size"}  # type: ignore[arg-type]
-
-
-def _plain(value: object) -> Any:
-    if isinstance(value, Method):
-        return {"class": f"{type(value).__module__}.{type(value).__qualname__}", **options(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else repr(value)
-
-
 def cells(methods: Mapping[str, Method], layers: Sequence[str], job: Mapping[str, Any]) -> Iterator[Cell]:
     """Yield layers × methods; a method that belongs to no layer comes once, under ``input``.
 
@@ -61,9 +40,11 @@ def cells(methods: Mapping[str, Method], layers: Sequence[str], job: Mapping[str
         methods: by the name that the tables show.
         layers: dotted names.
         job: what the job's cells have in common; see :meth:`heatmark.benchmarks.sweep.job.Job.identity`.
+
+    Raises:
+        ValueError: for a method with an option that is a function or another object, naming it.
     """
     for name, method in methods.items():
         for layer in dict.fromkeys(layers) if method.explains == "layer" else ["input"]:
-            path = f"{type(method).__module__}.{type(method).__qualname__}"
-            own = {"layer": layer, "method": name, "class": path, "options": options(method)}
+            own = {"layer": layer, "method": name, "class": class_path(method), "options": options(method)}
             yield Cell(layer, name, method, {**job, **own, "numbers_version": NUMBERS_VERSION})

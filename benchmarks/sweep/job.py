@@ -12,7 +12,7 @@ from torch import Tensor
 from heatmark.benchmarks.data.base import Dataset, Sample
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.outputs import as_logits, check_outputs
-from heatmark.benchmarks.sweep.cells import digest_json
+from heatmark.common.identity import digest_json
 from heatmark.common.model_state import observing
 
 

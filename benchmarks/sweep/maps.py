@@ -45,4 +45,4 @@ class Again:
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
         """Return the maps of other images or of another model, upsampled, (N, H, W)."""
-        return upsample(self.method(model, images, targets, self.layer).detach(), self.size)
+        return upsample(self.method(model, images, targets, self.layer).detach().float(), self.size)

@@ -15,8 +15,9 @@ from heatmark.benchmarks.sweep.job import Batch, Job, load_batch, predict
 from heatmark.benchmarks.sweep.settings import RunSettings, SweepSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.common.batching import halving
+from heatmark.common.identity import request
 from heatmark.methods.base import Method
-from heatmark.metrics.base import Metric, request
+from heatmark.metrics.base import Metric
 
 
 @dataclass(frozen=True)

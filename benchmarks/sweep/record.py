@@ -6,8 +6,8 @@ from typing import Any
 
 from heatmark.benchmarks.machine.provenance import provenance
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.sweep.cells import digest_json
 from heatmark.benchmarks.sweep.prepare import Plan
+from heatmark.common.identity import digest_json
 
 
 class JobRecord:

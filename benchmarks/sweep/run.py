@@ -8,7 +8,7 @@ from dataclasses import asdict
 from torch import nn
 
 from heatmark.benchmarks.store import Record, Store
-from heatmark.benchmarks.sweep.cells import Cell, options
+from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.degenerate import degeneracies
 from heatmark.benchmarks.sweep.job import Job
 from heatmark.benchmarks.sweep.maps import raw_maps
@@ -17,6 +17,7 @@ from heatmark.benchmarks.sweep.scores import scores
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.timings import time_cell
 from heatmark.common.batching import halving
+from heatmark.common.identity import options
 from heatmark.common.resize import upsample
 from heatmark.metrics.base import Metric
 

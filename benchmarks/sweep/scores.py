@@ -13,7 +13,8 @@ from heatmark.benchmarks.sweep.job import Job
 from heatmark.benchmarks.sweep.maps import Again
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.common.batching import halving
-from heatmark.metrics.base import CurveMetric, Curves, Explained, Metric, definition
+from heatmark.common.identity import definition
+from heatmark.metrics.base import CurveMetric, Curves, Explained, Metric
 
 
 def scores(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from heatmark.common.axes import stated
 from heatmark.common.features import LAYOUT_HINT, FeatureLayout, find_layer, readings
 from heatmark.common.model_state import observing, ordinary
+from heatmark.common.probabilities import full_precision, target_logits
 from heatmark.common.trace import trace
 
 
@@ -133,30 +134,6 @@ def activations_at(model: nn.Module, images: Tensor, layer: str) -> Tensor:
         model(images)
         features = recording.output_for(images)
         return full_precision(layout_at(model, layer, features, images).maps(features))
-
-
-def full_precision(features: Tensor) -> Tensor:
-    """Return half-precision features as float32, so that what is summed over them is not rounded again."""
-    return features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
-
-
-def target_logits(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return logits[n, targets[n]], (N,).
-
-    Raises:
-        ValueError: where logits and targets do not belong together, a target is no class of the model, or no integer.
-    """
-    if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
-        raise ValueError(f"targets of {targets.dtype}, expected whole numbers, such as torch.int64")
-    if logits.ndim != 2 or targets.shape != logits.shape[:1]:
-        raise ValueError(
-            f"expected logits (N, classes) and targets (N,), got {tuple(logits.shape)} and {tuple(targets.shape)}"
-        )
-    if targets.numel() and not 0 <= int(targets.min()) <= int(targets.max()) < logits.shape[1]:
-        raise ValueError(
-            f"targets from {int(targets.min())} to {int(targets.max())}, but the model has {logits.shape[1]} classes"
-        )
-    return logits.gather(1, targets.long()[:, None])[:, 0]
 
 
 def capture(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Capture:

@@ -12,7 +12,6 @@ gradients from before it. On a GPU it copies, and the same call gives other numb
 Left out are FinerCAM (it explains a difference of classes, not a class) and SegEigenCAM (for segmentation).
 """
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.common.features import FeatureLayout, find_layer
+from heatmark.common.names import look_up
 from heatmark.methods.base import Method
 from heatmark.methods.engine.capture import layout_at
 from heatmark.methods.external.preserved import in_chunks, preserved, recorded, seed_all
@@ -165,10 +165,7 @@ def library_class(name: str) -> Any:
     from pytorch_grad_cam.base_cam import BaseCAM
 
     classes = {n: c for n, c in vars(pytorch_grad_cam).items() if inspect.isclass(c) and issubclass(c, BaseCAM)}
-    if name not in classes:
-        nearest = difflib.get_close_matches(name, classes, n=3, cutoff=0.4) or sorted(classes)
-        raise ValueError(f"pytorch-grad-cam has no CAM {name!r}: did you mean {', '.join(nearest)}?")
-    return classes[name]
+    return look_up("CAM of pytorch-grad-cam", name, dict(sorted(classes.items())))
 
 
 def to_maps(model: nn.Module, layer: str, images: Tensor) -> Callable[[Tensor], Tensor]:

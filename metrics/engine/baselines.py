@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
 
-from heatmark.metrics.options import look_up
+from heatmark.common.names import look_up
 
 KERNEL_PIXELS = 11
 SIGMA_PIXELS = 5

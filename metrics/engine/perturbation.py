@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from heatmark.common.probabilities import full_precision, target_probabilities
 from heatmark.metrics.base import Curves, Explained
 
 
@@ -74,7 +75,7 @@ def perturbation_curves(batch: Explained, start: Tensor, end: Tensor, ties: Tens
 def _scores(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Tensor:
     """Return the target's probability, (N, K), computed in batches over all pairs of image and point."""
     if not len(start):
-        return torch.empty(0, len(counts), dtype=_score_type(start.dtype), device=start.device)
+        return full_precision(start.new_empty(0, len(counts)))
     ranks = relevance_ranks(batch.maps, ties).view(len(start), 1, *start.shape[2:])
     thresholds = torch.tensor(counts, device=start.device).repeat(len(start)).view(-1, 1, 1, 1)
     images = torch.arange(len(start), device=start.device).repeat_interleave(len(counts))
@@ -89,20 +90,9 @@ def _scores(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: 
     return torch.cat(scores).view(len(start), len(counts))
 
 
-def target_probabilities(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Return softmax(logits)[n, targets[n]], (N,), in float32 or better whatever the model's precision."""
-    logits: Tensor = model(images)
-    probabilities = logits.softmax(dim=1, dtype=_score_type(logits.dtype))
-    return probabilities.gather(1, targets[:, None])[:, 0]
-
-
 def area(curves: Curves) -> Tensor:
     """Return the area under each curve, (N,): ∫ p df by the trapezoidal rule over ``fractions``, in [0, 1]."""
     return torch.trapezoid(curves.scores, curves.fractions, dim=1)
-
-
-def _score_type(dtype: torch.dtype) -> torch.dtype:
-    return torch.promote_types(dtype, torch.float32)
 
 
 def _check(batch: Explained, start: Tensor, end: Tensor) -> None:

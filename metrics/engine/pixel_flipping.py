@@ -8,11 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from heatmark.common.names import look_up
 from heatmark.metrics.base import CurveMetric, Curves, Explained
 from heatmark.metrics.engine.baselines import find_baseline
 from heatmark.metrics.engine.perturbation import area, perturbation_curves, pixel_counts
 from heatmark.metrics.engine.ties import find_tie_order
-from heatmark.metrics.options import look_up
 
 RISE_2018: Mapping[str, object] = {"ties": "raster"}
 HEATMARK_1: Mapping[str, object] = {**RISE_2018, "ties": "drawn"}

@@ -4,14 +4,14 @@ The map does not determine this order, so it is part of the metric's definition.
 the image from the top to the bottom, and scores well if the object happens to be at the top.
 """
 
-import hashlib
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from heatmark.metrics.options import look_up
+from heatmark.common.names import look_up
+from heatmark.common.seeds import image_generator
 
 CELLS = 8
 """Side of the noise grid that defines a drawn order: about a last convolution's resolution, as in ``RandomMap``."""
@@ -41,7 +41,8 @@ def drawn(images: Tensor, seed: int) -> Tensor:
     """
     orders = torch.empty(len(images), _pixels(images), dtype=torch.int64)
     for order, image in zip(orders, images, strict=True):
-        noise = torch.rand(1, 1, CELLS, CELLS, generator=_generator(image, seed), dtype=torch.float64)
+        generator = image_generator(image, seed, "ties")
+        noise = torch.rand(1, 1, CELLS, CELLS, generator=generator, dtype=torch.float64)
         smooth = F.interpolate(noise, image.shape[-2:], mode="bilinear", align_corners=True)
         order.copy_(smooth.flatten().argsort(stable=True))
     return orders.to(images.device)
@@ -61,10 +62,3 @@ def find_tie_order(name: str) -> TieOrder:
 
 def _pixels(images: Tensor) -> int:
     return images.shape[-2] * images.shape[-1]
-
-
-def _generator(image: Tensor, seed: int) -> torch.Generator:
-    """Return a generator on the CPU, so that devices agree; ``ties`` sets it apart from what methods draw."""
-    pixels = image.detach().to("cpu", torch.float32).contiguous().numpy().tobytes()
-    digest = hashlib.sha256(b"ties" + seed.to_bytes(8, "little", signed=True) + pixels).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

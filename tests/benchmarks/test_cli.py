@@ -179,7 +179,7 @@ def test_a_configuration_that_is_only_shown_runs_nothing(heatmark: Heatmark, tmp
         (["metric.deletion.stepz=3"], "did you mean metric.deletion.steps"),
         (["+metric.deletion.stepz=3"], "has no option 'stepz': did you mean steps?"),
         (["metric.deletion.steps=two"], "steps"),
-        (["metric.deletion.baseline=blurr"], "did you mean 'blur'"),
+        (["metric.deletion.baseline=blurr"], "did you mean blur?"),
         (["layer=lsat"], "unknown layer 'lsat' of shapes_residual: did you mean last"),
         (["target=circel"], "did you mean circle"),
         (["target=99"], "out of range"),

@@ -65,3 +65,14 @@ def test_other_errors_pass_through_at_once() -> None:
 
 def test_the_inner_batch_follows_through_wrappers() -> None:
     assert with_batch_size(Outer(Inner(16)), 4) == Outer(Inner(4))
+
+
+@dataclass(frozen=True)
+class Plain:
+    inner: object
+    batch_size: int = 16
+
+
+def test_any_dataclass_with_a_batch_of_its_own_follows_and_others_stay() -> None:
+    assert with_batch_size(Plain(Plain(3)), 4) == Plain(Plain(3, 4), 4)
+    assert with_batch_size(Plain(Inner), 4) == Plain(Inner, 4)  # a class is no method

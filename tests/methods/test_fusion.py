@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from heatmark.common.resize import upsample
 from heatmark.methods.eigen_cam import EigenCAM
-from heatmark.methods.fusion import FusedLayers, unit_range, upsampled
+from heatmark.methods.fusion import FusedLayers, unit_range
 from heatmark.methods.grad_cam import GradCAM
 from heatmark.methods.layer_cam import LayerCAM
 from heatmark.methods.random_map import RandomMap
@@ -35,7 +36,7 @@ def test_a_constant_map_makes_the_fused_map_nan_for_its_image_only():
 
 
 def test_upsampling_is_bilinear_between_pixel_centres():
-    assert upsampled(torch.tensor([[[0.0, 4]]]), (1, 4)).tolist() == [[[0, 1, 3, 4]]]
+    assert upsample(torch.tensor([[[0.0, 4]]]), (1, 4)).tolist() == [[[0, 1, 3, 4]]]
 
 
 def test_a_layer_named_twice_counts_once(network, batch):

@@ -29,7 +29,7 @@ def _no_explanation(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor
 
 
 @pytest.fixture(scope="session")
-def make_case() -> Callable[..., Explained]:
+def make_batch() -> Callable[..., Explained]:
     def make(
         model: nn.Module, images: Tensor, maps: Tensor, targets: Sequence[int] = (), batch_size: int = 16
     ) -> Explained:

@@ -15,39 +15,39 @@ from heatmark.metrics.insertion import Insertion
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
-def test_by_hand_on_four_pixels(additive, make_case):
+def test_by_hand_on_four_pixels(additive, make_batch):
     # q falls 1 → 0.6 → 0.3 → 0.1 → 0 as the pixels go, and rises 0 → 0.4 → 0.7 → 0.9 → 1 as they come.
     weights = torch.tensor([[0.4, 0.3], [0.2, 0.1]])
-    case = make_case(additive(weights), torch.ones(1, 3, 2, 2), torch.tensor([[[9.0, 5.0], [1.0, -3.0]]]))
-    deleted = Deletion(steps=4).curves(case)
+    batch = make_batch(additive(weights), torch.ones(1, 3, 2, 2), torch.tensor([[[9.0, 5.0], [1.0, -3.0]]]))
+    deleted = Deletion(steps=4).curves(batch)
     assert deleted.fractions.tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert deleted.scores[0].tolist() == pytest.approx([1, 0.6, 0.3, 0.1, 0], abs=1e-7)
-    assert Deletion(steps=4)(case).item() == pytest.approx((0.5 + 0.6 + 0.3 + 0.1 + 0) / 4, abs=1e-7)
-    assert Insertion(steps=4, baseline="zero")(case).item() == pytest.approx((0 + 0.4 + 0.7 + 0.9 + 0.5) / 4, abs=1e-7)
+    assert Deletion(steps=4)(batch).item() == pytest.approx((0.5 + 0.6 + 0.3 + 0.1 + 0) / 4, abs=1e-7)
+    assert Insertion(steps=4, baseline="zero")(batch).item() == pytest.approx((0 + 0.4 + 0.7 + 0.9 + 0.5) / 4, abs=1e-7)
     # The preset takes a row's worth of pixels, two, a step.
-    assert Deletion().curves(case).scores[0].tolist() == pytest.approx([1, 0.3, 0], abs=1e-7)
-    assert Deletion()(case).item() == pytest.approx(0.4, abs=1e-7)
+    assert Deletion().curves(batch).scores[0].tolist() == pytest.approx([1, 0.3, 0], abs=1e-7)
+    assert Deletion()(batch).item() == pytest.approx(0.4, abs=1e-7)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 6))
-def test_closed_form_on_an_additive_model(additive, make_case, seed, height, width):
+def test_closed_form_on_an_additive_model(additive, make_batch, seed, height, width):
     # One pixel a step: ∫ p = Σ_i w_i (rank_i + 1/2) / n for deletion, Σ_i w_i (n − rank_i − 1/2) / n for insertion.
     generator = torch.Generator().manual_seed(seed)
     weights = torch.rand(height, width, generator=generator)
     weights /= weights.sum()
     maps = torch.randn(1, height, width, generator=generator)
-    case = make_case(additive(weights), torch.ones(1, 3, height, width), maps)
+    batch = make_batch(additive(weights), torch.ones(1, 3, height, width), maps)
     n = height * width
     ranks = (maps.flatten()[None] > maps.flatten()[:, None]).sum(1)
     expected = (weights.flatten() * (ranks + 0.5)).sum().item() / n
-    assert Deletion(steps=n)(case).item() == pytest.approx(expected, abs=1e-5)
-    assert Insertion(steps=n, baseline="zero")(case).item() == pytest.approx(1 - expected, abs=1e-5)
+    assert Deletion(steps=n)(batch).item() == pytest.approx(expected, abs=1e-5)
+    assert Insertion(steps=n, baseline="zero")(batch).item() == pytest.approx(1 - expected, abs=1e-5)
 
 
-def test_faithful_map_beats_its_opposite(additive, make_case):
+def test_faithful_map_beats_its_opposite(additive, make_batch):
     weights = torch.arange(16.0).view(4, 4) / 120
-    good = make_case(additive(weights), torch.ones(1, 3, 4, 4), weights[None])
-    bad = make_case(additive(weights), torch.ones(1, 3, 4, 4), -weights[None])
+    good = make_batch(additive(weights), torch.ones(1, 3, 4, 4), weights[None])
+    bad = make_batch(additive(weights), torch.ones(1, 3, 4, 4), -weights[None])
     assert Deletion()(good) < Deletion()(bad)
     assert Insertion()(good) > Insertion()(bad)
     assert not Deletion.higher_is_better
@@ -59,22 +59,22 @@ def test_faithful_map_beats_its_opposite(additive, make_case):
     st.lists(st.integers(-50, 50), min_size=16, max_size=16),
     st.sampled_from([torch.exp, torch.arctan, lambda m: 3 * m - 7, lambda m: m**3, lambda m: m / 1e20]),
 )
-def test_only_the_order_of_a_map_counts(additive, make_case, values, monotone):
+def test_only_the_order_of_a_map_counts(additive, make_batch, values, monotone):
     weights = torch.arange(16.0).view(4, 4) / 120
     maps = torch.tensor(values, dtype=torch.float64).view(1, 4, 4) / 10
-    case = make_case(additive(weights), torch.ones(1, 3, 4, 4), maps)
-    transformed = make_case(additive(weights), torch.ones(1, 3, 4, 4), monotone(maps))
+    batch = make_batch(additive(weights), torch.ones(1, 3, 4, 4), maps)
+    transformed = make_batch(additive(weights), torch.ones(1, 3, 4, 4), monotone(maps))
     for metric in (Deletion(steps=8), Insertion(steps=8)):
-        assert torch.equal(metric(case), metric(transformed))
+        assert torch.equal(metric(batch), metric(transformed))
 
 
 @pytest.mark.parametrize(("preset", "ties"), [("rise-2018", None), ("heatmark-1", "raster")])
-def test_a_constant_map_goes_row_by_row_in_raster_order(additive, make_case, preset, ties):
+def test_a_constant_map_goes_row_by_row_in_raster_order(additive, make_batch, preset, ties):
     weights = torch.tensor([[0.7, 0.1], [0.15, 0.05]])
-    case = make_case(additive(weights), torch.ones(1, 3, 2, 2), torch.full((1, 2, 2), 5.0))
+    batch = make_batch(additive(weights), torch.ones(1, 3, 2, 2), torch.full((1, 2, 2), 5.0))
     metric = Deletion(steps=4, preset=preset, ties=ties)
-    assert metric.curves(case).scores[0].tolist() == pytest.approx([1, 0.3, 0.2, 0.05, 0], abs=1e-6)
-    turned = Deletion(steps=4, ties="reversed").curves(case).scores[0].tolist()
+    assert metric.curves(batch).scores[0].tolist() == pytest.approx([1, 0.3, 0.2, 0.05, 0], abs=1e-6)
+    turned = Deletion(steps=4, ties="reversed").curves(batch).scores[0].tolist()
     assert turned == pytest.approx([1, 0.95, 0.8, 0.7, 0], abs=1e-6)
 
 
@@ -134,7 +134,7 @@ def rise_curve(model, image, saliency, target, mode, rows):
 
 @pytest.mark.parametrize(("mode", "cls"), [("del", Deletion), ("ins", Insertion)])
 @pytest.mark.parametrize(("build", "rows"), [(small_network, 1), (squeezenet, 4)])
-def test_equals_a_plain_loop_of_rise_on_a_real_network(make_case, build, rows, mode, cls):
+def test_equals_a_plain_loop_of_rise_on_a_real_network(make_batch, build, rows, mode, cls):
     model, images = build()
     metric = cls(preset="rise-2018", steps=None if rows == 1 else images.shape[2] // rows)
     with torch.no_grad():
@@ -142,8 +142,8 @@ def test_equals_a_plain_loop_of_rise_on_a_real_network(make_case, build, rows, m
     coarse = torch.randn(2, 1, 7, 7, generator=torch.Generator().manual_seed(2))
     maps = torch.nn.functional.interpolate(coarse, images.shape[2:], mode="bilinear")[:, 0]
     maps[0] = maps[0].relu()  # half of it ties, as in every CAM
-    case = make_case(model, images, maps, targets.tolist(), batch_size=16)
-    curves = metric.curves(case)
+    batch = make_batch(model, images, maps, targets.tolist(), batch_size=16)
+    curves = metric.curves(batch)
     values = metric.summary(curves)
     assert (curves.scores.amax(1) - curves.scores.amin(1)).max() > 0.2
     for n in range(2):
@@ -152,36 +152,36 @@ def test_equals_a_plain_loop_of_rise_on_a_real_network(make_case, build, rows, m
         assert values[n].item() == pytest.approx(auc, abs=1e-5)
 
 
-def test_ends_are_the_plain_forwards_of_image_and_baseline_and_order_of_images_is_free(make_case):
+def test_ends_are_the_plain_forwards_of_image_and_baseline_and_order_of_images_is_free(make_batch):
     from heatmark.metrics.engine.baselines import blur
 
     model, images = small_network()
     targets, maps = [3, 1], torch.randn(2, 48, 48, generator=torch.Generator().manual_seed(5))
-    case = make_case(model, images, maps, targets)
+    batch = make_batch(model, images, maps, targets)
     with torch.no_grad():
         plain, zeros, blurred = (model(x).softmax(1) for x in (images, torch.zeros_like(images), blur(images)))
-    deleted, inserted = Deletion(steps=3).curves(case).scores, Insertion(steps=3).curves(case).scores
+    deleted, inserted = Deletion(steps=3).curves(batch).scores, Insertion(steps=3).curves(batch).scores
     for n, target in enumerate(targets):
         assert deleted[n, 0].item() == pytest.approx(plain[n, target].item(), abs=1e-5)
         assert deleted[n, -1].item() == pytest.approx(zeros[n, target].item(), abs=1e-5)
         assert inserted[n, 0].item() == pytest.approx(blurred[n, target].item(), abs=1e-5)
         assert inserted[n, -1].item() == pytest.approx(plain[n, target].item(), abs=1e-5)
-    turned = make_case(model, images.flip(0), maps.flip(0), targets[::-1], batch_size=5)
+    turned = make_batch(model, images.flip(0), maps.flip(0), targets[::-1], batch_size=5)
     assert torch.allclose(Deletion(steps=3).curves(turned).scores.flip(0), deleted, atol=1e-5)
 
 
-def test_the_preset_takes_one_row_a_step_on_images_that_are_not_square(additive, make_case):
+def test_the_preset_takes_one_row_a_step_on_images_that_are_not_square(additive, make_batch):
     weights = torch.full((2, 5), 0.1)
-    case = make_case(additive(weights), torch.ones(1, 3, 2, 5), weights[None])
-    assert Deletion().curves(case).fractions.tolist() == [0, 0.5, 1]
+    batch = make_batch(additive(weights), torch.ones(1, 3, 2, 5), weights[None])
+    assert Deletion().curves(batch).fractions.tolist() == [0, 0.5, 1]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"baseline": "zeros"}, "unknown baseline 'zeros': did you mean 'zero'"),
-        ({"preset": "rise"}, "unknown preset 'rise': did you mean 'rise-2018'"),
-        ({"ties": "rasta"}, "unknown order of ties 'rasta': did you mean 'raster'"),
+        ({"baseline": "zeros"}, "unknown baseline 'zeros': did you mean zero\\?"),
+        ({"preset": "rise"}, "unknown preset 'rise': did you mean rise-2018\\?"),
+        ({"ties": "rasta"}, "unknown order of ties 'rasta': did you mean raster\\?"),
         ({"tie_orders": -1}, "tie_orders=-1, expected a whole number from 0"),
         ({"steps": 0}, "steps=0, expected a whole number from 1"),
         ({"steps": 2.5}, "steps=2.5, expected a whole number"),

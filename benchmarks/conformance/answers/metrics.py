@@ -14,7 +14,8 @@ from heatmark.benchmarks.conformance.answers.answer import answer, holds
 from heatmark.benchmarks.conformance.answers.by_hand import Array, Known, additive, area, walk
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.sweep.degenerate import tied_share
-from heatmark.metrics.base import Explained, definition, request
+from heatmark.common.identity import definition, request
+from heatmark.metrics.base import Explained
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 from heatmark.metrics.engine.ties import find_tie_order

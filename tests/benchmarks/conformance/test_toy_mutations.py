@@ -284,7 +284,7 @@ def noise_from_the_order(patch: pytest.MonkeyPatch) -> None:
 
 def seed_left_out(patch: pytest.MonkeyPatch) -> None:
     ours = seeds.image_seed
-    patch.setattr(seeds, "image_seed", lambda image, seed: ours(image, seed + 1))
+    patch.setattr(seeds, "image_seed", lambda image, seed, purpose: ours(image, seed + 1, purpose))
 
 
 def masks_not_cropped(patch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 import pytest
 from torch import Tensor, nn
 
-from heatmark.benchmarks.sweep.cells import cells, digest_json
+from heatmark.benchmarks.sweep.cells import cells
+from heatmark.common.identity import digest_json
 from heatmark.methods.base import Method
 
 JOB = {

@@ -1,7 +1,6 @@
 """A job's cells: what they store, what a failure leaves, what is never computed again."""
 
 import copy
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +14,14 @@ from torch import Tensor, nn
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.store import Record, Store
-from heatmark.benchmarks.sweep.cells import Cell, cells, digest_json
+from heatmark.benchmarks.sweep.cells import Cell, cells
 from heatmark.benchmarks.sweep.degenerate import tied_share
 from heatmark.benchmarks.sweep.job import Batch, Job, predict
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.run import run, run_cell
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
+from heatmark.common.identity import digest_json
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 from heatmark.methods.grad_cam import GradCAM
@@ -52,14 +52,24 @@ class Ramp(CurveMetric):
 
 @dataclass(frozen=True)
 class Red(Method):
-    """The red channel; fails as it is told to."""
+    """The red channel."""
 
     explains: ClassVar[Literal["layer", "input"]] = "input"
-    fail: Callable[[int], None] = lambda size: None
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-        self.fail(len(images))
         return images[:, 0]
+
+
+def red_after(before: Callable[[int], None]) -> Method:
+    """The red channel, once ``before`` was told how many images come; it may raise."""
+
+    @dataclass(frozen=True)
+    class RedAfter(Red):
+        def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+            before(len(images))
+            return super().__call__(model, images, targets, layer)
+
+    return RedAfter()
 
 
 @pytest.fixture
@@ -117,11 +127,11 @@ def test_a_cell_says_its_options(job: Job) -> None:
     @dataclass(frozen=True)
     class Blurred(Red):
         sigma: float = 2.0
+        border: str = "zeros"
         batch_size: int = 8
 
-    record = run_cell(one(Blurred(fail=print), job), job, METRICS, settings())
-    assert json.loads(record.columns["options"]) == {"fail": repr(print), "sigma": 2.0}
-    assert record.columns["options"].startswith('{"fail":')
+    record = run_cell(one(Blurred(), job), job, METRICS, settings())
+    assert record.columns["options"] == '{"border":"zeros","sigma":2.0}'
     assert record.columns["depth"] == ""  # it belongs to no layer
 
 
@@ -298,7 +308,7 @@ def test_out_of_memory_goes_on_with_the_same_result(job: Job) -> None:
         if size > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    full, halved = (run_cell(one(m, job), job, METRICS, settings(4)) for m in (Red(), Red(fail=fail)))
+    full, halved = (run_cell(one(m, job), job, METRICS, settings(4)) for m in (Red(), red_after(fail)))
     assert halved.status == "ok", halved.reason
     np.testing.assert_array_equal(halved.maps, full.maps)
     np.testing.assert_array_equal(halved.metrics["mass"].values, full.metrics["mass"].values)
@@ -337,7 +347,7 @@ def test_a_failure_is_a_record_that_names_it(job: Job) -> None:
     def fail(size: int) -> None:
         raise KeyError("nothing here")
 
-    record = run_cell(one(Red(fail=fail), job), job, METRICS, settings())
+    record = run_cell(one(red_after(fail), job), job, METRICS, settings())
     assert (record.status, record.reason) == ("error", "KeyError: 'nothing here'")
 
 
@@ -359,7 +369,7 @@ def test_an_unknown_layer_of_one_cell_does_not_stop_the_others(job: Job, tmp_pat
 
 def test_a_finished_cell_is_never_computed_again(job: Job, tmp_path: Path) -> None:
     calls: list[int] = []
-    cell = one(Red(fail=calls.append), job)
+    cell = one(red_after(calls.append), job)
     plan = Plan(job, [cell], METRICS, settings(8), 0.5)
     for expected in ("ok", "done"):
         assert [status for _, status in run(plan.cells, plan, Store(tmp_path))] == [expected]

@@ -14,7 +14,6 @@ from heatmark.metrics.engine.perturbation import (
     perturbation_curves,
     pixel_counts,
     relevance_ranks,
-    target_probabilities,
 )
 from heatmark.metrics.engine.ties import raster
 
@@ -67,84 +66,90 @@ def test_area_is_the_trapezoid_over_true_fractions():
     assert values[1].isnan()
 
 
-def test_uneven_counts_give_uneven_fractions(additive, make_case):
+def test_uneven_counts_give_uneven_fractions(additive, make_batch):
     weights = torch.tensor([[0.5, 0.3, 0.2]])
-    case = make_case(additive(weights), torch.ones(1, 3, 1, 3), weights[None])
-    curves = perturbation_curves(case, case.images, torch.zeros_like(case.images), in_raster(case.maps), [0, 1, 3])
+    batch = make_batch(additive(weights), torch.ones(1, 3, 1, 3), weights[None])
+    curves = perturbation_curves(batch, batch.images, torch.zeros_like(batch.images), in_raster(batch.maps), [0, 1, 3])
     assert torch.allclose(curves.fractions, torch.tensor([0.0, 1 / 3, 1.0]))
     assert torch.allclose(curves.scores, torch.tensor([[1.0, 0.5, 0.0]]))
 
 
 @settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 5))
-def test_each_pair_of_image_and_point_costs_one_forward_whatever_the_batch(additive, make_case, batch_size, count):
+def test_each_pair_of_image_and_point_costs_one_forward_whatever_the_batch(additive, make_batch, batch_size, count):
     generator = torch.Generator().manual_seed(count)
     weights = torch.rand(3, 3, generator=generator)
     weights /= weights.sum()
     maps = torch.rand(count, 3, 3, generator=generator)
     images = torch.rand(count, 3, 3, 3, generator=generator)
     model = additive(weights)
-    case = make_case(model, images, maps, batch_size=batch_size)
+    batch = make_batch(model, images, maps, batch_size=batch_size)
     ends = images, torch.zeros_like(images)
-    batched = perturbation_curves(case, *ends, in_raster(maps), pixel_counts(9, 9)).scores
+    batched = perturbation_curves(batch, *ends, in_raster(maps), pixel_counts(9, 9)).scores
     assert model.images_seen == count * 10
-    one_by_one = perturbation_curves(replace(case, batch_size=1), *ends, in_raster(maps), pixel_counts(9, 9)).scores
+    one_by_one = perturbation_curves(replace(batch, batch_size=1), *ends, in_raster(maps), pixel_counts(9, 9)).scores
     assert torch.allclose(batched, one_by_one, atol=1e-6)
 
 
-def test_nan_map_gives_a_nan_curve_and_costs_nothing(additive, make_case):
+def test_nan_map_gives_a_nan_curve_and_costs_nothing(additive, make_batch):
     weights = torch.full((2, 2), 0.25)
     maps = torch.rand(3, 2, 2)
     maps[1, 0, 1] = torch.nan
     model = additive(weights)
-    case = make_case(model, torch.ones(3, 3, 2, 2), maps)
+    batch = make_batch(model, torch.ones(3, 3, 2, 2), maps)
     scores = perturbation_curves(
-        case, case.images, torch.zeros_like(case.images), in_raster(case.maps), pixel_counts(4, 4)
+        batch, batch.images, torch.zeros_like(batch.images), in_raster(batch.maps), pixel_counts(4, 4)
     ).scores
     assert scores[1].isnan().all()
     assert torch.allclose(scores[[0, 2]], torch.tensor([1, 0.75, 0.5, 0.25, 0]).expand(2, 5))
     assert model.images_seen == 2 * 5
 
 
-def test_only_nan_maps_ask_nothing_of_the_model(additive, make_case):
+def test_only_nan_maps_ask_nothing_of_the_model(additive, make_batch):
     model = additive(torch.full((2, 2), 0.25))
-    case = make_case(model, torch.ones(2, 3, 2, 2), torch.full((2, 2, 2), torch.nan))
-    curves = perturbation_curves(case, case.images, case.images, in_raster(case.maps), pixel_counts(4, 2))
+    batch = make_batch(model, torch.ones(2, 3, 2, 2), torch.full((2, 2, 2), torch.nan))
+    curves = perturbation_curves(batch, batch.images, batch.images, in_raster(batch.maps), pixel_counts(4, 2))
     assert curves.scores.shape == (2, 3)
     assert curves.scores.isnan().all()
     assert model.images_seen == 0
 
 
-def test_scores_are_probabilities_of_each_images_own_target():
-    model = nn.Sequential(nn.Flatten()).eval()
-    logits = torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, -1.0]], dtype=torch.float64)
-    got = target_probabilities(model, logits, torch.tensor([2, 0]))
+def test_scores_are_probabilities_of_each_images_own_target_in_float32_or_better(make_batch):
+    model = nn.Flatten().eval()
+    images = torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, -1.0]]).view(2, 3, 1, 1)
     expected = [torch.e**2 / (1 + torch.e + torch.e**2), torch.e**3 / (torch.e**3 + 1 + 1 / torch.e)]
-    assert got.dtype == torch.float64
-    assert got.tolist() == pytest.approx(expected, abs=1e-12)
-    assert target_probabilities(model, logits.bfloat16(), torch.tensor([2, 0])).dtype == torch.float32
+    for dtype, scored, tolerance in (
+        (torch.bfloat16, torch.float32, 1e-6),
+        (torch.float32, torch.float32, 1e-6),
+        (torch.float64, torch.float64, 1e-12),
+    ):
+        batch = replace(make_batch(model, images.to(dtype), torch.zeros(2, 1, 1)), targets=torch.tensor([2, 0]))
+        curves = perturbation_curves(batch, batch.images, torch.zeros_like(batch.images), in_raster(batch.maps), [0, 1])
+        assert curves.scores.dtype == scored
+        assert curves.scores[:, 0].tolist() == pytest.approx(expected, abs=tolerance)
+        assert curves.scores[:, 1].tolist() == pytest.approx([1 / 3, 1 / 3], abs=tolerance)
 
 
-def test_no_graph_is_recorded_and_inputs_stay(additive, make_case):
+def test_no_graph_is_recorded_and_inputs_stay(additive, make_batch):
     weights = nn.Parameter(torch.full((2, 2), 0.25))
     images, maps = torch.ones(1, 3, 2, 2), torch.rand(1, 2, 2)
     kept = images.clone(), maps.clone()
-    case = make_case(additive(weights), images, maps)
-    curves = perturbation_curves(case, images, torch.zeros_like(images), in_raster(case.maps), pixel_counts(4, 2))
+    batch = make_batch(additive(weights), images, maps)
+    curves = perturbation_curves(batch, images, torch.zeros_like(images), in_raster(batch.maps), pixel_counts(4, 2))
     assert not curves.scores.requires_grad
     assert weights.grad is None
     assert torch.equal(images, kept[0])
     assert torch.equal(maps, kept[1])
 
 
-def test_training_mode_is_refused(additive, make_case):
+def test_training_mode_is_refused(additive, make_batch):
     model = additive(torch.full((2, 2), 0.25)).train()
-    case = make_case(model, torch.ones(1, 3, 2, 2), torch.rand(1, 2, 2))
+    batch = make_batch(model, torch.ones(1, 3, 2, 2), torch.rand(1, 2, 2))
     with pytest.raises(ValueError, match=r"training mode.*model\.eval\(\)"):
-        perturbation_curves(case, case.images, case.images, in_raster(case.maps), [0, 4])
+        perturbation_curves(batch, batch.images, batch.images, in_raster(batch.maps), [0, 4])
 
 
-def test_shapes_that_do_not_belong_together_are_refused(additive, make_case):
-    case = make_case(additive(torch.full((2, 2), 0.25)), torch.ones(1, 3, 2, 2), torch.rand(1, 1, 4))
+def test_shapes_that_do_not_belong_together_are_refused(additive, make_batch):
+    batch = make_batch(additive(torch.full((2, 2), 0.25)), torch.ones(1, 3, 2, 2), torch.rand(1, 1, 4))
     with pytest.raises(ValueError, match=r"need maps \(1, 2, 2\).*got maps \(1, 1, 4\)"):
-        perturbation_curves(case, case.images, case.images, in_raster(case.maps), [0, 4])
+        perturbation_curves(batch, batch.images, batch.images, in_raster(batch.maps), [0, 4])
