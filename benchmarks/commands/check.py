@@ -20,7 +20,7 @@ from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.inputs import check_inputs
 from heatmark.benchmarks.conformance.known import KNOWN
 from heatmark.benchmarks.conformance.refusals import check_refusals
-from heatmark.benchmarks.conformance.suite import BRIEFLY, Claim, awaken, check_toys, check_traps, claims
+from heatmark.benchmarks.conformance.suite import BRIEFLY, Claim, draw_zero_weights, check_toys, check_traps, claims
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.tables.gather import publish
 from heatmark.methods.base import Method
@@ -127,7 +127,7 @@ def _classifier(config: DictConfig, name: str | None) -> Classifier:
         model.weights = None
     classifier = build(model, f"model={name}")
     if classifier.weights.startswith("random-"):
-        awaken(classifier.module, config.seed)
+        draw_zero_weights(classifier.module, config.seed)
     return classifier
 
 

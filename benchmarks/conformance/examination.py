@@ -15,7 +15,7 @@ from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Size, in
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.invariants import INVARIANTS, Invariant
 from heatmark.benchmarks.conformance.suite import Claim, alternating, check_invariants, check_layer
-from heatmark.benchmarks.conformance.where import cells_of, drawn_size, layer_of
+from heatmark.benchmarks.conformance.where import checked_layers_of, drawn_size, layer_of
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.sweep.job import Batch, load_batch, predict
 from heatmark.common.names import did_you_mean
@@ -77,7 +77,7 @@ class Model:
         """Yield the checks at one layer: of a method of the user's no reference libraries and no reference."""
         yield "linter", lambda: check_layer(self.classifier, layer, self.batch.images)
         given = sizes(self.config)
-        checked_layers, notes = cells_of(
+        checked_layers, notes = checked_layers_of(
             self.classifier, self.double, layer, self.batch.images, given or [drawn_size(self.classifier.name, layer)]
         )
         if given:

@@ -63,7 +63,7 @@ def measure(
     rows: list[dict[str, Any]] = []
     for name, method in methods.items():
         maps = method(classifier.module, batch.images, targets, layer)
-        explained = _case(classifier, batch, targets, maps)
+        explained = _explained(classifier, batch, targets, maps)
         scores = {definition(m, metric): metric(explained) for m, metric in metrics.items()}
         for n, image in enumerate(batch.names):
             key = {"model": classifier.name, "layer": layer, "method": name, "image": image}
@@ -74,7 +74,7 @@ def measure(
     return pd.DataFrame(rows)
 
 
-def _case(classifier: Classifier, batch: Batch, targets: Tensor, maps: Tensor) -> Explained:
+def _explained(classifier: Classifier, batch: Batch, targets: Tensor, maps: Tensor) -> Explained:
     height, width = batch.images.shape[-2:]
     sized = upsample(maps, (height, width))
     return Explained(classifier.module, batch.images, targets, sized, batch.masks, lambda _m, _x, _t: sized)
@@ -126,7 +126,7 @@ def located(given: str | None, save: bool) -> Path:
 
 
 def hold(rows: pd.DataFrame, reference: pd.DataFrame | None) -> Iterator[Finding]:
-    """Yield one finding a model, layer and method: whether it still gives what the reference says."""
+    """Yield one finding per model, layer and method: whether it still gives what the reference says."""
     for (model, layer, method), now in rows.groupby(KEY[:3], sort=False):
         yield _drift(str(model), str(layer), str(method), now, reference)
 
