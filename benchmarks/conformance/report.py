@@ -34,7 +34,7 @@ def frame(findings: Iterable[Finding]) -> pd.DataFrame:
 
 
 def table(findings: Sequence[Finding]) -> Table:
-    """Return the report for a terminal of 100 columns: all that agrees in one row per layer, all that differs in its own.
+    """Return the report for a terminal of 100 columns: what agrees in one row per layer, what differs in its own.
 
     Peculiarities of a layer that the linter saw stand under it.
     """

@@ -19,9 +19,9 @@ from heatmark.benchmarks.conformance.suite import (
     BRIEFLY,
     Claim,
     alternating,
-    draw_zero_weights,
     check_method,
     check_toys,
+    draw_zero_weights,
 )
 from heatmark.benchmarks.conformance.toy import toy_layer
 from heatmark.benchmarks.conformance.where import checked_layers_of
