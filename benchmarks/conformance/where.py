@@ -21,7 +21,7 @@ DEPTHS = {"early": 0.25, "middle": 0.5, "last": 1.0}
 
 
 def drawn_size(model: str, layer: str) -> Size:
-    """Return the one of the sizes that belongs to a layer: always the same, and another for another layer."""
+    """Return the one of ``SIZES`` at which a layer is checked, drawn from its name: always the same one."""
     digest = hashlib.sha256(f"{model} {layer}".encode()).digest()
     return SIZES[int.from_bytes(digest[:8], "little") % len(SIZES)]
 
@@ -31,7 +31,7 @@ def checked_layers_of(
 ) -> tuple[list[CheckedLayer], list[Finding]]:
     """Return a layer with pictures of every size that the network takes, and a finding that names those it does not.
 
-    In the place of what it does not take come the pictures as they are.
+    Where it does not take a size, the pictures are taken as they are.
 
     Args:
         classifier: the network.
