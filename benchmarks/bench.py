@@ -1,6 +1,6 @@
 """What methods and curves cost in plain forward passes, of our code and of the reference libraries."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from heatmark.benchmarks.machine.batch_size import best_batch_size
+from heatmark.benchmarks.machine.devices import autocast
 from heatmark.benchmarks.machine.timing import interleaved, peak_memory_mib, summarise
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layer
@@ -26,6 +28,33 @@ VGG_GRAD_CAM = 1.15
 """VGG's classifier reads its 124 M weights once more on the way back, which shows at batch 1."""
 
 Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """What is timed of every model, and how often.
+
+    Args:
+        device: where the models run.
+        precision: under which they run (:func:`heatmark.benchmarks.machine.devices.autocast`).
+        batch_sizes: of the CAMs, in images.
+        image_pixels: height and width of the images.
+        curve_steps: of deletion and insertion.
+        ablation: names of the models on which Ablation-CAM is timed.
+        slow: whether pytorch-grad-cam's Ablation-CAM is timed there too.
+        repeats: rounds of each group.
+        max_seconds: no group begins a new round after this long.
+    """
+
+    device: torch.device
+    precision: str
+    batch_sizes: Sequence[int]
+    image_pixels: int
+    curve_steps: int
+    ablation: Collection[str]
+    slow: bool
+    repeats: int
+    max_seconds: float
 
 
 @dataclass(frozen=True)
@@ -72,6 +101,38 @@ class Group:
     entries: Sequence[Entry]
 
 
+def bench(
+    classifier: Classifier, methods: Mapping[str, Method], settings: BenchSettings, show: Callable[[Group], None]
+) -> list[dict[str, Any]]:
+    """Time everything of one model, and return one row per call that was timed.
+
+    Args:
+        classifier: moved to the device of the settings.
+        methods: by name (see :func:`cam_groups`).
+        settings: what is timed, and how often.
+        show: called before each group is timed.
+    """
+    rows: list[dict[str, Any]] = []
+    with autocast(classifier.module, settings.precision):
+        for group in groups(classifier, methods, settings):
+            show(group)
+            rows += measure(group, settings.precision, settings.repeats, settings.max_seconds)
+    return rows
+
+
+def groups(classifier: Classifier, methods: Mapping[str, Method], settings: BenchSettings) -> Iterator[Group]:
+    """Yield all that is timed of one model."""
+    device, pixels, steps = settings.device, settings.image_pixels, settings.curve_steps
+    one = subject(classifier, 1, pixels, device)
+    batch_size = best_batch_size(one.module, one.images[0])
+    methods = tuned(methods, batch_size)
+    for images in settings.batch_sizes:
+        batch = subject(classifier, images, pixels, device)
+        yield from cam_groups(batch, methods, classifier.name in settings.ablation, settings.slow)
+    enough = curve_images(batch_size, steps)
+    yield curve_group(subject(classifier, enough, pixels, device), steps, batch_size)
+
+
 def subject(classifier: Classifier, images: int, pixels: int, device: torch.device) -> Subject:
     """Return a classifier with random images, explained at its last layer for the classes it predicts."""
     generator = torch.Generator().manual_seed(0)
@@ -84,7 +145,7 @@ def subject(classifier: Classifier, images: int, pixels: int, device: torch.devi
 
 
 def cam_groups(of: Subject, methods: Mapping[str, Method], ablation: bool, slow: bool) -> Iterator[Group]:
-    """Yield what to time of the CAMs: ours and the quick library, then the slow ones, which cost no repeats so.
+    """Yield what to time of the CAMs: ours and the quick library, then each slow one in a group of its own.
 
     Args:
         of: the model and its batch.
@@ -151,7 +212,7 @@ def _unasked(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
 
 
 def measure(group: Group, precision: str, repeats: int, max_seconds: float) -> list[dict[str, Any]]:
-    """Time a group, and return one row an entry: what, whose, timing, target and verdict."""
+    """Time a group, and return one row per entry: what, whose, timing, target and verdict."""
     device = group.subject.images.device
     calls = {"forward": group.forward, **{str(n): entry.call for n, entry in enumerate(group.entries)}}
     rounds = interleaved(calls, device, repeats, max_seconds)

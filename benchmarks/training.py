@@ -1,6 +1,7 @@
 """Training of the embedded networks: pictures kept as bytes, AdamW on a one-cycle schedule."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -39,7 +40,7 @@ class Recipe:
 
     Args:
         epochs: passes over the training pictures.
-        batch_size: pictures a step.
+        batch_size: pictures per step.
         learning_rate: at the peak of the one-cycle schedule (Smith and Topin, 2019).
         weight_decay: of AdamW (Loshchilov and Hutter, ICLR 2019).
         seed: of the order and the mirroring; that of the initial weights is the caller's.
@@ -62,7 +63,7 @@ class Progress:
 
 
 def load(dataset: Dataset, workers: int = 0) -> Pictures:
-    """Draw a whole dataset into memory, 49 KB a picture at 128×128.
+    """Draw a whole dataset into memory, 49 KB per picture of 128×128.
 
     Raises:
         ValueError: where a picture has no label number, or is of another size than the first.
@@ -140,8 +141,41 @@ def accuracy(network: nn.Module, pictures: Pictures, preprocessing: Preprocessin
     return right / len(pictures)
 
 
-def save(network: nn.Module, path: Path, story: Mapping[str, str]) -> None:
-    """Write the weights as safetensors in float32, with what is to be known of them as metadata."""
+def train(
+    network: nn.Module,
+    seen: Pictures,
+    unseen: Pictures,
+    preprocessing: Preprocessing,
+    recipe: Recipe,
+    show: Callable[[Progress], None],
+) -> float:
+    """Train a network in place and return its accuracy on unseen pictures, in [0, 1].
+
+    Args:
+        network: on the device where it is trained.
+        seen: pictures to train on.
+        unseen: pictures to measure the accuracy on.
+        preprocessing: from a picture to the network's input.
+        recipe: how to train.
+        show: called after every step.
+    """
+    for step in fit(network, seen, preprocessing, recipe):
+        show(step)
+    return accuracy(network, unseen, preprocessing)
+
+
+def circumstances(network: nn.Module) -> dict[str, object]:
+    """Return what the bits of a training depend on beside its recipe: PyTorch, kind of device, number of threads."""
+    device = next(network.parameters()).device
+    return {"torch": torch.__version__, "device": device.type, "threads": torch.get_num_threads()}
+
+
+def save(network: nn.Module, path: Path, facts: Mapping[str, object]) -> None:
+    """Write the weights as safetensors in float32, with facts as metadata: texts as they are, others as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(weights, path, metadata=dict(story))
+    save_file(weights, path, metadata={name: _text(fact) for name, fact in facts.items()})
+
+
+def _text(fact: object) -> str:
+    return fact if isinstance(fact, str) else json.dumps(fact)

@@ -2,7 +2,6 @@
 
 import math
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from heatmark.benchmarks.bench import Group, cam_groups, curve_group, curve_images, measure, subject, tuned
+from heatmark.benchmarks.bench import BenchSettings, Group, bench
 from heatmark.benchmarks.config.building import build, build_all
 from heatmark.benchmarks.config.compose import compose_command
-from heatmark.benchmarks.machine.batch_size import best_batch_size
-from heatmark.benchmarks.machine.devices import autocast, pick_device
+from heatmark.benchmarks.machine.devices import pick_device
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.tables.gather import publish
 
@@ -34,7 +32,7 @@ def main(config: DictConfig) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     for name in config.models:
-        rows += bench(config, str(name))
+        rows += _rows(config, str(name))
         frame = pd.DataFrame(rows)
         publish(frame, folder / "bench")  # after every model: a long run that is stopped keeps what it has
     console = Console(width=None if sys.stdout.isatty() else COLUMNS)
@@ -42,30 +40,30 @@ def main(config: DictConfig) -> None:
     console.print(f"{folder}/bench.parquet, bench.csv", soft_wrap=True, highlight=False)
 
 
-def bench(config: DictConfig, name: str) -> list[dict[str, Any]]:
-    """Return the rows of one model."""
+def _rows(config: DictConfig, name: str) -> list[dict[str, Any]]:
+    """Return the rows of one model, and say what is being timed."""
     overrides = [f"model={name}", "model.weights=null", f"seed={config.seed}"]
     classifier: Classifier = build(compose_command("layers", overrides).model, f"model={name}")
-    rows: list[dict[str, Any]] = []
-    with autocast(classifier.module, config.precision):
-        for group in groups(config, classifier):
-            what = ", ".join(dict.fromkeys(entry.what for entry in group.entries))
-            progress.print(f"{name}, batch {group.batch_size}: {what} ({group.entries[0].implementation})")
-            rows += measure(group, config.precision, config.repeats, config.max_seconds)
-    return rows
+
+    def show(group: Group) -> None:
+        what = ", ".join(dict.fromkeys(entry.what for entry in group.entries))
+        progress.print(f"{name}, batch {group.batch_size}: {what} ({group.entries[0].implementation})")
+
+    return bench(classifier, build_all(config.method, "method"), _settings(config), show)
 
 
-def groups(config: DictConfig, classifier: Classifier) -> Iterator[Group]:
-    """Yield all that is timed of one model."""
-    device, pixels = pick_device(config.device), config.image_pixels
-    one = subject(classifier, 1, pixels, device)
-    batch_size = best_batch_size(one.module, one.images[0])
-    methods = tuned(build_all(config.method, "method"), batch_size)
-    for images in config.batch_sizes:
-        batch = subject(classifier, images, pixels, device)
-        yield from cam_groups(batch, methods, classifier.name in config.ablation, config.slow)
-    enough = curve_images(batch_size, config.curve_steps)
-    yield curve_group(subject(classifier, enough, pixels, device), config.curve_steps, batch_size)
+def _settings(config: DictConfig) -> BenchSettings:
+    return BenchSettings(
+        device=pick_device(config.device),
+        precision=config.precision,
+        batch_sizes=list(config.batch_sizes),
+        image_pixels=config.image_pixels,
+        curve_steps=config.curve_steps,
+        ablation=list(config.ablation),
+        slow=config.slow,
+        repeats=config.repeats,
+        max_seconds=config.max_seconds,
+    )
 
 
 def table(frame: pd.DataFrame) -> Table:

@@ -1,12 +1,15 @@
 """heatmark check: is every implementation right, and where does it first go wrong?"""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import hydra
-from hydra.errors import MissingConfigException
-from omegaconf import DictConfig
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -14,13 +17,14 @@ from heatmark.benchmarks.config.building import build, build_all
 from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.conformance import regression_baseline, report
-from heatmark.benchmarks.conformance.answers.consult import consult_answers
-from heatmark.benchmarks.conformance.examination import Claims, Model, Step, invariants, sizes
+from heatmark.benchmarks.conformance.check import NamedBuilder, check
+from heatmark.benchmarks.conformance.examination import Step
 from heatmark.benchmarks.conformance.findings import Finding
-from heatmark.benchmarks.conformance.inputs import check_inputs
+from heatmark.benchmarks.conformance.invariants import INVARIANTS
 from heatmark.benchmarks.conformance.known import KNOWN
-from heatmark.benchmarks.conformance.refusals import check_refusals
-from heatmark.benchmarks.conformance.suite import BRIEFLY, Claim, awaken, check_toys, check_traps, claims
+from heatmark.benchmarks.conformance.settings import Baseline, CheckSettings, as_sizes, named_invariants
+from heatmark.benchmarks.conformance.suite import BRIEFLY, Claim, Claims, claims, draw_zero_weights
+from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.tables.gather import publish
 from heatmark.methods.base import Method
@@ -36,18 +40,15 @@ _reds: list[int] = []
 def main() -> int:
     """Check everything; exit code 1 where anything is red in any job."""
     _reds.clear()
-    check()
+    job()
     return int(any(_reds))
 
 
 @hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="check")
-def check(config: DictConfig) -> None:
+def job(config: DictConfig) -> None:
     """Print one table, and write it as conformance.parquet and conformance.csv."""
-    sizes(config)  # what is wrong in the options is said before anything runs
-    invariants(config)
-    if config.mine._target_ is None:
-        regression_baseline.located(config.reference, config.save)
-    found = list(_shown(config, _claims(config)))
+    claimed, settings = _asked(config)  # what is wrong in the options is said before anything runs
+    found = _shown(_models(config), claimed, build(config.dataset, "dataset"), settings)
     _reds.append(sum(map(report.is_red, found)))
     folder = Path(config.results_dir) / config.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,6 +56,20 @@ def check(config: DictConfig) -> None:
     if config.junit is not None:
         report.junit(found, Path(config.junit))
     _print(found, folder)
+
+
+def _shown(models: list[NamedBuilder], claimed: Claims, dataset: Dataset, settings: CheckSettings) -> list[Finding]:
+    """Return what the check finds, and show how far it has come."""
+    columns = (TextColumn("check"), BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        task = progress.add_task("", total=len(models) + 1)
+
+        def show(done: int, step: Step) -> None:
+            progress.update(task, completed=done, description=f"{step.model} {step.layer} {step.what}")
+
+        found = list(check(models, claimed, dataset, settings, show))
+        progress.update(task, completed=len(models) + 1, description="")
+    return found
 
 
 def _print(found: list[Finding], folder: Path) -> None:
@@ -65,89 +80,33 @@ def _print(found: list[Finding], folder: Path) -> None:
     output.print(f"{folder}/conformance.parquet, conformance.csv", soft_wrap=True, highlight=False)
 
 
-def _shown(config: DictConfig, claims: Claims) -> Iterator[Finding]:
-    """Yield what every model's checks find, and show how far they have come."""
-    names = [None] if "model" in config else list(config.models)
-    columns = (TextColumn("check"), BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        task = progress.add_task("toy", total=len(names) + 1)
-        yield from _without_models(config, [*claims.fully, *claims.briefly])
-        for name in names:
-            progress.advance(task)
-            for model, layer, (what, run) in _steps(config, name, claims):
-                progress.update(task, description=f"{model} {layer} {what}")
-                yield from _run(model, layer, run)
-        progress.update(task, advance=1, description="")
-
-
-def _without_models(config: DictConfig, claimed: list[Claim]) -> Iterator[Finding]:
-    """Yield what is checked on toys and by known answers; of a method of the user's only the plain toy."""
-    yield from check_toys(claimed)
+def _asked(config: DictConfig) -> tuple[Claims, CheckSettings]:
+    """Return what is checked and how: the user's method alone, or the suite with its methods."""
+    asked = INVARIANTS if config.invariants is None else named_invariants(map(str, _listed(config.invariants)))
+    settings = CheckSettings(
+        layers=[str(role) for role in _listed(config.layer)],
+        sizes=None if config.sizes is None else as_sizes(_plain(config.sizes)),
+        invariants=asked,
+    )
     if config.mine._target_ is not None:
-        return
-    yield from consult_answers()
-    yield from check_traps(claimed)
-    yield from check_refusals(claimed)
-    yield from check_inputs()
-    if config.libraries:
-        from heatmark.benchmarks.conformance.toy_libraries import compare_on_toys
-
-        yield from compare_on_toys()
-
-
-def _steps(config: DictConfig, name: str | None, claims: Claims) -> Iterator[tuple[str, str, Step]]:
-    """Yield model, layer and what is to be done there; where there is no such model or layer, one step says so."""
-    layer, called = "", str(name or config.model.name)
-    try:
-        model = Model(config, _classifier(config, name))
-        called = model.classifier.name
-        for layer in model.layers():
-            for step in model.steps(layer, claims):
-                yield called, layer, step
-    except Exception as error:  # noqa: BLE001 - a model that cannot be built is a row, and the others go on
-        broken = Finding(called, layer, "", "build", "", "error", note=one_paragraph(error))
-        yield called, layer, ("build", lambda: [broken])
-
-
-def _run(model: str, layer: str, run: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """Yield what a step finds; a step that breaks is a finding."""
-    try:
-        yield from run()
-    except Exception as error:  # noqa: BLE001 - whatever breaks is a row, and the others go on
-        yield Finding(model, layer, "", "check", "", "error", note=one_paragraph(error))
-
-
-def _classifier(config: DictConfig, name: str | None) -> Classifier:
-    """Return the model that was asked for, or one of the list: torchvision's with random weights."""
-    if name is None:
-        classifier: Classifier = build(config.model, "model")
-        return classifier
-    model = _composed(name, config.seed)
-    if model._target_.endswith("torchvision_model"):
-        model.weights = None
-    classifier = build(model, f"model={name}")
-    if classifier.weights.startswith("random-"):
-        awaken(classifier.module, config.seed)
-    return classifier
-
-
-def _composed(name: str, seed: int) -> DictConfig:
-    """Return a model's config: its own, or the one of any network of torchvision, whose layers are found by depth."""
-    try:
-        model: DictConfig = compose_command("sweep", [f"model={name}", f"seed={seed}"]).model
-    except MissingConfigException:
-        model = compose_command("sweep", ["model=torchvision", f"model.name={name}", f"seed={seed}"]).model
-        model.layers = {}
-    return model
-
-
-def _claims(config: DictConfig) -> Claims:
-    """Return what is checked: the user's method, or those of the config and the in-house ones that take longer."""
-    if config.mine._target_ is not None:
-        return Claims({}, [_mine(config)], [])
+        return Claims([_mine(config)]), replace(settings, suite=False, libraries=False)
     methods: dict[str, Method] = build_all(config.method, "method")
     others = {name: method for name, method in BRIEFLY.items() if name not in methods}
-    return Claims(methods, claims(methods), claims(others))
+    settings = replace(settings, libraries=config.libraries, baseline=_baseline(config, methods))
+    return Claims(claims(methods), claims(others)), settings
+
+
+def _baseline(config: DictConfig, methods: dict[str, Method]) -> Baseline | None:
+    """Return the baseline that the user names, for all layers, or the committed one where it speaks of these pictures.
+
+    Raises:
+        ValueError: for a file that was asked for and is not there, unless it is to be written now.
+    """
+    path = regression_baseline.located(config.reference, config.save)
+    named = config.reference is not None or config.save
+    if not named and config.dataset != compose_command("check").dataset:
+        return None
+    return Baseline(path, methods, build_all(config.metric, "metric"), every_layer=named, write=config.save)
 
 
 def _mine(config: DictConfig) -> Claim:
@@ -161,3 +120,55 @@ def _mine(config: DictConfig) -> Claim:
     if not isinstance(method, Method):
         raise ValueError(f"mine is a {type(method).__name__}, expected a subclass of heatmark.methods.base.Method")
     return Claim("mine", method, build(options, f"against={config.against}"))
+
+
+def _models(config: DictConfig) -> list[NamedBuilder]:
+    """Return the one model that was asked for, or those of the list, each to be built when its turn comes."""
+    if "model" in config:
+        return [(str(config.model.name), partial(_classifier, config, None))]
+    return [(str(name), partial(_classifier, config, str(name))) for name in config.models]
+
+
+def _classifier(config: DictConfig, name: str | None) -> Classifier:
+    """Return the one model that was asked for, or one of the list by its name.
+
+    Raises:
+        ValueError: where it cannot be built, in words without Hydra's.
+    """
+    try:
+        classifier: Classifier = build(config.model, "model") if name is None else _listed_classifier(name, config.seed)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(one_paragraph(error)) from error
+    return classifier
+
+
+def _listed_classifier(name: str, seed: int) -> Classifier:
+    """Return a model of the list: torchvision's with random weights, the shipped ones with theirs."""
+    model = _composed(name, seed)
+    if model._target_.endswith("torchvision_model"):
+        model.weights = None
+    classifier: Classifier = build(model, f"model={name}")
+    if classifier.weights.startswith("random-"):
+        draw_zero_weights(classifier.module, seed)
+    return classifier
+
+
+def _composed(name: str, seed: int) -> DictConfig:
+    """Return a model's config: its own, or the one of any network of torchvision, whose layers are found by depth."""
+    try:
+        model: DictConfig = compose_command("sweep", [f"model={name}", f"seed={seed}"]).model
+    except MissingConfigException:
+        model = compose_command("sweep", ["model=torchvision", f"model.name={name}", f"seed={seed}"]).model
+        model.layers = {}
+    return model
+
+
+def _plain(value: Any) -> Any:
+    """Return lists of the config as Python's."""
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return a list of the config as Python's, and one value as a list of it."""
+    plain = _plain(value)
+    return plain if isinstance(plain, list) else [plain]

@@ -1,12 +1,11 @@
 """heatmark train: train an embedded network again."""
 
-import json
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import hydra
-import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -16,7 +15,7 @@ from heatmark.benchmarks.config.building import build
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.machine.devices import autocast, pick_device
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.training import Progress, Recipe, accuracy, fit, load, save
+from heatmark.benchmarks.training import Progress, Recipe, circumstances, load, save, train
 
 console = Console(stderr=True)
 
@@ -32,11 +31,9 @@ def main(config: DictConfig) -> None:
     network, prepare = classifier.module.to(device), classifier.preprocessing
     console.print(f"drawing {len(training)} pictures to train on and {len(testing)} to test on")
     seen, unseen = load(training, config.workers), load(testing, config.workers)
-    with autocast(network, config.precision):
-        for _ in _shown(fit(network, seen, prepare, recipe), classifier.name):
-            pass
-        share = accuracy(network, unseen, prepare)
-    save(network, Path(config.output), _story(config, share, device))
+    with autocast(network, config.precision), _shown(classifier.name) as show:
+        share = train(network, seen, unseen, prepare, recipe, show)
+    save(network, Path(config.output), {**_asked(config), "accuracy": share, **circumstances(network)})
     console.print(f"{share:.2%} of {len(unseen)} unseen pictures are right; the weights are in {config.output}")
 
 
@@ -48,29 +45,28 @@ def _datasets(config: DictConfig) -> tuple[Dataset, Dataset]:
     return build(config.dataset, "dataset"), build(test, "dataset")  # type: ignore[arg-type]
 
 
-def _shown(steps: Iterable[Progress], name: str) -> Iterator[Progress]:
-    """Pass the steps on, drawing a bar with the smoothed loss."""
+@contextmanager
+def _shown(name: str) -> Iterator[Callable[[Progress], None]]:
+    """Draw a bar with the smoothed loss, moved on by whoever calls what is given."""
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "loss {task.fields[loss]:.3f}")
     text = [TextColumn(column) if isinstance(column, str) else column for column in columns]
     with Bar(*text, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console) as bar:
-        task, smooth = bar.add_task(f"training {name}", loss=float("nan")), None
-        for step in steps:
-            smooth = step.loss if smooth is None else 0.95 * smooth + 0.05 * step.loss
+        task = bar.add_task(f"training {name}", loss=float("nan"))
+
+        def show(step: Progress) -> None:
+            before = bar.tasks[0].fields["loss"]
+            smooth = step.loss if math.isnan(before) else 0.95 * before + 0.05 * step.loss
             bar.update(task, total=step.steps, completed=step.step, loss=smooth)
-            yield step
+
+        yield show
 
 
-def _story(config: DictConfig, share: float, device: torch.device) -> dict[str, str]:
-    """Return what to keep with the weights, as safetensors wants it: text by name."""
-    facts: dict[str, Any] = {
+def _asked(config: DictConfig) -> dict[str, object]:
+    """Return what was asked for, to be kept with the weights."""
+    return {
         "model": config.model.name,
-        "accuracy": share,
         "test_limit": config.test_limit,
         "dataset": OmegaConf.to_container(config.dataset, resolve=True),
         "recipe": OmegaConf.to_container(config.recipe, resolve=True),
         "precision": config.precision,
-        "torch": torch.__version__,
-        "device": device.type,
-        "threads": torch.get_num_threads(),
     }
-    return {name: fact if isinstance(fact, str) else json.dumps(fact) for name, fact in facts.items()}

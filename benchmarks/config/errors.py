@@ -3,6 +3,8 @@
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from heatmark.common.errors import in_words
+
 EXPECTED = (ValueError, OSError, HydraException, OmegaConfBaseException)
 """Errors that are the user's to mend; any other is a defect of the suite."""
 
@@ -14,9 +16,7 @@ def one_paragraph(error: BaseException) -> str:
         return f"{key} has no value; give it as {key}=…"
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _tidy(str(error))
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.strerror or type(error).__name__}: {error.filename}"
-    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    return in_words(error)
 
 
 def _tidy(message: str) -> str:

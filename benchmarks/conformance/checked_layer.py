@@ -93,7 +93,7 @@ class Subject:
 
     @cached_property
     def stages(self) -> Stages:
-        """What the method gives for the checked's images, as they are."""
+        """What the method gives for the checked layer's images, as they are."""
         if isinstance(self.method, GradientCAM) and type(self.method).__call__ is GradientCAM.__call__:
             return shown(stages_from(self.method, self.checked.captured), self.checked.size)
         return self.explain(self.checked.images, self.checked.targets)

@@ -1,56 +1,60 @@
-"""What is done with one model: its layers, its pictures, and the steps of the check at each."""
+"""The checks of one network: at its layers, on its pictures, in the order in which they are run."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch import Tensor, nn
 
-from heatmark.benchmarks.config.building import build, build_all
-from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.conformance import regression_baseline
-from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Size, in_float64, pixels
+from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, in_float64, pixels
 from heatmark.benchmarks.conformance.findings import Finding
-from heatmark.benchmarks.conformance.invariants import INVARIANTS, Invariant
-from heatmark.benchmarks.conformance.suite import Claim, alternating, check_invariants, check_layer
-from heatmark.benchmarks.conformance.where import cells_of, drawn_size, layer_of
+from heatmark.benchmarks.conformance.settings import Baseline, CheckSettings
+from heatmark.benchmarks.conformance.suite import Claims, alternating, check_invariants, check_layer
+from heatmark.benchmarks.conformance.where import checked_layers_of, drawn_size, layer_of
+from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.sweep.job import Batch, load_batch, predict
-from heatmark.common.names import did_you_mean
-from heatmark.methods.base import Method
-
-Step = tuple[str, Callable[[], Iterable[Finding]]]
-"""What is done at a layer, in words, and the doing."""
+from heatmark.common.errors import in_words
 
 
 @dataclass(frozen=True)
-class Claims:
-    """What is checked.
+class Step:
+    """A part of the check that is run at once.
 
     Args:
-        methods: in-house methods, by name, whose maps a reference may hold.
-        fully: held to all the invariants.
-        briefly: held to the reference implementation alone on real networks.
+        model: what the table calls the network.
+        layer: dotted name; ``""`` where the step belongs to none.
+        what: is checked, in a few words.
+        run: the check.
     """
 
-    methods: Mapping[str, Method]
-    fully: Sequence[Claim]
-    briefly: Sequence[Claim]
+    model: str
+    layer: str
+    what: str
+    run: Callable[[], Iterable[Finding]]
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what the step finds; a step that breaks is a finding."""
+        try:
+            yield from self.run()
+        except Exception as error:  # noqa: BLE001 - whatever breaks is a row, and the others go on
+            yield Finding(self.model, self.layer, "", "check", "", "error", note=in_words(error))
 
 
 @dataclass(frozen=True)
-class Model:
-    """A classifier with all that its checks share."""
+class Examination:
+    """A classifier with the pictures that it is checked on, and what all its checks share."""
 
-    config: DictConfig
     classifier: Classifier
+    dataset: Dataset
+    claims: Claims
+    settings: CheckSettings
 
     @cached_property
     def batch(self) -> Batch:
         """The pictures as this model wants them."""
-        return load_batch(build(self.config.dataset, "dataset"), self.classifier)
+        return load_batch(self.dataset, self.classifier)
 
     @cached_property
     def targets(self) -> Tensor:
@@ -67,91 +71,69 @@ class Model:
         """The network in float64."""
         return in_float64(self.classifier.module)
 
-    def layers(self) -> Iterator[str]:
-        """Yield the dotted names of the layers that were asked for, of a network that gives logits."""
+    def steps(self) -> Iterator[Step]:
+        """Yield the checks at every layer that was asked for; a layer that is not there is one finding."""
+        layer = ""
+        try:
+            for layer in self._layers():
+                for what, run in self._at_layer(layer):
+                    yield Step(self.classifier.name, layer, what, run)
+        except Exception as error:  # noqa: BLE001 - a network that cannot be run is a row, and the others go on
+            yield broken(self.classifier.name, layer, error)
+
+    def _layers(self) -> Iterator[str]:
+        """Yield the dotted names of the layers, each once, of a network that gives logits."""
         _ = self.logits  # what are no logits is told of before anything is compared
-        roles = [self.config.layer] if isinstance(self.config.layer, str) else self.config.layer
-        yield from dict.fromkeys(layer_of(self.classifier, str(role), self.batch.images) for role in roles)
+        yield from dict.fromkeys(layer_of(self.classifier, role, self.batch.images) for role in self.settings.layers)
 
-    def steps(self, layer: str, claims: Claims) -> Iterator[Step]:
-        """Yield the checks at one layer: of a method of the user's no reference libraries and no reference."""
+    def _at_layer(self, layer: str) -> Iterator[tuple[str, Callable[[], Iterable[Finding]]]]:
+        """Yield the checks at one layer, with what they check."""
         yield "linter", lambda: check_layer(self.classifier, layer, self.batch.images)
-        given = sizes(self.config)
-        checked_layers, notes = cells_of(
-            self.classifier, self.double, layer, self.batch.images, given or [drawn_size(self.classifier.name, layer)]
-        )
-        if given:
-            yield "sizes", lambda: notes
+        sizes = self.settings.sizes or [drawn_size(self.classifier.name, layer)]
+        checked_layers, refused = checked_layers_of(self.classifier, self.double, layer, self.batch.images, sizes)
+        if self.settings.sizes is not None:
+            yield "sizes", lambda: refused
         for checked in checked_layers:
-            yield from self._at(checked, claims, given is not None)
-        if not self.classifier.weights.startswith("random-") and self._is_referred(layer):
-            yield "reference", lambda: self._reference(layer, claims.methods)
+            yield from self._at_size(checked)
+        baseline = self.settings.baseline
+        if baseline is not None and self._is_held_to(baseline, layer):
+            yield "regression baseline", lambda: self._held_to(baseline, layer)
 
-    def _at(self, checked: CheckedLayer, claims: Claims, at_this_size: bool) -> Iterator[Step]:
-        """Yield the checks at one size; libraries are shown the pictures as they are, unless sizes were asked for."""
-        asked = invariants(self.config)
+    def _at_size(self, checked: CheckedLayer) -> Iterator[tuple[str, Callable[[], Iterable[Finding]]]]:
+        """Yield the checks on images of one size, with what they check."""
+        asked, claims, size = self.settings.invariants, self.claims, pixels(checked.size)
         brief = {name: invariant for name, invariant in asked.items() if name == "reference_implementation"}
-        yield f"invariants {pixels(checked.size)}", lambda: check_invariants(checked, claims.fully, asked)
-        yield (
-            f"reference implementation {pixels(checked.size)}",
-            lambda: check_invariants(checked, claims.briefly, brief),
-        )
-        if self.config.libraries and self.config.mine._target_ is None:
-            yield f"reference libraries {pixels(checked.size)}", lambda: self._libraries(checked, at_this_size)
+        yield f"invariants {size}", lambda: check_invariants(checked, claims.fully, asked)
+        yield f"reference implementation {size}", lambda: check_invariants(checked, claims.briefly, brief)
+        if self.settings.libraries:
+            yield f"reference libraries {size}", lambda: self._libraries(checked)
 
-    def _libraries(self, checked: CheckedLayer, at_this_size: bool) -> Iterable[Finding]:
+    def _libraries(self, checked: CheckedLayer) -> Iterable[Finding]:
+        """Yield what the reference libraries say, on the pictures as they are unless sizes were asked for."""
         from heatmark.benchmarks.conformance.reference_libraries import compare_with_reference_libraries
 
-        images = checked.images.to(self.batch.images) if at_this_size else self.batch.images
-        targets = checked.targets if at_this_size else self.targets
+        images, targets = self.batch.images, self.targets
+        if self.settings.sizes is not None:
+            images, targets = checked.images.to(images), checked.targets
         return compare_with_reference_libraries(self.classifier, images, targets, checked.layer, checked)
 
-    def _is_referred(self, layer: str) -> bool:
-        """Say whether a reference speaks of this: one that the user names of all, the committed one of the defaults."""
-        if self.config.mine._target_ is not None:
+    def _is_held_to(self, baseline: Baseline, layer: str) -> bool:
+        """Say whether the regression baseline speaks of this layer: never of random weights."""
+        if self.classifier.weights.startswith("random-"):
             return False
-        if self.config.reference is not None or self.config.save:
-            return True
-        last = layer_of(self.classifier, "last", self.batch.images)
-        return layer == last and self.config.dataset == compose_command("check").dataset
+        return baseline.every_layer or layer == layer_of(self.classifier, "last", self.batch.images)
 
-    def _reference(self, layer: str, methods: Mapping[str, Method]) -> Iterable[Finding]:
-        metrics = build_all(self.config.metric, "metric")
-        path = regression_baseline.located(self.config.reference, self.config.save)
-        rows = regression_baseline.measure(self.classifier, layer, methods, metrics, self.batch, self.targets)
-        if self.config.save:
-            regression_baseline.save(rows, path)
-        return regression_baseline.hold(rows, regression_baseline.read(path))
+    def _held_to(self, baseline: Baseline, layer: str) -> Iterable[Finding]:
+        """Measure the maps, write them where that was asked for, and yield whether they are the table's."""
+        rows = regression_baseline.measure(
+            self.classifier, layer, baseline.methods, baseline.metrics, self.batch, self.targets
+        )
+        if baseline.write:
+            regression_baseline.save(rows, baseline.path)
+        return regression_baseline.hold(rows, regression_baseline.read(baseline.path))
 
 
-def sizes(config: DictConfig) -> list[Size] | None:
-    """Return the heights and widths that were asked for, None where the check is to choose.
-
-    Raises:
-        ValueError: for anything but pairs of whole numbers.
-    """
-    given: Any = config.sizes
-    if isinstance(given, ListConfig):
-        given = OmegaConf.to_container(given)
-    if given is None or (isinstance(given, list) and given and all(map(_is_size, given))):
-        return None if given is None else [(height, width) for height, width in given]
-    raise ValueError(f"sizes={given}, expected heights and widths in pixels, such as [[72, 72], [63, 85]], or null")
-
-
-def _is_size(pair: object) -> bool:
-    return isinstance(pair, list) and len(pair) == 2 and all(type(side) is int and side > 0 for side in pair)
-
-
-def invariants(config: DictConfig) -> dict[str, Invariant]:
-    """Return the invariants that were asked for, by name; all where none is named.
-
-    Raises:
-        ValueError: for a invariant that there is not; it names the nearest ones.
-    """
-    given = config.invariants
-    names = list(INVARIANTS) if given is None else [given] if isinstance(given, str) else list(given)
-    for name in names:
-        if name not in INVARIANTS:
-            hint = did_you_mean(name, INVARIANTS, f"there are {', '.join(INVARIANTS)}")
-            raise ValueError(f"unknown invariant {name!r}: {hint}")
-    return {name: INVARIANTS[name] for name in names}
+def broken(model: str, layer: str, error: Exception) -> Step:
+    """Return the step that says why a network, or one of its layers, cannot be checked."""
+    finding = Finding(model, layer, "", "build", "", "error", note=in_words(error))
+    return Step(model, layer, "build", lambda: [finding])

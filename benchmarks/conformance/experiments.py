@@ -90,7 +90,7 @@ def weights_by(
     def undone(e: Evidence) -> Iterator[Evidence]:
         if isinstance(e.method, kind) and _is_made_of(e, paper, rounding):
             for formula in others:
-                yield _with_weights(e, formula(*_peers_inputs(e)))
+                yield _with_weights(e, formula(*_library_inputs(e)))
 
     return undone
 
@@ -109,7 +109,7 @@ def weights_within_rounding(
             return
         if not _is_made_of(e, lambda A, G: formula(A, G, 0.0), lambda A, G: rounding(A, G, 0.0)):
             return
-        A, G = _peers_inputs(e)
+        A, G = _library_inputs(e)
         for eps in epsilons:
             if ((formula(A, G, eps) - theirs).abs() <= 2 * rounding(A, G, eps)).all():
                 yield _with_weights(e, theirs)
@@ -218,7 +218,7 @@ def _is_made_of(e: Evidence, paper: Formula, rounding: Formula) -> bool:
     return _follows(weights, paper(A.double(), G.double()), rounding(A, G)) and _adds_up(e)
 
 
-def _peers_inputs(e: Evidence) -> tuple[Tensor, Tensor]:
+def _library_inputs(e: Evidence) -> tuple[Tensor, Tensor]:
     """Return the activations and gradients that the library itself had, ours where it does not show them.
 
     Its gradients may differ from ours by rounding, which a denominator that is nearly 0 makes large.

@@ -51,7 +51,7 @@ class NoReLU(OneReLU):
         return logits
 
 
-def small_cell(build: Callable[[int, int], nn.Module]) -> CheckedLayer:
+def small_layer(build: Callable[[int, int], nn.Module]) -> CheckedLayer:
     """Return such a network with three images of 6 × 8 pixels and a class for each."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
@@ -162,13 +162,13 @@ def check_inputs() -> Iterator[Finding]:
     """Yield what methods that explain the input give, beside what is right, and whether they keep the invariants."""
     invariants = {name: INVARIANTS[name] for name in ("batch_invariance", "order_invariance", "nothing_left_behind")}
     for name, method, network, form in FORMS:
-        subject = Subject(small_cell(network), name, method, method)
+        subject = Subject(small_layer(network), name, method, method)
         yield from consult(subject, {"closed_form": _closed(form), **invariants})
 
 
 def _closed(form: Form) -> Invariant:
-    def against_the_form(subject: Subject) -> Finding:
+    def matches_form(subject: Subject) -> Finding:
         found = difference("relu", subject.call(), torch.from_numpy(form(subject.checked)), 1e-5)
         return subject.finding("closed_form", found)
 
-    return against_the_form
+    return matches_form

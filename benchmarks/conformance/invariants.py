@@ -1,4 +1,4 @@
-"""Invariants that every implementation must keep, so that no library is needed: one function a invariant."""
+"""Invariants that every implementation must keep, so that no library is needed: one function per invariant."""
 
 import copy
 import math
@@ -26,7 +26,7 @@ from heatmark.methods.xgrad_cam import XGradCAM
 TOLERANCES = Tolerances()
 
 
-def against_the_reference_implementation(subject: Subject) -> Finding:
+def matches_reference_implementation(subject: Subject) -> Finding:
     """Every stage is what the papers' formulas give, written a second time in NumPy, on images that are not square."""
     checked, definition = subject.checked, subject.definition
     if not references.covers(definition):
@@ -45,10 +45,10 @@ def right_or_refused(subject: Subject) -> Finding:
         subject.call()
     except ValueError as error:
         return replace(subject.holds("reference_implementation", ""), note=f"it refuses: {error}")
-    return against_the_reference_implementation(subject)
+    return matches_reference_implementation(subject)
 
 
-def against_the_in_house(subject: Subject) -> Finding:
+def matches_in_house(subject: Subject) -> Finding:
     """Every stage that the method shows is that of the in-house method whose work it claims to do."""
     checked, check = subject.checked, "in_house"
     if subject.method is subject.definition:
@@ -208,8 +208,8 @@ def _tolerance(subject: Subject) -> dict[str, float]:
 Invariant = Callable[[Subject], Finding]
 
 INVARIANTS: Mapping[str, Invariant] = {
-    "reference_implementation": against_the_reference_implementation,
-    "in_house": against_the_in_house,
+    "reference_implementation": matches_reference_implementation,
+    "in_house": matches_in_house,
     "finite_differences": finite_differences,
     "gap_linear_identity": gap_linear_identity,
     "logit_scaling": logit_scaling,

@@ -13,7 +13,7 @@ from heatmark.benchmarks.conformance.causes import Evidence, Explanation, Stages
 from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Subject, in_float64, pixels
 from heatmark.benchmarks.conformance.compare import Difference, difference, tolerances
 from heatmark.benchmarks.conformance.findings import Finding
-from heatmark.benchmarks.conformance.invariants import against_the_reference_implementation
+from heatmark.benchmarks.conformance.invariants import matches_reference_implementation
 from heatmark.benchmarks.conformance.known import KNOWN
 from heatmark.benchmarks.conformance.recording import activations_of
 from heatmark.benchmarks.conformance.references import too_dear
@@ -127,7 +127,7 @@ class Bench:
         tolerance = tolerances(self.images.dtype)["activations"]
         if not difference("activations", activations, self.recorded, tolerance).agrees:
             return False
-        return against_the_reference_implementation(Subject(self.checked, "", method, method)).verdict == "agrees"
+        return matches_reference_implementation(Subject(self.checked, "", method, method)).verdict == "agrees"
 
 
 def compare_with_reference_libraries(

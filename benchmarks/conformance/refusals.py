@@ -13,7 +13,7 @@ from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.invariants import Invariant, consult
 from heatmark.benchmarks.conformance.references import reference
 from heatmark.benchmarks.conformance.suite import Claim
-from heatmark.benchmarks.conformance.toy import toy_cell
+from heatmark.benchmarks.conformance.toy import toy_layer
 from heatmark.methods.eigen_cam import EigenCAM
 from heatmark.methods.engine.stages import Stages
 
@@ -42,7 +42,7 @@ REFUSED: dict[str, tuple[Change, bool]] = {
 
 def check_refusals(claimed: Iterable[Claim]) -> Iterator[Finding]:
     """Yield whether each method refuses what it cannot explain, and takes what it can."""
-    checked = toy_cell("features.5")
+    checked = toy_layer("features.5")
     checked.module.add_module("spare", torch.nn.Conv2d(3, 3, 1).double())
     for claim in claimed:
         subject = Subject(checked, claim.name, claim.method, claim.definition)

@@ -1,4 +1,4 @@
-"""The regression baseline: a small table of what the methods gave once, and what has drifted since.
+"""The regression baseline: a table of what the methods gave once, and the search for what has drifted since.
 
 A row holds one image's map at one layer: its digest, its extremes, its mean and its value at fixed places, and what the
 metrics say of it. Digests tell maps that are the same to the bit; they differ between processors, so numbers decide:
@@ -11,8 +11,8 @@ a metric               0.01: an AUC lies in [0, 1], and rounding may swap pixels
 the picture's mean     1e-4: another processor may draw a pixel one grey level brighter, which is no other picture
 =====================  ==========================================================================================
 
-Other weights, images or layers than the reference's are told apart from drift, and are red too: there it says nothing
-of what is now, and must be saved again.
+Other weights, images or layers than the baseline's are told apart from drift, and are red too: of these it says
+nothing, and must be saved again. Tables and messages call it the reference, as the option that names its file does.
 """
 
 import hashlib
@@ -38,8 +38,8 @@ FACTS = ["weights", "target"]
 """What must be the same for numbers to be comparable."""
 PROBES = ((0.25, 0.25), (0.25, 0.75), (0.5, 0.5), (0.75, 0.25), (0.75, 0.75))
 """Where a map is probed, as parts of its height and width."""
-REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference" / "conformance.csv"
-"""The committed reference of the shipped models; there only in a checkout."""
+COMMITTED = Path(__file__).resolve().parents[2] / "results" / "reference" / "conformance.csv"
+"""The baseline of the shipped models; there only in a checkout."""
 
 
 def measure(
@@ -64,7 +64,7 @@ def measure(
     rows: list[dict[str, Any]] = []
     for name, method in methods.items():
         maps = method(classifier.module, batch.images, targets, layer)
-        explained = _case(classifier, batch, targets, maps)
+        explained = _explained(classifier, batch, targets, maps)
         scores = {definition(m, metric): metric(explained) for m, metric in metrics.items()}
         for n, image in enumerate(batch.names):
             key = {"model": classifier.name, "layer": layer, "method": name, "image": image}
@@ -75,7 +75,7 @@ def measure(
     return pd.DataFrame(rows)
 
 
-def _case(classifier: Classifier, batch: Batch, targets: Tensor, maps: Tensor) -> Explained:
+def _explained(classifier: Classifier, batch: Batch, targets: Tensor, maps: Tensor) -> Explained:
     height, width = batch.images.shape[-2:]
     sized = upsample(maps.float(), (height, width))
     return Explained(classifier.module, batch.images, targets, sized, batch.masks, lambda _m, _x, _t: sized)
@@ -92,7 +92,7 @@ def _summary(values: Tensor) -> dict[str, Any]:
 
 
 def save(rows: pd.DataFrame, path: Path) -> None:
-    """Write the reference in full precision; rows of cells that were not measured now stay.
+    """Write the baseline in full precision; rows of cells that were not measured now stay.
 
     A metric that was not measured now goes with the last row that has it.
     """
@@ -107,7 +107,7 @@ def save(rows: pd.DataFrame, path: Path) -> None:
 
 
 def read(path: Path) -> pd.DataFrame | None:
-    """Return the reference, None where there is none."""
+    """Return the baseline, None where there is none."""
     if not path.exists():
         return None
     texts = [*KEY, "weights", "digest"]
@@ -115,19 +115,19 @@ def read(path: Path) -> pd.DataFrame | None:
 
 
 def located(given: str | None, save: bool) -> Path:
-    """Return where the reference lies: the file that was asked for, else the committed one.
+    """Return where the baseline lies: the file that was asked for, else the committed one.
 
     Raises:
         ValueError: for a file that was asked for and is not there, unless it is to be saved now.
     """
-    path = REFERENCE if given is None else Path(given)
+    path = COMMITTED if given is None else Path(given)
     if given is not None and not save and not path.is_file():
         raise ValueError(f"reference={given} does not exist; save=true writes it")
     return path
 
 
 def hold(rows: pd.DataFrame, reference: pd.DataFrame | None) -> Iterator[Finding]:
-    """Yield one finding a model, layer and method: whether it still gives what the reference says."""
+    """Yield one finding per model, layer and method: whether it still gives what the baseline says."""
     for (model, layer, method), now in rows.groupby(KEY[:3], sort=False):
         yield _drift(str(model), str(layer), str(method), now, reference)
 
@@ -152,7 +152,7 @@ def _drift(model: str, layer: str, method: str, now: pd.DataFrame, reference: pd
 
 
 def _elsewhere(layer: str, known: pd.DataFrame, now: pd.DataFrame, then: pd.DataFrame) -> str:
-    """Say that the reference holds other layers or other images of this model and method, or nothing."""
+    """Say that the baseline holds other layers or other images of this model and method, or nothing."""
     if then.empty:
         return f"the reference holds {', '.join(sorted(set(known['layer'])))}, not {layer}"
     images, held = set(now["image"]), set(then["image"])
@@ -164,7 +164,7 @@ def _elsewhere(layer: str, known: pd.DataFrame, now: pd.DataFrame, then: pd.Data
 
 
 def _other_metrics(now: pd.DataFrame, then: pd.DataFrame) -> str:
-    """Say that the reference holds other metrics of these maps, or nothing: without numbers nothing is compared."""
+    """Say that the baseline holds other metrics of these maps, or nothing: without numbers nothing is compared."""
     defined = then["max"].notna().any()  # a map without order has no metric
     held = [m for m in _metrics(then) if then[m].notna().any()]
     new = [m for m in _metrics(now) if m not in then or (m not in held and defined and now[m].notna().any())]

@@ -28,13 +28,13 @@ def is_red(finding: Finding) -> bool:
 
 
 def frame(findings: Iterable[Finding]) -> pd.DataFrame:
-    """Return one row a finding, in their order, and whether it is red."""
+    """Return one row per finding, in their order, and whether it is red."""
     rows = [asdict(finding) | {"red": is_red(finding)} for finding in findings]
     return pd.DataFrame(rows, columns=[*COLUMNS, "red"])
 
 
 def table(findings: Sequence[Finding]) -> Table:
-    """Return the report for a terminal of 100 columns: all that agrees in one row a layer, all that differs in its own.
+    """Return the report for a terminal of 100 columns: what agrees in one row per layer, what differs in its own.
 
     Peculiarities of a layer that the linter saw stand under it.
     """

@@ -1,6 +1,6 @@
-"""All checks of one model at one layer, in the order of the report."""
+"""The methods that are checked, what they claim to be, and the checks that hold them to it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,7 @@ from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Subject
 from heatmark.benchmarks.conformance.findings import Finding, Verdict
 from heatmark.benchmarks.conformance.invariants import INVARIANTS, Invariant, consult, right_or_refused
 from heatmark.benchmarks.conformance.linter import lint
-from heatmark.benchmarks.conformance.toy import TOY_LAYERS, Toy, toy_cell
+from heatmark.benchmarks.conformance.toy import TOY_LAYERS, Toy, toy_layer
 from heatmark.benchmarks.conformance.traps import FLATTENED, TRAPS
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.common.model_state import observing
@@ -41,6 +41,19 @@ class Claim:
     definition: Method
 
 
+@dataclass(frozen=True)
+class Claims:
+    """The methods that are checked.
+
+    Args:
+        fully: held to all invariants that are asked for, everywhere.
+        briefly: held to all invariants on the toy network, and to the reference implementation alone on others.
+    """
+
+    fully: Sequence[Claim]
+    briefly: Sequence[Claim] = ()
+
+
 def claims(methods: Mapping[str, Method]) -> list[Claim]:
     """Return in-house methods as claims to be themselves."""
     return [Claim(name, method, method) for name, method in methods.items()]
@@ -49,21 +62,21 @@ def claims(methods: Mapping[str, Method]) -> list[Claim]:
 def check_invariants(
     checked: CheckedLayer, claimed: Iterable[Claim], invariants: Mapping[str, Invariant] = INVARIANTS
 ) -> Iterator[Finding]:
-    """Yield what every invariant says of every method at a layer; methods that do not work there are left out."""
+    """Yield what every invariant says of every method at a layer; that a method refuses the layer is one finding."""
     for claim in claimed:
         subject = Subject(checked, claim.name, claim.method, claim.definition)
         reason = claim.method.unsupported(checked.module, checked.layer)
         if reason is None:
             yield from consult(subject, invariants)
         else:
-            verdict: Verdict = "error" if _owes(claim, checked) else "skipped"
+            verdict: Verdict = "error" if _must_explain(claim, checked) else "skipped"
             yield Finding(
                 checked.model, checked.layer, claim.name, "invariants", "", verdict, note=f"it refuses: {reason}"
             )
 
 
-def _owes(claim: Claim, checked: CheckedLayer) -> bool:
-    """Say whether a method must not refuse: the toy, which the method that it claims to be explains."""
+def _must_explain(claim: Claim, checked: CheckedLayer) -> bool:
+    """Say whether a method must not refuse: a layer of the toy network that the method it claims to be explains."""
     claimed = claim.definition
     foreign = claim.method is not claimed
     return foreign and isinstance(checked.module, Toy) and claimed.unsupported(checked.module, checked.layer) is None
@@ -72,7 +85,7 @@ def _owes(claim: Claim, checked: CheckedLayer) -> bool:
 def check_toys(claimed: Iterable[Claim]) -> Iterator[Finding]:
     """Yield what the invariants say on the toy network, on which all of them apply."""
     for layer in TOY_LAYERS:
-        yield from check_invariants(toy_cell(layer), claimed)
+        yield from check_invariants(toy_layer(layer), claimed)
 
 
 def check_traps(claimed: Iterable[Claim]) -> Iterator[Finding]:
@@ -82,12 +95,12 @@ def check_traps(claimed: Iterable[Claim]) -> Iterator[Finding]:
     for trap in TRAPS:
         for checked in trap.checked_layers():
             yield from check_invariants(checked, claimed, asked)
-    yield from check_invariants(toy_cell("features.5"), claims(FUSED), asked)
+    yield from check_invariants(toy_layer("features.5"), claims(FUSED), asked)
     for checked in FLATTENED.checked_layers():
         yield from check_invariants(checked, claimed, {"reference_implementation": right_or_refused})
 
 
-def awaken(module: nn.Module, seed: int) -> None:
+def draw_zero_weights(module: nn.Module, seed: int) -> None:
     """Draw weights for matrices that begin at zero, as the head of torchvision's vision transformers does.
 
     Behind such a head every gradient is zero, and every check of gradients would pass whatever is checked.
@@ -106,7 +119,7 @@ def alternating(logits: Tensor) -> Tensor:
 
 
 def check_layer(classifier: Classifier, layer: str, images: Tensor) -> Iterator[Finding]:
-    """Yield what the linter says."""
+    """Yield what the linter says of a layer."""
     with observing(classifier.module):
         targets = alternating(classifier.module(images))
     yield from lint(classifier.name, classifier.module, layer, images, targets)

@@ -38,7 +38,7 @@ TOY_LAYERS = ("features.4", "features.5")
 """The layer that is overwritten in place, and the one at which CAM is exact."""
 
 
-def toy_cell(layer: str) -> CheckedLayer:
+def toy_layer(layer: str) -> CheckedLayer:
     """Return a toy network, three images of 32 × 48 pixels (not square on purpose), and a class for each.
 
     Class 0 has positive weights only, so that its map is positive everywhere and the minimum of min-max matters.

@@ -12,7 +12,7 @@ from heatmark.benchmarks.conformance.compare import compare, tolerances
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.invariants import consult
 from heatmark.benchmarks.conformance.reference_libraries import PAIRS, compare_with_reference_libraries
-from heatmark.benchmarks.conformance.toy import TOY_LAYERS, toy_cell
+from heatmark.benchmarks.conformance.toy import TOY_LAYERS, toy_layer
 from heatmark.benchmarks.conformance.traps import ENCODER
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
@@ -25,12 +25,12 @@ from heatmark.methods.external.stages_captum import layer_grad_cam
 
 def compare_on_toys() -> Iterator[Finding]:
     """Yield what every pair says at the toys' layers, in single precision as on a real network."""
-    for checked in (*map(toy_cell, TOY_LAYERS), next(ENCODER.checked_layers())):
+    for checked in (*map(toy_layer, TOY_LAYERS), next(ENCODER.checked_layers())):
         classifier = Classifier(checked.model, copy.deepcopy(checked.module).float(), "random-0", Preprocessing())
         yield from compare_with_reference_libraries(
             classifier, checked.images.float(), checked.targets, checked.layer, checked
         )
-    yield from _adapters(toy_cell(TOY_LAYERS[-1]))
+    yield from _adapters(toy_layer(TOY_LAYERS[-1]))
 
 
 def _adapters(checked: CheckedLayer) -> Iterator[Finding]:

@@ -21,17 +21,17 @@ DEPTHS = {"early": 0.25, "middle": 0.5, "last": 1.0}
 
 
 def drawn_size(model: str, layer: str) -> Size:
-    """Return the one of the sizes that belongs to a layer: always the same, and another for another layer."""
+    """Return the one of ``SIZES`` at which a layer is checked, drawn from its name: always the same one."""
     digest = hashlib.sha256(f"{model} {layer}".encode()).digest()
     return SIZES[int.from_bytes(digest[:8], "little") % len(SIZES)]
 
 
-def cells_of(
+def checked_layers_of(
     classifier: Classifier, double: nn.Module, layer: str, images: Tensor, sizes: Sequence[Size]
 ) -> tuple[list[CheckedLayer], list[Finding]]:
     """Return a layer with pictures of every size that the network takes, and a finding that names those it does not.
 
-    In the place of what it does not take come the pictures as they are.
+    Where it does not take a size, the pictures are taken as they are.
 
     Args:
         classifier: the network.
@@ -44,11 +44,11 @@ def cells_of(
         ValueError: where it takes not even these images.
     """
     own = (images.shape[2], images.shape[3])
-    found = {size: _cell(classifier.name, double, layer, images, size) for size in sizes}
+    found = {size: _at_size(classifier.name, double, layer, images, size) for size in sizes}
     refused = [pixels(size) for size, checked in found.items() if checked is None]
     notes = []
     if refused:
-        found[own] = found.get(own) or _cell(classifier.name, double, layer, images, own)
+        found[own] = found.get(own) or _at_size(classifier.name, double, layer, images, own)
         note = f"it takes no images of {', '.join(refused)} pixels; checked at {pixels(own)}"
         notes.append(Finding(classifier.name, layer, "", "sizes", "", "skipped", note=note))
     checked_layers = [checked for checked in found.values() if checked is not None]
@@ -57,8 +57,8 @@ def cells_of(
     return checked_layers, notes
 
 
-def _cell(model: str, double: nn.Module, layer: str, images: Tensor, size: Size) -> CheckedLayer | None:
-    """Return a checked of images at this size; None where the network was made for others."""
+def _at_size(model: str, double: nn.Module, layer: str, images: Tensor, size: Size) -> CheckedLayer | None:
+    """Return the layer with images of this size; None where the network was made for others."""
     resized = F.interpolate(images.double(), size, mode="bilinear", align_corners=False)
     with observing(double):
         try:

@@ -136,7 +136,7 @@ def test_table_fits_100_columns_and_says_everything():
 
 
 @pytest.mark.slow
-def test_the_command_runs_beside_the_peers(tmp_path, monkeypatch, capsys):
+def test_the_command_runs_beside_the_libraries(tmp_path, monkeypatch, capsys):
     from heatmark.benchmarks.cli import dispatch
 
     options = ["models=[squeezenet1_1]", "batch_sizes=[1]", "image_pixels=64", "curve_steps=7", "repeats=1"]

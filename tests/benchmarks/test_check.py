@@ -143,7 +143,7 @@ def test_a_network_of_one_size_is_checked_at_that_and_it_is_said(heatmark: Heatm
         ("invariants=[translatoin]", "unknown invariant 'translatoin': did you mean translation?"),
     ],
 )
-def test_wrong_sizes_and_laws_are_refused_before_anything_runs(heatmark: Heatmark, option: str, said: str) -> None:
+def test_wrong_sizes_and_invariants_are_refused_at_once(heatmark: Heatmark, option: str, said: str) -> None:
     code, output = heatmark("check", "models=[]", option)
     assert code == 1
     assert said in output

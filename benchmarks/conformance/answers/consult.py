@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 
-from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.conformance.answers import models
 from heatmark.benchmarks.conformance.answers.answer import MODEL
 from heatmark.benchmarks.conformance.answers.axes import axes_answers
@@ -14,6 +13,7 @@ from heatmark.benchmarks.conformance.answers.metrics import metric_answers
 from heatmark.benchmarks.conformance.answers.runner import runner_answers
 from heatmark.benchmarks.conformance.answers.statistics import statistics_answers
 from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.common.errors import in_words
 
 ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (
     axes_answers,
@@ -26,7 +26,7 @@ ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (
     identity_answers,
     statistics_answers,
 )
-"""One function a part of the suite."""
+"""One function per part of the suite."""
 
 
 def consult_answers() -> Iterator[Finding]:
@@ -36,4 +36,4 @@ def consult_answers() -> Iterator[Finding]:
             yield from ask()
         except Exception as error:  # noqa: BLE001 - whatever breaks is a row, and the others go on
             part = ask.__module__.rpartition(".")[2]
-            yield Finding(MODEL, "", part, "answer", "", "error", note=one_paragraph(error))
+            yield Finding(MODEL, "", part, "answer", "", "error", note=in_words(error))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from heatmark.benchmarks.conformance.answers.answer import holds
 from heatmark.benchmarks.conformance.findings import Finding
-from heatmark.benchmarks.conformance.toy import TOY_LAYERS, toy_cell
+from heatmark.benchmarks.conformance.toy import TOY_LAYERS, toy_layer
 from heatmark.common.model_state import observing
 from heatmark.methods.ablation_cam import AblationCAM
 from heatmark.methods.eigen_cam import EigenCAM, first_component
@@ -60,22 +60,22 @@ def _cancelling_channel() -> Finding:
 
 def _integers() -> Finding:
     """Targets of eight bits are the classes that they name, not a mask."""
-    cell, method = toy_cell(TOY_LAYERS[0]), AblationCAM()
-    explain = partial(method, cell.module, cell.images, layer=cell.layer)
-    same = torch.equal(explain(targets=cell.targets), explain(targets=cell.targets.to(torch.uint8)))
+    checked, method = toy_layer(TOY_LAYERS[0]), AblationCAM()
+    explain = partial(method, checked.module, checked.images, layer=checked.layer)
+    same = torch.equal(explain(targets=checked.targets), explain(targets=checked.targets.to(torch.uint8)))
     return holds("AblationCAM", "eight_bit_targets", "" if same else "targets of another type give another map")
 
 
 def _threads() -> Finding:
     """While one thread explains a network, another one waits."""
-    cell = toy_cell(TOY_LAYERS[0])
+    checked = toy_layer(TOY_LAYERS[0])
     maps: list[Tensor] = []
 
     def explain() -> None:
-        maps.append(GradCAM()(cell.module, cell.images, cell.targets, cell.layer))
+        maps.append(GradCAM()(checked.module, checked.images, checked.targets, checked.layer))
 
     thread = Thread(target=explain, daemon=True)
-    with observing(cell.module):
+    with observing(checked.module):
         thread.start()
         thread.join(PATIENCE)
         early = bool(maps)

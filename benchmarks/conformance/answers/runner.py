@@ -54,7 +54,7 @@ def runner_answers() -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class Everything(Metric):
-    """A number whose digits say which image each part of a case belongs to; where all are right, they fit together.
+    """A number whose digits say which image each part of an explained batch belongs to; right ones fit together.
 
     From the last digit on: image, number of pixels in its mask, target, image and target of the map, image and target
     of the explanation computed again, the class that the model predicts, and 1 for a batch of the promised size.

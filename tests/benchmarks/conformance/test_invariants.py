@@ -19,12 +19,12 @@ from heatmark.benchmarks.conformance.suite import (
     BRIEFLY,
     Claim,
     alternating,
-    awaken,
     check_method,
     check_toys,
+    draw_zero_weights,
 )
-from heatmark.benchmarks.conformance.toy import toy_cell
-from heatmark.benchmarks.conformance.where import cells_of
+from heatmark.benchmarks.conformance.toy import toy_layer
+from heatmark.benchmarks.conformance.where import checked_layers_of
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.common.features import TokenLayout
 from heatmark.methods.base import Method
@@ -41,7 +41,7 @@ G = np.array([[[0.5, -1.0], [0.0, 1.5]], [[-1.0, 1.0], [-3.0, 1.0]]])
 
 
 def subject(method: Method, layer: str = "features.5") -> Subject:
-    return Subject(toy_cell(layer), "m", method, method)
+    return Subject(toy_layer(layer), "m", method, method)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def subject(method: Method, layer: str = "features.5") -> Subject:
         (XGradCAM(), [5 / 6, -1.0], [[5 / 6, -1.0], [10 / 6 - 1, 2.5]]),
     ],
 )
-def test_the_textbook_by_hand(definition: Method, weights: list[float], raw: list[list[float]]) -> None:
+def test_the_reference_implementation_by_hand(definition: Method, weights: list[float], raw: list[list[float]]) -> None:
     stages = reference_implementation.stages(definition, Recorded(A[None], G[None], np.zeros((1, 2))), (2, 2))
     np.testing.assert_allclose(stages.weights[0], weights, rtol=1e-12)
     np.testing.assert_allclose(stages.raw[0], raw, rtol=1e-12, atol=1e-15)
@@ -64,26 +64,26 @@ def test_the_textbook_by_hand(definition: Method, weights: list[float], raw: lis
     ("definition", "relu"),
     [(HiResCAM(), [[0.5, 1.0], [0.0, 4.5]]), (LayerCAM(), [[0.5, 1.0], [0.0, 4.5]])],
 )
-def test_the_textbook_of_places_by_hand(definition: Method, relu: list[list[float]]) -> None:
+def test_the_reference_implementation_of_places_by_hand(definition: Method, relu: list[list[float]]) -> None:
     stages = reference_implementation.stages(definition, Recorded(A[None], G[None], np.zeros((1, 2))), (2, 2))
     assert stages.weights is None
     np.testing.assert_allclose(stages.relu[0], relu, rtol=1e-12)
 
 
-def test_the_textbook_enlarges_as_by_hand() -> None:
+def test_the_reference_implementation_enlarges_as_by_hand() -> None:
     row = reference_implementation.bilinear(np.array([[0.0, 4.0]]), (1, 4))
     np.testing.assert_allclose(row, [[0.0, 1.0, 3.0, 4.0]])  # pixel centres at −¼, ¼, ¾, 1¼
 
 
 @pytest.mark.parametrize("size", [(7, 11), (2, 3), (20, 5)])
-def test_the_textbook_enlarges_as_torch_does(size: tuple[int, int]) -> None:
+def test_the_reference_implementation_enlarges_as_torch_does(size: tuple[int, int]) -> None:
     values = torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     theirs = F.interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
     np.testing.assert_allclose(reference_implementation.bilinear(values.numpy(), size), theirs, atol=1e-14)
 
 
-def test_the_textbook_records_before_an_in_place_successor_writes() -> None:
-    checked = toy_cell("features.4")
+def test_the_reference_implementation_records_before_an_in_place_successor_writes() -> None:
+    checked = toy_layer("features.4")
     with torch.no_grad():
         before = checked.module.features[:5](checked.images)
     np.testing.assert_array_equal(checked.recorded.activations, before)
@@ -91,7 +91,7 @@ def test_the_textbook_records_before_an_in_place_successor_writes() -> None:
 
 
 def test_gradients_before_a_linear_head_are_its_weights() -> None:
-    checked = toy_cell("features.5")
+    checked = toy_layer("features.5")
     places = checked.recorded.gradients[0, 0].size
     expected = checked.module.fc.weight.detach()[checked.targets] / places
     np.testing.assert_allclose(checked.recorded.gradients.max(axis=(2, 3)), expected, rtol=1e-12)
@@ -140,7 +140,7 @@ def test_laws_that_apply_are_checked_and_others_say_why_not(method: Method) -> N
     assert not any(f.fault for f in findings.values())
 
 
-def test_a_law_that_a_true_method_breaks_would_be_no_law() -> None:
+def test_an_invariant_that_a_true_method_breaks_would_be_none() -> None:
     """Grad-CAM at a layer before other convolutions is no CAM: the identity is not claimed there."""
     assert invariants.gap_linear_identity(subject(GradCAM(), "features.4")).verdict == "skipped"
 
@@ -158,7 +158,7 @@ def test_finite_differences_leave_the_class_token_alone() -> None:
     """What it does to the logit is in no map's gradient."""
     classifier: Classifier = build(compose_command("sweep", ["model=shapes_vit"]).model, "model")
     images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    (checked,), _ = cells_of(classifier, in_float64(classifier.module), "blocks.2.ln_1", images, [(128, 128)])
+    (checked,), _ = checked_layers_of(classifier, in_float64(classifier.module), "blocks.2.ln_1", images, [(128, 128)])
     finding = invariants.finite_differences(Subject(checked, "grad_cam", GradCAM(), GradCAM()))
     assert finding.verdict == "agrees"
     assert finding.relative < 1e-6
@@ -230,7 +230,7 @@ def test_a_method_without_stages_is_held_by_its_map_alone() -> None:
 
 
 def test_left_behind_sees_what_it_should_and_nothing_else() -> None:
-    checked = toy_cell("features.5")
+    checked = toy_layer("features.5")
     inputs = (checked.images, checked.targets)
     assert left_behind(checked.module, inputs, lambda: None) == []
     assert left_behind(checked.module, inputs, lambda: checked.images.add_(1)) == ["values of input 0"]
@@ -251,7 +251,7 @@ def test_a_head_that_begins_at_zero_is_given_weights_and_others_keep_theirs() ->
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     nn.init.zeros_(model[1].weight)
     first, bias = model[0].weight.clone(), nn.init.zeros_(model[1].bias)
-    awaken(model, 0)
+    draw_zero_weights(model, 0)
     assert model[1].weight.abs().min() > 0
     assert torch.equal(model[0].weight, first)
     assert not bias.any()

@@ -166,7 +166,7 @@ def cancelling(e: Evidence) -> Evidence:
 
 
 @pytest.mark.parametrize(("ours", "method"), [(ScoreCAM, "score_cam"), (AblationCAM, "ablation_cam")])
-def test_a_wrong_perturbation_cam_turns_the_peers_row_red(
+def test_a_wrong_perturbation_cam_turns_the_librarys_row_red(
     build, images, targets, monkeypatch, ours: type[Method], method: str
 ) -> None:
     monkeypatch.setattr(

@@ -72,7 +72,7 @@ def test_a_fault_of_ours_is_seen_and_laid_at_our_door(build, images, targets, mo
     assert rows["grad_cam", "captum"].stage == "raw"
 
 
-def test_an_error_of_a_peer_is_a_row(build, images, targets, monkeypatch):
+def test_an_error_of_a_library_is_a_row(build, images, targets, monkeypatch):
     def fail(*_args):
         raise RuntimeError("broken on purpose")
 

@@ -209,7 +209,7 @@ def test_without_a_fault_the_toys_are_green() -> None:
 
 
 @pytest.mark.parametrize(("plant", "method"), TRAPPED, ids=lambda v: getattr(v, "__name__", v))
-def test_a_planted_fault_is_red_against_the_textbook(
+def test_a_planted_fault_is_red_against_the_reference_implementation(
     plant: Plant, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = [claim for claim in ALL if claim.name == method]

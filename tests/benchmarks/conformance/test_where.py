@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from heatmark.benchmarks.conformance.placement import Placement, find_placement, output_of
 from heatmark.benchmarks.conformance.traps import FLATTENED, TRAPS
-from heatmark.benchmarks.conformance.where import SIZES, cells_of, drawn_size, layer_of
+from heatmark.benchmarks.conformance.where import SIZES, checked_layers_of, drawn_size, layer_of
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.models.sources import torchvision_model
@@ -97,12 +97,12 @@ def picky() -> Classifier:
 def test_sizes_that_a_network_does_not_take_are_named() -> None:
     classifier, images = picky(), torch.rand(2, 3, 24, 30)
     double = Picky().double().eval()
-    checked_layers, notes = cells_of(classifier, double, "features", images, [(12, 12), (15, 21), (17, 8)])
+    checked_layers, notes = checked_layers_of(classifier, double, "features", images, [(12, 12), (15, 21), (17, 8)])
     assert [checked.size for checked in checked_layers] == [(12, 12), (24, 30)]
     assert [note.note for note in notes] == ["it takes no images of 15×21, 17×8 pixels; checked at 24×30"]
     assert {checked.images.dtype for checked in checked_layers} == {torch.float64}
     with pytest.raises(ValueError, match="picky takes no images of 25×30 pixels"):
-        cells_of(classifier, double, "features", torch.rand(2, 3, 25, 30), [(15, 21)])
+        checked_layers_of(classifier, double, "features", torch.rand(2, 3, 25, 30), [(15, 21)])
 
 
 def test_a_size_is_drawn_from_the_layers_name() -> None:
