@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def without_checkout(path: Sequence[str]) -> list[str]:
-    """Return a search path on which the root of a checkout of Heatmark, if it is there, gives ``heatmark`` and nothing else.
+    """Return a search path on which the root of a checkout of Heatmark gives ``heatmark`` and nothing else.
 
     The root would hide a user's own ``methods`` or ``metrics`` that comes later.
     """

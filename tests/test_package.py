@@ -25,7 +25,7 @@ COMMAND = "import sys; from heatmark.benchmarks.cli import main; sys.argv = ['he
 OWN = {
     "methods/mine.py": "from heatmark.methods.grad_cam import GradCAM\nclass Mine(GradCAM): 'Mine.'\n",
     "metrics/mine.py": (
-        "from common.own import own\nfrom conf.own import own\nfrom benchmarks.own import own\nfrom metrics.own import own\n"
+        "import benchmarks.own, common.own, conf.own, metrics.own\n"
         "from heatmark.metrics.deletion import Deletion\nclass Mine(Deletion): 'Mine.'\n"
     ),
     "yaml/method/my_method.yaml": "my_method:\n  _target_: methods.mine.Mine\n",
@@ -87,7 +87,7 @@ def test_the_sdist_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(params=["wheel", "editable", "root"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return a folder that Heatmark is imported from: of an unpacked wheel, of an editable install, or the checkout's root."""
+    """Return a folder that Heatmark is imported from: an unpacked wheel, an editable install's, the checkout's root."""
     if request.param != "wheel":
         return ROOT / {"editable": ".editable", "root": "."}[request.param]
     with zipfile.ZipFile(wheel_in(request.getfixturevalue("built"))) as archive:
@@ -107,7 +107,8 @@ def test_a_users_own_folders_of_the_same_names_are_his(
         (user / name).write_text(text)
     work.mkdir()
     options = (
-        "sweep", f"hydra.searchpath=[file://{user / 'yaml'}]", "method=[my_method,random]", "metric=[deletion,my_metric]",
+        "sweep", f"hydra.searchpath=[file://{user / 'yaml'}]",
+        "method=[my_method,random]", "metric=[deletion,my_metric]",
         "model=shapes_plain", "dataset.limit=2", "timing.repeats=1", "batch_size=2", "metric.deletion.steps=2",
     )  # fmt: skip
     done = python(COMMAND, *options, at=user if at_hand else work, path=[] if at_hand else [user], heatmark=place)

@@ -16,7 +16,7 @@ from heatmark.benchmarks.config.targets import located, targets
         ("methods.grad_cam.GradCAM", "; Heatmark's own is heatmark.methods.grad_cam.GradCAM"),
         ("metrics.deletion.Deletion", "; Heatmark's own is heatmark.metrics.deletion.Deletion"),
         ("benchmarks.models.torchvision_model", "; did you mean heatmark.benchmarks.models.sources.torchvision_model?"),
-        ("benchmarks.preprocessing.Preprocessing", "; did you mean heatmark.benchmarks.models.preprocessing.Preprocessing?"),
+        ("benchmarks.preprocessing.Preprocessing", "; did you mean heatmark.benchmarks.models.preprocessing"),
         ("heatmark.methods.grad_cam.GradCam", "; did you mean heatmark.methods.grad_cam.GradCAM"),
     ],
 )  # fmt: skip
