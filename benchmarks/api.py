@@ -1,8 +1,9 @@
 """The core of Heatmark that the command line and Python call: it takes objects, never a configuration."""
 
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from PIL import Image
 
@@ -20,6 +21,19 @@ from heatmark.benchmarks.sweep.run import run
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.methods.base import Method
 from heatmark.metrics.base import Metric
+
+if TYPE_CHECKING:
+    from heatmark.benchmarks.bench import bench as bench
+    from heatmark.benchmarks.conformance.check import check as check
+
+SLOW_TO_IMPORT = {"bench": "heatmark.benchmarks.bench", "check": "heatmark.benchmarks.conformance.check"}
+"""Functions of the core that are imported when they are asked for, so that one picture is explained at once."""
+
+
+def __getattr__(name: str) -> object:
+    if name in SLOW_TO_IMPORT:
+        return getattr(importlib.import_module(SLOW_TO_IMPORT[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Progress(Protocol):

@@ -5,8 +5,11 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 
+import heatmark
 from heatmark.common.names import did_you_mean
 
 EXAMPLES = {
@@ -21,10 +24,30 @@ EXAMPLES = {
     "train": ("train an embedded network again", "heatmark train model=shapes_residual"),
 }
 
+READER_GONE = 128 + 13
+"""The exit code that a shell gives to a command that SIGPIPE ended."""
+
 
 def main() -> None:
     """Run one command; exit code 0 is success, 1 bad input or failed cells, 2 an unknown command."""
-    sys.exit(dispatch(sys.argv[1:]))
+    sys.path[:] = without_checkout(sys.path)
+    try:
+        code = dispatch(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of the output has ended, as in heatmark … --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python's own flush at exit fails again
+        code = READER_GONE
+    sys.exit(code)
+
+
+def without_checkout(path: Sequence[str]) -> list[str]:
+    """Return a search path on which the root of a checkout of Heatmark gives ``heatmark`` and nothing else.
+
+    The root would hide a user's own ``methods`` or ``metrics`` that comes later.
+    """
+    root = Path(__file__).parents[2]
+    links = root / ".editable"
+    return [str(links) if links.is_dir() and Path(entry) == root else entry for entry in path]
 
 
 def dispatch(arguments: Sequence[str]) -> int:
@@ -32,6 +55,9 @@ def dispatch(arguments: Sequence[str]) -> int:
     command, *overrides = list(arguments) or ["--help"]
     if command in ("--help", "-h", "help"):
         print(overview())
+        return 0
+    if command in ("--version", "-V"):
+        print(f"heatmark {heatmark.__version__} (Python {python_version()}, torch {version('torch')})")
         return 0
     if command not in EXAMPLES:
         hint = did_you_mean(command, EXAMPLES, f"there are {', '.join(EXAMPLES)}")
@@ -41,8 +67,14 @@ def dispatch(arguments: Sequence[str]) -> int:
 
 
 def overview() -> str:
-    """Return the list of commands, with an example each."""
-    lines = ["usage: heatmark COMMAND [option=value …]   (heatmark COMMAND --help shows its options)", ""]
+    """Return the version and the list of commands, with an example each."""
+    lines = [
+        f"heatmark {heatmark.__version__}, a benchmark suite for attribution methods on image classifiers",
+        "",
+        "usage: heatmark COMMAND [option=value …]   (heatmark COMMAND --help shows its options)",
+        "       heatmark --version",
+        "",
+    ]
     for command, (what, example) in EXAMPLES.items():
         lines += [f"  {command:8} {what}", f"           {example}"]
     return "\n".join(lines)
@@ -54,13 +86,16 @@ def _run(command: str, arguments: Sequence[str]) -> int:
     from heatmark.benchmarks.config.compose import named
 
     sys.argv = [f"heatmark {command}", *named(arguments)]
-    sys.path.append(str(Path.cwd()))  # where a user's own _target_ may lie
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)  # where a user's own _target_ may lie
     try:
         return int(importlib.import_module(f"heatmark.benchmarks.commands.{command}").main() or 0)
     except KeyboardInterrupt:
         again = "; run the same command again to go on" if command == "sweep" else ""  # no other one resumes
         print(f"\nheatmark {command}: stopped{again}.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # main's to answer
+        raise
     except Exception as error:  # noqa: BLE001 - the front door turns every error into words
         return _report(command, error)
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from typeguard import TypeCheckError, check_type
 
+from heatmark.benchmarks.config.targets import located, targets
 from heatmark.common.names import did_you_mean
 
 
@@ -46,10 +47,9 @@ def listed(value: object) -> list[str]:
 
 
 def _check(target: str, options: Mapping[str, Any], what: str) -> None:
-    try:
-        cls = get_object(target)
-    except Exception as error:  # noqa: BLE001 - importing runs the user's code, which may raise anything
-        raise ValueError(f"{what}: cannot import _target_ {target!r} ({error})") from None
+    cls = located(target, what)
+    for inner in targets(list(options.values())):
+        located(inner, what)
     known = inspect.signature(cls).parameters
     hints = get_type_hints(cls.__init__ if inspect.isclass(cls) else cls)
     for name, value in options.items():
