@@ -12,7 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from heatmark.benchmarks.bench import BenchSettings, Group, bench
+from heatmark.benchmarks import api
+from heatmark.benchmarks.bench import BenchSettings, Group
 from heatmark.benchmarks.config.building import build, build_all
 from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.machine.devices import pick_device
@@ -49,7 +50,7 @@ def _rows(config: DictConfig, name: str) -> list[dict[str, Any]]:
         what = ", ".join(dict.fromkeys(entry.what for entry in group.entries))
         progress.print(f"{name}, batch {group.batch_size}: {what} ({group.entries[0].implementation})")
 
-    return bench(classifier, build_all(config.method, "method"), _settings(config), show)
+    return api.bench(classifier, build_all(config.method, "method"), _settings(config), show)
 
 
 def _settings(config: DictConfig) -> BenchSettings:

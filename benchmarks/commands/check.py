@@ -13,11 +13,12 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from heatmark.benchmarks import api
 from heatmark.benchmarks.config.building import build, build_all
 from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.conformance import regression_baseline, report
-from heatmark.benchmarks.conformance.check import NamedBuilder, check
+from heatmark.benchmarks.conformance.check import NamedBuilder
 from heatmark.benchmarks.conformance.examination import Step
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.invariants import INVARIANTS
@@ -67,7 +68,7 @@ def _shown(models: list[NamedBuilder], claimed: Claims, dataset: Dataset, settin
         def show(done: int, step: Step) -> None:
             progress.update(task, completed=done, description=f"{step.model} {step.layer} {step.what}")
 
-        found = list(check(models, claimed, dataset, settings, show))
+        found = list(api.check(models, claimed, dataset, settings, show))
         progress.update(task, completed=len(models) + 1, description="")
     return found
 
