@@ -1,4 +1,4 @@
-"""The walls of the house: who may import whom."""
+"""Tests of the architecture: which packages may import which."""
 
 import ast
 from pathlib import Path

@@ -10,7 +10,7 @@ from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, Subject
 from heatmark.benchmarks.conformance.findings import Finding, Verdict
 from heatmark.benchmarks.conformance.invariants import INVARIANTS, Invariant, consult, right_or_refused
 from heatmark.benchmarks.conformance.linter import lint
-from heatmark.benchmarks.conformance.toy import TOY_LAYERS, Toy, toy_cell
+from heatmark.benchmarks.conformance.toy import TOY_LAYERS, Toy, toy_layer
 from heatmark.benchmarks.conformance.traps import FLATTENED, TRAPS
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.common.model_state import observing
@@ -72,7 +72,7 @@ def _owes(claim: Claim, checked: CheckedLayer) -> bool:
 def check_toys(claimed: Iterable[Claim]) -> Iterator[Finding]:
     """Yield what the invariants say on the toy network, on which all of them apply."""
     for layer in TOY_LAYERS:
-        yield from check_invariants(toy_cell(layer), claimed)
+        yield from check_invariants(toy_layer(layer), claimed)
 
 
 def check_traps(claimed: Iterable[Claim]) -> Iterator[Finding]:
@@ -82,7 +82,7 @@ def check_traps(claimed: Iterable[Claim]) -> Iterator[Finding]:
     for trap in TRAPS:
         for checked in trap.checked_layers():
             yield from check_invariants(checked, claimed, asked)
-    yield from check_invariants(toy_cell("features.5"), claims(FUSED), asked)
+    yield from check_invariants(toy_layer("features.5"), claims(FUSED), asked)
     for checked in FLATTENED.checked_layers():
         yield from check_invariants(checked, claimed, {"reference_implementation": right_or_refused})
 

@@ -42,9 +42,9 @@ def pairwise(
         degenerate. Differences that are only rounding count as 0. Positive means that a is better, whatever the
         metric's direction: ``difference`` of the means, in the metric's unit, ``ci_low, ci_high`` (BCa); the null
         ``hypothesis`` with ``p_value``, ``p_holm`` (Holm's, over the comparison's ``n_pairs``) and ``p_holm_family``
-        (Holm's, over the ``n_family`` tests of this table: all metrics, models and layers); ``d_z`` with ``_low,
-        _high`` (BCa); ``rank_biserial`` with ``_low, _high``. Where ``unit`` is ``groups``, intervals resample groups,
-        and tests and effect sizes are of the groups' mean differences.
+        (Holm's, over the ``n_family`` tests of this table: all metrics, models and layers); ``d_z`` with ``_low``,
+        ``_high`` (BCa); ``rank_biserial`` with ``_low``, ``_high``. Where ``unit`` is ``groups``, intervals resample
+        groups, and tests and effect sizes are of the groups' mean differences.
 
     Raises:
         ValueError: where no comparison has the control.

@@ -1,4 +1,4 @@
-"""The invariants themselves: right where the truth is known by hand, and independent of what they check."""
+"""The invariants themselves: right where the answer is known by hand, and independent of what they check."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ from heatmark.benchmarks.conformance.suite import (
     check_method,
     check_toys,
 )
-from heatmark.benchmarks.conformance.toy import toy_cell
+from heatmark.benchmarks.conformance.toy import toy_layer
 from heatmark.benchmarks.conformance.where import cells_of
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.common.features import TokenLayout
@@ -41,7 +41,7 @@ G = np.array([[[0.5, -1.0], [0.0, 1.5]], [[-1.0, 1.0], [-3.0, 1.0]]])
 
 
 def subject(method: Method, layer: str = "features.5") -> Subject:
-    return Subject(toy_cell(layer), "m", method, method)
+    return Subject(toy_layer(layer), "m", method, method)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_the_textbook_enlarges_as_torch_does(size: tuple[int, int]) -> None:
 
 
 def test_the_textbook_records_before_an_in_place_successor_writes() -> None:
-    checked = toy_cell("features.4")
+    checked = toy_layer("features.4")
     with torch.no_grad():
         before = checked.module.features[:5](checked.images)
     np.testing.assert_array_equal(checked.recorded.activations, before)
@@ -91,7 +91,7 @@ def test_the_textbook_records_before_an_in_place_successor_writes() -> None:
 
 
 def test_gradients_before_a_linear_head_are_its_weights() -> None:
-    checked = toy_cell("features.5")
+    checked = toy_layer("features.5")
     places = checked.recorded.gradients[0, 0].size
     expected = checked.module.fc.weight.detach()[checked.targets] / places
     np.testing.assert_allclose(checked.recorded.gradients.max(axis=(2, 3)), expected, rtol=1e-12)
@@ -230,7 +230,7 @@ def test_a_method_without_stages_is_held_by_its_map_alone() -> None:
 
 
 def test_left_behind_sees_what_it_should_and_nothing_else() -> None:
-    checked = toy_cell("features.5")
+    checked = toy_layer("features.5")
     inputs = (checked.images, checked.targets)
     assert left_behind(checked.module, inputs, lambda: None) == []
     assert left_behind(checked.module, inputs, lambda: checked.images.add_(1)) == ["values of input 0"]

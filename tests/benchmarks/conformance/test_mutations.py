@@ -1,4 +1,4 @@
-"""Faults planted one at a time: the check goes red for every one, and names the stage at which it sits."""
+"""Faults planted one at a time in a method: the check turns red at each, and names its stage."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,7 @@ from heatmark.benchmarks.conformance import checked_layer, profiles
 from heatmark.benchmarks.conformance.checked_layer import Subject
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.invariants import consult
-from heatmark.benchmarks.conformance.toy import toy_cell
+from heatmark.benchmarks.conformance.toy import toy_layer
 from heatmark.common import model_state, resize
 from heatmark.common.features import FeatureLayout
 from heatmark.methods.base import Method
@@ -28,7 +28,7 @@ OVERWRITTEN, LAST = "features.4", "features.5"
 
 def check(method: Method, layer: str) -> list[Finding]:
     """Return all that the invariants say of a method on a network with in-place ReLUs."""
-    return list(consult(Subject(toy_cell(layer), type(method).__name__, method, method)))
+    return list(consult(Subject(toy_layer(layer), type(method).__name__, method, method)))
 
 
 def red(findings: list[Finding]) -> list[Finding]:
@@ -318,7 +318,7 @@ class LeavesAHookWhenInterrupted(GradCAM):
     ],
 )
 def test_what_is_left_behind_is_named(faulty: type[GradCAM], invariant: str, what: str) -> None:
-    subject = Subject(toy_cell(LAST), faulty.__name__, faulty(), GradCAM())
+    subject = Subject(toy_layer(LAST), faulty.__name__, faulty(), GradCAM())
     findings = {f.check: f for f in consult(subject)}
     assert findings[invariant].fault
     assert what in findings[invariant].note
@@ -327,7 +327,7 @@ def test_what_is_left_behind_is_named(faulty: type[GradCAM], invariant: str, wha
 
 
 def test_the_check_itself_leaves_nothing_behind_even_of_a_method_that_does() -> None:
-    checked = toy_cell(LAST)
+    checked = toy_layer(LAST)
     list(consult(Subject(checked, "leaves_a_hook", LeavesAHook(), GradCAM())))
     assert [m for m in checked.module.modules() if m.training] == []
     assert all(p.grad is None for p in checked.module.parameters())
@@ -341,7 +341,7 @@ def test_faults_of_one_image_pass_nothing_but_the_batch_laws_see_them(monkeypatc
             maps = GradCAM()(model, images, targets, layer)
             return maps / maps.amax()
 
-    found = red(list(consult(Subject(toy_cell(LAST), "opaque", Opaque(), GradCAM()))))
+    found = red(list(consult(Subject(toy_layer(LAST), "opaque", Opaque(), GradCAM()))))
     assert {f.check for f in found} >= {
         "reference_implementation",
         "batch_invariance",
