@@ -32,7 +32,7 @@ class Dataset(ABC):
 
     @property
     def name(self) -> str:
-        """The dataset's name in the tables; by default its class's name in lower case."""
+        """The dataset's name in the tables; by default its class's name in small letters."""
         return type(self).__name__.lower()
 
     @property

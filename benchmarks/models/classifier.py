@@ -36,7 +36,7 @@ class Classifier:
     checkpoint: str = ""
 
     def class_index(self, label: int | str) -> int:
-        """Return the logit that belongs to a class, by its number or its name (case and underscores do not matter).
+        """Return the logit that belongs to a class, by its number or its name (capitals and underscores do not matter).
 
         Raises:
             ValueError: where there is no such class, or several of that name; it names the nearest ones.

@@ -1,4 +1,4 @@
-"""torchvision, imported without torch's compiler.
+"""The torchvision package, imported without torch's compiler.
 
 ``torchvision.ops.roi_align``, an operator of detectors, asks ``torch._dynamo.utils`` for one function at import. With
 it comes the whole compiler, sympy included, which takes longer to import than torch itself.

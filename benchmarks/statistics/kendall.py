@@ -29,8 +29,9 @@ class KendallW:
         p_value: of the permutation test; NaN with fewer than two independent judges.
         p_error: its standard error, 0 where all permutations were enumerated.
         permutations: how many were enumerated or drawn.
-        n_judges, n_methods: how many took part.
-        n_independent: groups of judges that are independent of one another.
+        n_judges: how many judges took part.
+        n_independent: how many of them, taken in groups, are independent of one another.
+        n_methods: how many methods took part.
         left_out: methods that some judge has no score of.
     """
 

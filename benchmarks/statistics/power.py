@@ -1,4 +1,4 @@
-"""Sample sizes: how many images a paired t-test needs to find the difference of two methods."""
+"""Sample sizes: the number of images with which a paired t-test finds the difference of two methods."""
 
 import numpy as np
 import pandas as pd

@@ -127,7 +127,7 @@ def _drawn() -> Iterator[Finding]:
 
 
 def _connected() -> Iterator[Finding]:
-    """Yield whether a drawn order keeps neighbours together; in an order of single pixels a third of all is between."""
+    """Yield whether a drawn order keeps neighbours together; in an order of single pixels they are a third apart."""
     places = find_tie_order("drawn")(torch.ones(1, 3, 64, 64), 0).argsort(dim=1).view(64, 64).double() / 64**2
     apart = float(places.diff(dim=1).abs().mean())
     yield holds("ties", "drawn_connected", f"{apart:.2f} of all pixels between two neighbours" if apart > 0.1 else "")
