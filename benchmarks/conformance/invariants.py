@@ -60,7 +60,7 @@ def against_the_in_house(subject: Subject) -> Finding:
 def finite_differences(subject: Subject) -> Finding:
     """Gradients are the slopes of the logit: Σ G V = (y(A + hV) − y(A − hV)) / 2h, to 1e-4 of |G|, in float64.
 
-    V is 0 wherever A is, so that gradients there are not checked here; the reference implementation checks them.
+    V is 0 wherever A is, so that gradients there are not checked here, but against the reference implementation.
     """
     gradients = subject.stages.gradients
     if gradients is None:

@@ -183,7 +183,7 @@ def _comparisons() -> Iterator[Finding]:
 
 
 def _directions() -> Iterator[Finding]:
-    """Yield statistics of deletion, where lower is better, in two definitions, and of scores that tie by rounding."""
+    """Yield statistics of deletion, where lower is better, in two definitions, and of scores equal but for rounding."""
     values = {"a": [0.1, 0.2, 0.3], "b": [0.4, 0.6, 0.5], "c": [0.1 + 0.2 - 0.2, 0.2, 0.1 + 0.2]}
     lower = table(values, metric="deletion", definition="deletion", higher_is_better=False)
     ranked = leaderboard(lower).set_index("method")
