@@ -1,4 +1,4 @@
-"""Tiny networks of each kind that the methods must be right on, with random weights."""
+"""Tiny networks with random weights, one of each kind on which the methods must be right."""
 
 from collections.abc import Callable
 

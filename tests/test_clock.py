@@ -1,4 +1,4 @@
-"""No test depends on the clock: the suite passes on a machine however busy."""
+"""Tests of the tests: none depends on the clock, so that they pass on a busy machine."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""CPU and CUDA give the same maps, curves and table; run with ``pytest -m gpu`` where there is a CUDA device."""
+"""Tests that CPU and CUDA give the same maps, curves and table; run with ``pytest -m gpu`` on a CUDA device."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What every method of conf/method promises, in-house or a library's: a new yaml is picked up by itself."""
+"""Contract tests of every method in conf/method, in-house or a library's; a new yaml is found automatically."""
 
 import copy
 import dataclasses

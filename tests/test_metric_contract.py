@@ -1,4 +1,4 @@
-"""What every metric owes, whichever yaml it comes from."""
+"""Contract tests of every metric in conf/metric; a new yaml is found automatically."""
 
 from dataclasses import is_dataclass, replace
 from pathlib import Path

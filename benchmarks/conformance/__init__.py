@@ -1,1 +1,1 @@
-"""Checks of implementations: against reference libraries stage by stage, invariants, known answers, a linter."""
+"""Conformance checks of implementations: reference libraries stage by stage, invariants, known answers, a linter."""

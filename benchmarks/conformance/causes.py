@@ -1,7 +1,7 @@
-"""Why a library differs: known causes, each an experiment that undoes the cause and sees whether the difference goes.
+"""Known causes of differences from a library, each with an experiment that undoes it.
 
 No cause is looked up by the name of a model. An experiment runs the library again under other circumstances, or our
-method with the library's formula, and counts only if the two then agree at the stage at which they parted.
+method with the library's formula, and explains a difference only if the two then agree at the stage that differed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,12 +22,12 @@ class Evidence:
     """Two implementations side by side, and the means to run them again.
 
     Args:
-        method: what ours is an instance of.
-        ours, theirs: their stages.
-        shown: fills in ``resized`` and ``normalised`` of ours, by the library's conventions.
+        method: our method.
+        ours, theirs: the stages of both.
+        shown: fills in our ``resized`` and ``normalised`` by the library's conventions.
         library: runs the library again.
-        model, images, targets, layer: on what.
-        is_right: says whether ours is what the papers say; asked before anything is put in the place of ours.
+        model, images, targets, layer: what both are run on.
+        is_right: says whether our method is what the papers say; called before any stage of ours is replaced.
     """
 
     method: Method
@@ -42,7 +42,7 @@ class Evidence:
     is_right: Callable[[], bool] = lambda: True
 
     def with_ours(self, **stages: Tensor | None) -> "Evidence":
-        """Return the same with other stages of ours, and what is shown of them."""
+        """Return the evidence with other stages of ours; ``resized`` and ``normalised`` follow from them."""
         return replace(self, ours=self.shown(replace(self.ours, **stages)))
 
 
@@ -51,10 +51,11 @@ class Cause:
     """A known reason for which implementations differ.
 
     Args:
-        name: what the table says.
+        name: its name in the table.
         explanation: one sentence for a person.
-        stages: at which it can show first.
-        undone: the evidence without the cause, in as many ways as it is known to occur; none where it cannot apply.
+        stages: those at which the difference can begin.
+        undone: yields the evidence without the cause, once for each way in which it occurs; nothing where it does not
+            apply.
     """
 
     name: str
@@ -68,9 +69,9 @@ class Explanation:
     """Why two implementations differ.
 
     Args:
-        first: the first stage that differs, by how much.
-        causes: in the order in which they show; with all of them undone, what is left is ``rest``.
-        rest: agrees where the causes explain all of the difference.
+        first: the difference at the first stage that differs.
+        causes: in the order of their stages.
+        rest: the difference that is left with all causes undone; it agrees where they explain everything.
     """
 
     first: Difference
@@ -79,16 +80,17 @@ class Explanation:
 
     @property
     def name(self) -> str:
-        """Return the first cause's name, ``""`` where nothing differs, or ``unexplained`` where anything is left."""
+        """The first cause's name, ``""`` where nothing differs, or ``unexplained`` where a difference is left."""
         if not self.rest.agrees:
             return "unexplained"
         return self.causes[0].name if self.causes else ""
 
 
 def explain(evidence: Evidence, known: Sequence[Cause], tolerance: Tolerances) -> Explanation:
-    """Undo one cause after the other, until the two agree or no known cause moves the first difference on.
+    """Return the known causes of a difference, undone one after the other until both agree or none helps further.
 
-    What puts something in the place of ours explains nothing where ours is wrong: it would take our fault away with it.
+    A cause helps if the first difference then lies at a later stage. An experiment that replaces a stage of ours counts
+    only where ours is right, because it would hide a fault of ours.
     """
     first = rest = compare(evidence.ours, evidence.theirs, tolerance)
     causes: list[Cause] = []

@@ -1,4 +1,4 @@
-"""What is checked: a method, at one layer of one network, on some images."""
+"""Subjects of the checks: a method at one layer of one network, on some images."""
 
 import copy
 from dataclasses import dataclass, field, replace
@@ -22,14 +22,14 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class CheckedLayer:
-    """A layer of a network with images to explain, and what was recorded there, once.
+    """A layer of a network with images to explain, and what is recorded there once for all checks.
 
     Args:
-        model: what the tables call the network.
-        module: the network, in float64 and evaluation mode; the checks may write on it and undo that.
+        model: the network's name in the tables.
+        module: the network, in float64 and evaluation mode; checks may change it and restore it.
         layer: dotted name.
-        images: (N, 3, H, W), in float64, better not square.
-        targets: (N,), better not all the same class.
+        images: (N, 3, H, W), in float64, preferably not square.
+        targets: (N,), preferably of several classes.
     """
 
     model: str
@@ -45,7 +45,7 @@ class CheckedLayer:
 
     @cached_property
     def captured(self) -> Capture:
-        """What our gradient CAMs read, once for all of them."""
+        """The activations and gradients that our gradient CAMs read."""
         return capture(self.module, self.images, self.targets, self.layer)
 
     @cached_property
@@ -56,7 +56,7 @@ class CheckedLayer:
 
     @cached_property
     def recorded(self) -> recording.Recorded:
-        """Activations, gradients and logits, recorded a second way."""
+        """Activations, gradients and logits, recorded without the code of our methods."""
         return recording.record(self.module, self.layer, self.images, self.targets)
 
     @cached_property
@@ -81,9 +81,9 @@ class Subject:
 
     Args:
         checked: where it is checked.
-        name: what the tables call the method.
+        name: the method's name in the tables.
         method: the implementation that is checked.
-        definition: the in-house method that says what it should compute; for an in-house method itself.
+        definition: the in-house method whose maps it should compute; an in-house method is its own.
     """
 
     checked: CheckedLayer
@@ -93,7 +93,7 @@ class Subject:
 
     @cached_property
     def stages(self) -> Stages:
-        """What the method gives for the checked layer's images, as they are."""
+        """The method's stages for the images of the checked layer."""
         if isinstance(self.method, GradientCAM) and type(self.method).__call__ is GradientCAM.__call__:
             return shown(stages_from(self.method, self.checked.captured), self.checked.size)
         return self.explain(self.checked.images, self.checked.targets)
@@ -108,11 +108,11 @@ class Subject:
         return shown(stages_of(self.method, module, images, targets, layer), size)
 
     def call(self) -> Tensor:
-        """Return the method's own maps (N, h, w), and nothing else."""
+        """Return the method's maps (N, h, w), without other stages."""
         return self.method(self.checked.module, self.checked.images, self.checked.targets, self.checked.layer)
 
     def finding(self, check: str, difference: Difference, note: str = "") -> Finding:
-        """Return what a comparison found; a difference is the method's fault."""
+        """Return a comparison as a finding; a difference is the method's fault."""
         return Finding(
             model=self.checked.model,
             layer=self.checked.layer,
@@ -131,19 +131,22 @@ class Subject:
         )
 
     def holds(self, check: str, fault: str) -> Finding:
-        """Return what a check without numbers found: ``fault`` in words, ``""`` where there is none."""
+        """Return a check without numbers as a finding: ``fault`` says what is wrong, ``""`` that nothing is."""
         return self.finding(check, Difference("", agrees=not fault), fault)
 
     def skipped(self, check: str, reason: str) -> Finding:
-        """Return that a check does not apply."""
+        """Return the finding that a check does not apply."""
         return replace(self.finding(check, Difference("")), verdict="skipped", note=reason)
 
 
 @dataclass(frozen=True)
 class Tolerances:
-    """How much rounding may move each stage, relative to its largest value: ``raw`` for what float64 computes.
+    """Tolerances for rounding at each stage, relative to its largest value.
 
-    ``resized`` and ``normalised`` come from a resizing that is float32 on every device.
+    Args:
+        exact: for stages computed in float64.
+        shown: for ``resized`` and ``normalised``, whose resizing is float32 on every device.
+        float32: for all stages of a method that leaves float64 on the way.
     """
 
     exact: float = 1e-7
@@ -151,7 +154,7 @@ class Tolerances:
     float32: float = field(default=1e-3)
 
     def of(self, stages: Stages) -> dict[str, float]:
-        """Return the tolerance of every stage; a method that leaves float64 on the way is held to float32's."""
+        """Return the tolerance of every stage, by its name."""
         relu = stages.relu
         if relu is not None and relu.dtype != torch.float64:
             return dict.fromkeys(vars(stages), self.float32)

@@ -1,4 +1,4 @@
-"""Where two implementations first part: stage by stage, with the size of the difference."""
+"""Comparison of two implementations stage by stage: the first stage that differs, and by how much."""
 
 import math
 from collections.abc import Mapping
@@ -10,22 +10,22 @@ from torch import Tensor
 from heatmark.methods.engine.stages import STAGES, Stages
 
 Tolerances = Mapping[str, float]
-"""Stage to the relative difference that is rounding; see :func:`tolerances`."""
+"""Stage to the largest relative difference that counts as rounding; see :func:`tolerances`."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much two implementations differ at one stage.
+    """The difference of two implementations at one stage.
 
     Args:
         stage: the first one beyond its tolerance; where there is none, the last one compared, ``""`` if none was.
         max_abs: max |a − b|.
         relative: max |a − b| / max |b|, the largest of all images.
-        pearson: the smallest r of all images.
+        pearson: the smallest correlation r of all images.
         tolerance: of ``relative``.
         agrees: whether ``relative`` is within it.
 
-    NaN is equal to NaN in the same place. What cannot be compared (a NaN against a number, or other shapes)
+    NaN equals NaN in the same place. What cannot be compared (a NaN against a number, or other shapes)
     differs by NaN.
     """
 
@@ -40,9 +40,9 @@ class Difference:
 def tolerances(dtype: torch.dtype) -> dict[str, float]:
     """Return how much rounding may move each stage, relative to its largest value, in this precision.
 
-    100 ε, with ε the precision's, 1.2e-5 in float32. Measured on two layers of each of eight of torchvision's networks,
-    implementations that agree do so to 0 at activations and gradients (the same operations), 2e-6 at weights, 1e-6
-    at the raw map and 2e-6 when normalised: sums of hundreds of channels in another order. The two last stages are
+    100 ε, with ε the precision's, is 1.2e-5 in float32. Measured on two layers of each of eight of torchvision's
+    networks, implementations that agree do so to 0 at activations and gradients (the same operations), 2e-6 at weights,
+    1e-6 at the raw map and 2e-6 when normalised: sums of hundreds of channels in another order. The two last stages are
     single precision in every library.
     """
     eps = torch.finfo(dtype).eps
@@ -64,7 +64,7 @@ def compare(ours: Stages, theirs: Stages, tolerance: Tolerances) -> Difference:
 
 
 def difference(stage: str, a: Tensor, b: Tensor, tolerance: float) -> Difference:
-    """Return how much a differs from b, both (N, …)."""
+    """Return the difference of a from b, both (N, …), at a stage."""
     if a.shape != b.shape:
         return Difference(stage, tolerance=tolerance, agrees=False)
     a, b = _flat(a), _flat(b)
@@ -77,7 +77,7 @@ def difference(stage: str, a: Tensor, b: Tensor, tolerance: float) -> Difference
 
 
 def pearson(a: Tensor, b: Tensor) -> float:
-    """Return the smallest Pearson correlation of a[n] with b[n], of images where both vary; NaN where none does."""
+    """Return the smallest Pearson correlation of a[n] with b[n], over images where both vary; NaN without any."""
     a, b = _flat(a), _flat(b)
     a, b = a - a.mean(dim=1, keepdim=True), b - b.mean(dim=1, keepdim=True)
     r = (a * b).sum(dim=1) / (a.norm(dim=1) * b.norm(dim=1))
@@ -86,5 +86,5 @@ def pearson(a: Tensor, b: Tensor) -> float:
 
 
 def _flat(tensor: Tensor) -> Tensor:
-    """Return (N, …) as (N, values) in float64, in which a difference is exact, on the CPU."""
+    """Return (N, …) as (N, values) on the CPU, in float64, in which a difference is exact."""
     return tensor.detach().cpu().double().flatten(1)

@@ -1,8 +1,8 @@
-"""What undoes a known cause: the library run again under other circumstances, or our method with the library's formula.
+"""Experiments that undo a known cause: the library run under other circumstances, or our method with its formula.
 
-An experiment that puts something in the place of ours counts only where ours, in float64, is what the paper says
-(``Evidence.is_right``): else a fault of our own would be replaced too, and the library blamed for it. That ours holds
-in this precision as well is seen here, up to rounding.
+An experiment that replaces a stage of ours counts only where ours, in float64, is what the paper says
+(``Evidence.is_right``): else it would replace a fault of our own, and blame the library for it. That ours is right in
+this precision as well is checked here, up to rounding.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,13 +33,13 @@ FormulaOfEps = Callable[[Tensor, Tensor, float], Tensor]
 
 @contextmanager
 def handing_on_copies(model: nn.Module, layer: str) -> Iterator[None]:
-    """Let the layer hand on a copy of its output, so that what runs in place after it spares what hooks have kept.
+    """Let the layer hand on a copy of its output, so that in-place operations after it leave alone what hooks kept.
 
-    The copy is made by a hook that is hung on the layer when it is called, hence after all hooks of libraries.
+    The copy is made by a hook that is registered when the layer is called, hence after all hooks of libraries.
     """
     module = find_layer(model, layer)
 
-    def hang_last(_module: nn.Module, _inputs: tuple[object, ...]) -> None:
+    def register_last(_module: nn.Module, _inputs: tuple[object, ...]) -> None:
         def copy(_module: nn.Module, _inputs: tuple[object, ...], output: Tensor) -> Tensor:
             handle.remove()
             return output.clone()
@@ -47,12 +47,12 @@ def handing_on_copies(model: nn.Module, layer: str) -> Iterator[None]:
         handle = module.register_forward_hook(copy)
 
     with untouched(model):
-        module.register_forward_pre_hook(hang_last)
+        module.register_forward_pre_hook(register_last)
         yield
 
 
 def no_overwriting(e: Evidence) -> Iterator[Evidence]:
-    """Where the library keeps other activations when it is handed copies, take those, and all that follows."""
+    """Yield the library's stages with copies handed on, where its activations then differ from those before."""
     with handing_on_copies(e.model, e.layer):
         theirs = e.library(e.model, e.images, e.targets, e.layer)
     before, now = e.theirs.activations, theirs.activations
@@ -61,7 +61,7 @@ def no_overwriting(e: Evidence) -> Iterator[Evidence]:
 
 
 def before_guided_backprop(e: Evidence) -> Iterator[Evidence]:
-    """Where theirs is what the library gives after GuidedBackprop, take what it gives now."""
+    """Yield the library's stages of the untouched model, where the given ones are those after GuidedBackprop."""
     if isinstance(find_layer(e.model, e.layer), nn.ReLU):
         return  # the layer itself is taken out of the model
     with untouched(e.model):
@@ -73,7 +73,7 @@ def before_guided_backprop(e: Evidence) -> Iterator[Evidence]:
 
 
 def enough_targets(e: Evidence) -> Iterator[Evidence]:
-    """Where the last images' gradients are all 0, give every image its target."""
+    """Yield the library's stages with a target per image, where the last image's gradients are all 0."""
     gradients = e.theirs.gradients
     if gradients is not None and not gradients[-1].any():
         yield replace(e, theirs=e.library(e.model, e.images, e.targets, e.layer))
@@ -82,9 +82,9 @@ def enough_targets(e: Evidence) -> Iterator[Evidence]:
 def weights_by(
     kind: type, paper: Formula, rounding: Formula, *others: Formula
 ) -> Callable[[Evidence], Iterator[Evidence]]:
-    """Return an experiment for one kind of method: weights by other formulas of the library's features and slopes.
+    """Return an experiment for one kind of method: other formulas of weights, with the library's inputs.
 
-    It is no explanation where our own weights are not the paper's up to rounding, or our map is not made of them.
+    It explains nothing where our own weights are not the paper's up to rounding, or our map is not made of them.
     """
 
     def undone(e: Evidence) -> Iterator[Evidence]:
@@ -98,7 +98,7 @@ def weights_by(
 def weights_within_rounding(
     kind: type, formula: FormulaOfEps, rounding: FormulaOfEps, epsilons: Sequence[float]
 ) -> Callable[[Evidence], Iterator[Evidence]]:
-    """Return an experiment: where weights by the formula, with one of the εs, are theirs up to rounding, take theirs.
+    """Return an experiment: where the formula with one of the εs gives their weights up to rounding, take theirs.
 
     With an ε of 0 the formula is the paper's.
     """
@@ -118,7 +118,7 @@ def weights_within_rounding(
 
 
 def centred(e: Evidence) -> Iterator[Evidence]:
-    """Where ours is the first component, by the sign of the channels' mean, take that of centred channels."""
+    """Yield the first component of centred channels, where ours is that of the channels as they are."""
     A, ours, theirs = e.ours.activations, e.ours.raw, e.theirs.raw
     if not isinstance(e.method, EigenCAM) or A is None or ours is None or theirs is None:
         return
@@ -129,22 +129,22 @@ def centred(e: Evidence) -> Iterator[Evidence]:
 
 
 def softmax_over_channels(e: Evidence) -> Iterator[Evidence]:
-    """Take pytorch-grad-cam's weights for our Score-CAM's."""
+    """Yield our Score-CAM with pytorch-grad-cam's weights."""
     A = e.ours.activations
     if isinstance(e.method, ScoreCAM) and A is not None:
         yield _with_weights(e, formulas.score_cam_weights(e.model, e.images, e.targets, A))
 
 
 def below_the_minimum(e: Evidence) -> Iterator[Evidence]:
-    """Take pytorch-grad-cam's weights for our Ablation-CAM's."""
+    """Yield our Ablation-CAM with pytorch-grad-cam's weights."""
     if isinstance(e.method, AblationCAM):
         yield _with_weights(e, formulas.ablation_weights(e.model, e.images, e.targets, e.layer))
 
 
 def second_dimension(e: Evidence) -> Iterator[Evidence]:
-    """Take the second dimension of what the layer gives for its channels, where they are not; nothing is resized then.
+    """Yield our Grad-CAM with the second dimension of the features taken for the channels, where it is not.
 
-    It is no explanation where our own Grad-CAM is not the paper's.
+    It explains nothing where our own Grad-CAM is not the paper's.
     """
     G, weights = e.ours.gradients, e.ours.weights
     if not isinstance(e.method, GradCAM) or G is None or weights is None:
@@ -159,7 +159,7 @@ def second_dimension(e: Evidence) -> Iterator[Evidence]:
 
 
 def cancelling_sum(e: Evidence) -> Iterator[Evidence]:
-    """Where the two maps differ by less than rounding may do to either sum, of terms that may differ too, take theirs.
+    """Yield their map for ours, where rounding of the sum Σ_c f_c A_c, and of its terms, explains the difference.
 
     The terms are of stages that were found to agree.
     """
@@ -174,12 +174,12 @@ def cancelling_sum(e: Evidence) -> Iterator[Evidence]:
 
 
 def _factors(stages: Stages) -> Tensor | None:
-    """Return what activations are multiplied with, (N, C, 1, 1) or (N, C, h, w)."""
+    """Return the factors of the activations in the map, (N, C, 1, 1) or (N, C, h, w)."""
     return stages.gradients if stages.weights is None else stages.weights[:, :, None, None]
 
 
 def _carried(e: Evidence, factors: Tensor, A: Tensor) -> Tensor:
-    """Return how far the two sums Σ_c f_c A_c lie apart at most because their terms do, (N, h, w)."""
+    """Return a bound on the difference of the two sums Σ_c f_c A_c that comes from their terms, (N, h, w)."""
     theirs = _factors(e.theirs)
     apart = torch.zeros_like(A[:, 0])
     if theirs is not None and theirs.shape == factors.shape:
@@ -190,7 +190,7 @@ def _carried(e: Evidence, factors: Tensor, A: Tensor) -> Tensor:
 
 
 def resized_by(resize: profiles.Resize, stage: str) -> Callable[[Evidence], Iterator[Evidence]]:
-    """Return an experiment: where the library resized its map (of this stage) so, resize it by the profile."""
+    """Return an experiment: where the library resized its map of a stage this way, resize it by the profile instead."""
 
     def undone(e: Evidence) -> Iterator[Evidence]:
         maps, resized = getattr(e.theirs, stage), e.theirs.resized
@@ -211,7 +211,7 @@ def _with_weights(e: Evidence, weights: Tensor) -> Evidence:
 
 
 def _is_made_of(e: Evidence, paper: Formula, rounding: Formula) -> bool:
-    """Say whether our weights are the paper's, up to rounding, and our map is made of them."""
+    """Say whether our weights are the paper's up to rounding, and our map is made of them."""
     A, G, weights = e.ours.activations, e.ours.gradients, e.ours.weights
     if A is None or G is None or weights is None:
         return False
@@ -230,7 +230,7 @@ def _library_inputs(e: Evidence) -> tuple[Tensor, Tensor]:
 
 
 def _follows(ours: Tensor, paper: Tensor, slack: Tensor) -> bool:
-    """Say whether our numbers are the paper's, within 1e-4 of the largest and the slack, wherever the paper has one."""
+    """Say whether our numbers are the paper's, where finite, within 1e-4 of the largest plus twice the slack."""
     if ours.shape != paper.shape:
         return False
     undefined = ~paper.isfinite()

@@ -1,4 +1,4 @@
-"""What every check of conformance reports: one row."""
+"""Findings: the rows that checks report."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,11 +8,11 @@ Verdict = Literal["agrees", "diverges", "skipped", "error"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One check of one method at one layer.
+    """The result of one check of one method at one layer.
 
     Args:
         model, layer, method: what was checked; ``""`` where the check is of the model alone.
-        check: what it was held to: a library (``pytorch_grad_cam``, ``captum``, ``torchcam``), an invariant
+        check: what it was compared with: a library (``pytorch_grad_cam``, ``captum``, ``torchcam``), an invariant
             (``finite_differences``, ``batch_invariance``, …), the linter (``in_place_successor``, …), a ``reference``.
         stage: the first stage that differs (``activations``, ``gradients``, ``weights``, ``raw``, ``relu``,
             ``resized``, ``normalised``), or the last compared where all agree; ``""`` where the check has no stages.
@@ -22,9 +22,9 @@ class Finding:
         tolerance: of ``relative``; NaN where the check has none.
         map_moved: max |a − b| of the two final maps, normalised to [0, 1]; NaN where a library does not normalise.
         cause: name of the known cause that explains a divergence, ``unexplained`` where none does, else ``""``.
-        fault: whether a divergence is the fault of the method that was checked. A library's own bug is not.
+        fault: whether a divergence is a fault of the method that was checked; a bug of a library is not.
         note: one sentence for a person.
-        size: height and width in pixels of the images, as ``63×85``; ``""`` where the check has none of its own.
+        size: height and width in pixels of the images, as ``63×85``; ``""`` where the check has no size.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""What reference libraries compute where they depart from the papers; held against what reference libraries gave."""
+"""Formulas of the reference libraries where they depart from the papers; each is compared with the library's output."""
 
 import math
 
@@ -13,9 +13,9 @@ from heatmark.methods.engine.partial_forward import PartialForward, partial_forw
 
 
 def grad_cam_pp_weights(activations: Tensor, gradients: Tensor, eps: float) -> Tensor:
-    """Return Σ_ij relu(g) g² / (2g² + ΣA g³ + ε), (N, C), with 0 where g = 0: pytorch-grad-cam's, with its ε 1e-6.
+    """Return Σ_ij relu(g) g² / (2g² + ΣA g³ + ε), (N, C), with 0 where g = 0: pytorch-grad-cam's, with ε 1e-6.
 
-    The powers are taken in the maps' own precision, as there: where g² is far below ε, the ε decides.
+    The powers are taken in the maps' own precision, as in the library; where g² is far below ε, the ε dominates.
     """
     squares = gradients**2
     cubes = squares * gradients
@@ -25,7 +25,7 @@ def grad_cam_pp_weights(activations: Tensor, gradients: Tensor, eps: float) -> T
 
 
 def rounding_of_grad_cam_pp(activations: Tensor, gradients: Tensor, eps: float) -> Tensor:
-    """Return how far rounding may move Grad-CAM++'s weights, (N, C): far where 2g² + ΣA g³ + ε is nearly 0."""
+    """Return a bound on the rounding of Grad-CAM++'s weights, (N, C); it is large where 2g² + ΣA g³ + ε is nearly 0."""
     squares, cubes = gradients**2, gradients.relu() ** 3
     total = activations.sum(dim=(2, 3), keepdim=True)
     denominator = 2 * squares + total * cubes + eps
@@ -37,7 +37,7 @@ def rounding_of_grad_cam_pp(activations: Tensor, gradients: Tensor, eps: float) 
 
 
 def undivided_weights(gradients: Tensor) -> Tensor:
-    """Return Σ_ij relu(g)³, (N, C): Grad-CAM++ of torch-cam, which divides a copy of α and goes on with g² itself."""
+    """Return Σ_ij relu(g)³, (N, C): Grad-CAM++ of torch-cam, which divides a copy of α and uses the undivided g²."""
     return (gradients**2 * gradients.relu()).sum(dim=(2, 3))
 
 
@@ -47,7 +47,7 @@ def xgrad_cam_weights(activations: Tensor, gradients: Tensor, eps: float) -> Ten
 
 
 def rounding_of_xgrad_cam(activations: Tensor, gradients: Tensor, eps: float) -> Tensor:
-    """Return how far rounding may move Σ G A / (ΣA + ε), (N, C); infinite where ΣA + ε is no more than rounding."""
+    """Return a bound on the rounding of Σ G A / (ΣA + ε), (N, C); infinite where ΣA + ε is no more than rounding."""
     numerator = (gradients * activations).sum(dim=(2, 3))
     total = activations.sum(dim=(2, 3)) + eps
     moved = _rounding((gradients * activations).flatten(2), 2), _rounding(activations.flatten(2), 2)
@@ -56,9 +56,10 @@ def rounding_of_xgrad_cam(activations: Tensor, gradients: Tensor, eps: float) ->
 
 
 def first_component_like(activations: Tensor, other: Tensor) -> Tensor:
-    """Return O V_1, (N, h, w), by another map's sign; O (hw × C) the activations, V_1 their first principal axis.
+    """Return O V_1, (N, h, w), with another map's sign; O (hw × C) the activations, V_1 their first principal axis.
 
-    In float64: in float32 a small gap between the singular values would show. NaN where activations are not finite.
+    It is computed in float64, because in float32 a small gap between the singular values would change V_1. NaN where
+    activations are not finite.
     """
     O = activations.cpu().double().flatten(2).transpose(1, 2)  # noqa: E741
     finite = O.isfinite().all(dim=2).all(dim=1)[:, None, None]
@@ -69,7 +70,7 @@ def first_component_like(activations: Tensor, other: Tensor) -> Tensor:
 
 
 def first_component(activations: Tensor) -> Tensor:
-    """Return O V_1, (N, h, w), by the sign of the channels' mean; NaN where that is no more than rounding."""
+    """Return O V_1, (N, h, w), with the sign of the channels' mean; NaN where that sign is rounding."""
     mean, size = activations.mean(dim=1), activations.abs().mean(dim=1)
     component = first_component_like(activations, mean)
     agreement, without_signs = (component * mean).sum(dim=(1, 2)).abs(), (component.abs() * size).sum(dim=(1, 2))
@@ -78,7 +79,7 @@ def first_component(activations: Tensor) -> Tensor:
 
 
 def centred(activations: Tensor) -> Tensor:
-    """Return activations less the mean of each channel, as pytorch-grad-cam decomposes them."""
+    """Return activations minus the mean of each channel, which is what pytorch-grad-cam decomposes."""
     return activations - activations.mean(dim=(2, 3), keepdim=True)
 
 
@@ -102,10 +103,10 @@ def score_cam_weights(model: nn.Module, images: Tensor, targets: Tensor, activat
 
 
 def ablation_weights(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-    """Return pytorch-grad-cam's Ablation-CAM weights (y − y_c) / y, (N, C), a channel being set far below the minimum.
+    """Return pytorch-grad-cam's Ablation-CAM weights (y − y_c) / y, (N, C), with channels set far below the minimum.
 
-    Of 32 channels at a time, each is set to (minimum − 1e7) unless the minimum is 0, over all copies and all tokens,
-    those before it already lowered.
+    Channels are taken 32 at a time. Each is set to (minimum − 1e7), or to 0 if the minimum is 0; the minimum is over
+    all copies and all tokens, with the channels before it already lowered.
     """
     with partial_forwards(model, images, layer) as run:
         channel_dim = layout_at(model, layer, run.features, images).channel_dim
@@ -125,7 +126,7 @@ def _ablated(run: PartialForward, n: int, target: Tensor, channel_dim: int) -> T
 
 
 def grad_cam_of_second_dimension(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor | None:
-    """Return Grad-CAM with the second dimension taken for the channels, Captum's of tokens; None where it is them."""
+    """Return Grad-CAM with the second dimension taken for the channels, as Captum does; None where it is them."""
     with recorded_output(model, layer) as recording:
         logits = model(images)
         features = recording.output_for(images)
@@ -138,10 +139,10 @@ def grad_cam_of_second_dimension(model: nn.Module, images: Tensor, targets: Tens
 
 
 def rounding_of_sum(factors: Tensor, activations: Tensor) -> Tensor:
-    """Return how far rounding may move Σ_c f_c A_c, (N, h, w)."""
+    """Return a bound on the rounding of Σ_c f_c A_c, (N, h, w)."""
     return _rounding(factors * activations, 1)
 
 
 def _rounding(terms: Tensor, dim: int) -> Tensor:
-    """Return √n ε Σ|t| of n terms: every addition rounds by ε of a partial sum, and n of them walk at random."""
+    """Return √n ε Σ|t| of n terms: every addition rounds by ε of a partial sum, and n roundings are a random walk."""
     return terms.abs().sum(dim=dim) * math.sqrt(terms.shape[dim]) * torch.finfo(terms.dtype).eps

@@ -1,4 +1,4 @@
-"""What methods that explain the input must give, in closed form: controls, RISE, and Captum's on a net of one ReLU."""
+"""Closed forms of methods that explain the input: controls, RISE, and Captum's methods on a network of one ReLU."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -24,11 +24,11 @@ from heatmark.methods.rise import RISE
 
 Array = NDArray[np.float64]
 Form = Callable[[CheckedLayer], Array]
-"""A checked layer to the maps (N, h, w) that must come out."""
+"""Checked layer to the right maps (N, h, w)."""
 
 
 class OneReLU(nn.Module):
-    """A 1 × 1 convolution, a ReLU, and a linear layer of all places, so that every gradient can be written down."""
+    """A network of a 1 × 1 convolution, a ReLU and a linear layer, whose every gradient can be written down."""
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class OneReLU(nn.Module):
 
 
 class NoReLU(OneReLU):
-    """The same without the ReLU: a linear network, on which many attributions are the same."""
+    """The same network without the ReLU; it is linear, so that many attribution methods have equal maps."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, 5) of images (N, 3, H, W)."""
@@ -52,7 +52,7 @@ class NoReLU(OneReLU):
 
 
 def small_layer(build: Callable[[int, int], nn.Module]) -> CheckedLayer:
-    """Return such a network with three images of 6 × 8 pixels and a class for each."""
+    """Return the first layer of such a network, with three images of 6 × 8 pixels and a class for each."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         module = build(6, 8).double().eval()
@@ -61,7 +61,7 @@ def small_layer(build: Callable[[int, int], nn.Module]) -> CheckedLayer:
 
 
 def gradients(checked: CheckedLayer, pass_on: Callable[[Array, Array], Array]) -> Array:
-    """Return ∂y/∂x, (N, 3, H, W), of which the ReLU passes on ``pass_on(its input, what comes from above)``."""
+    """Return ∂y/∂x, (N, 3, H, W), where the ReLU passes back ``pass_on(its input, gradient at its output)``."""
     weights = {name: tensor.numpy() for name, tensor in checked.module.state_dict().items()}
     mix, x = weights["mix.weight"][:, :, 0, 0], checked.images.numpy()
     before = np.einsum("kc,nchw->nkhw", mix, x) + weights["mix.bias"][:, None, None]
@@ -82,7 +82,7 @@ def _contributions(checked: CheckedLayer) -> Array:
 
 
 def centre_prior(checked: CheckedLayer) -> Array:
-    """Return exp(−½ d²), d from the picture's centre in quarters of its sides."""
+    """Return exp(−½ d²), d the distance from the picture's centre in quarters of its sides."""
     height, width = checked.size
     d = [
         [((y + 0.5) / height - 0.5) ** 2 + ((x + 0.5) / width - 0.5) ** 2 for x in range(width)] for y in range(height)
@@ -91,7 +91,7 @@ def centre_prior(checked: CheckedLayer) -> Array:
 
 
 def edge_filter(checked: CheckedLayer) -> Array:
-    """Return the Sobel magnitude of the mean of the channels, whose border is repeated."""
+    """Return the Sobel magnitude of the mean of the channels, with the border repeated."""
     grey = np.pad(checked.images.numpy().mean(axis=1), ((0, 0), (1, 1), (1, 1)), mode="edge")
     smooth_down = grey[:, :-2] + 2 * grey[:, 1:-1] + grey[:, 2:]
     smooth_across = grey[:, :, :-2] + 2 * grey[:, :, 1:-1] + grey[:, :, 2:]
@@ -155,11 +155,11 @@ FORMS: tuple[tuple[str, Method, type[OneReLU], Form], ...] = (
         lambda c: _largest(gradients(c, lambda _, v: np.maximum(v, 0))),
     ),
 )
-"""Name in the table, the method, a network on which its map can be written down, and the map."""
+"""Rows of: name in the table, method, network on which its map can be written down, and that map."""
 
 
 def check_inputs() -> Iterator[Finding]:
-    """Yield what methods that explain the input give, beside what is right, and whether they keep the invariants."""
+    """Yield whether methods that explain the input give the closed forms and keep the invariants."""
     invariants = {name: INVARIANTS[name] for name in ("batch_invariance", "order_invariance", "nothing_left_behind")}
     for name, method, network, form in FORMS:
         subject = Subject(small_layer(network), name, method, method)

@@ -1,4 +1,4 @@
-"""Invariants that every implementation must keep, so that no library is needed: one function per invariant."""
+"""Invariants that every right implementation keeps, one function per invariant; no reference library is needed."""
 
 import copy
 import math
@@ -40,7 +40,7 @@ def matches_reference_implementation(subject: Subject) -> Finding:
 
 
 def right_or_refused(subject: Subject) -> Finding:
-    """A layer whose places lie in one row is refused, or read rightly."""
+    """A layer whose places are flattened into one dimension is refused, or read correctly."""
     try:
         subject.call()
     except ValueError as error:
@@ -49,7 +49,7 @@ def right_or_refused(subject: Subject) -> Finding:
 
 
 def matches_in_house(subject: Subject) -> Finding:
-    """Every stage that the method shows is that of the in-house method whose work it claims to do."""
+    """Every stage that the method shows is that of the in-house method that it claims to implement."""
     checked, check = subject.checked, "in_house"
     if subject.method is subject.definition:
         return subject.skipped(check, "it is the in-house method")
@@ -60,7 +60,7 @@ def matches_in_house(subject: Subject) -> Finding:
 def finite_differences(subject: Subject) -> Finding:
     """Gradients are the slopes of the logit: Σ G V = (y(A + hV) − y(A − hV)) / 2h, to 1e-4 of |G|, in float64.
 
-    V is 0 wherever A is, so that gradients there are not seen; the reference implementation sees them, where it has it.
+    V is 0 wherever A is, so that gradients there are not checked here, but against the reference implementation.
     """
     gradients = subject.stages.gradients
     if gradients is None:
@@ -91,7 +91,7 @@ def gap_linear_identity(subject: Subject) -> Finding:
 
 
 def _linear_head(subject: Subject) -> Tensor | None:
-    """Return V, (classes, C), where the logits are V mean(A) + b for one of the network's linear layers."""
+    """Return V, (classes, C), if the logits are V mean(A) + b for one of the network's linear layers, else None."""
     means = torch.from_numpy(subject.checked.recorded.activations.mean(axis=(2, 3)))
     logits = torch.from_numpy(subject.checked.recorded.logits)
     for module in subject.checked.module.modules():
@@ -103,7 +103,7 @@ def _linear_head(subject: Subject) -> Tensor | None:
 
 
 class _Scaled(nn.Module):
-    """A network whose logits are multiplied."""
+    """A network with its logits multiplied by a factor."""
 
     def __init__(self, module: nn.Module, factor: float) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class _Scaled(nn.Module):
 
 
 def logit_scaling(subject: Subject, factor: float = 8.0) -> Finding:
-    """Logits times s: gradients, weights and raw maps times s, activations and the normalised map as before."""
+    """Logits times s give gradients, weights and raw maps times s; activations and the normalised map do not change."""
     if isinstance(subject.definition, GradCAMPlusPlus) or not isinstance(subject.definition, GradientCAM):
         return subject.skipped("logit_scaling", f"{type(subject.definition).__name__} is not linear in the gradients")
     checked, plain = subject.checked, subject.stages
@@ -130,7 +130,7 @@ def logit_scaling(subject: Subject, factor: float = 8.0) -> Finding:
 
 
 def translation(subject: Subject) -> Finding:
-    """The image's content shifted by the stride: the map shifted by one place, away from the borders."""
+    """The image's content shifted by the stride shifts the map by one place, away from the borders."""
     checked = subject.checked
     if not isinstance(checked.module, Toy):
         return subject.skipped("translation", "only the toy network is known to be fully convolutional")
@@ -148,7 +148,7 @@ def translation(subject: Subject) -> Finding:
 
 
 def batch_invariance(subject: Subject) -> Finding:
-    """A map computed alone is the one computed in a batch."""
+    """A map is the same whether its image is explained alone or in a batch."""
     alone = [replace(subject, checked=checked).stages for checked in subject.checked.alone]
     return subject.finding("batch_invariance", compare(_joined(alone), subject.stages, _tolerance(subject)))
 
@@ -167,7 +167,7 @@ def _joined(parts: list[Stages]) -> Stages:
 
 
 def device_invariance(subject: Subject) -> Finding:
-    """Another device gives the same stages, in float32 on both; of a copy, so that the network keeps its digits."""
+    """Another device gives the same stages, in float32 on both; a copy is moved, so that the network stays float64."""
     check, checked = "device_invariance", subject.checked
     device = second_device()
     if device is None:
@@ -194,7 +194,7 @@ def nothing_left_behind(subject: Subject) -> Finding:
 
 
 def nothing_left_behind_by_an_exception(subject: Subject) -> Finding:
-    """The same where the network raises in the middle."""
+    """Nothing is left behind either where the network raises during a call."""
     checked = subject.checked
     left = left_behind_after_an_exception(checked.module, (checked.images, checked.targets), subject.call)
     note = f"left behind by an exception: {', '.join(left)}" if left else ""
@@ -220,13 +220,13 @@ INVARIANTS: Mapping[str, Invariant] = {
     "nothing_left_behind": nothing_left_behind,
     "nothing_left_behind_by_an_exception": nothing_left_behind_by_an_exception,
 }
-"""All of them by name, those that name a stage first."""
+"""All invariants by name; those that name a stage come first."""
 
 
 def consult(subject: Subject, invariants: Mapping[str, Invariant] = INVARIANTS) -> Iterator[Finding]:
-    """Yield what every invariant says of a method; an invariant that the method makes fail says so.
+    """Yield one finding per invariant; where the method raises, its verdict is ``error``.
 
-    Each begins with the network as it was, whatever the method did to it under the one before.
+    Each invariant begins with the network as it was, whatever the method did to it before.
     """
     for name, invariant in invariants.items():
         try:

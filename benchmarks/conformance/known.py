@@ -1,4 +1,4 @@
-"""The causes that are known, in the order in which they are tried."""
+"""Known causes of differences from reference libraries, in the order in which they are tried."""
 
 from functools import partial
 
@@ -12,10 +12,10 @@ XGRAD_CAM_EPSILONS = (1e-7, 1e-8)
 
 GRAD_CAM_PP = (partial(formulas.grad_cam_pp_weights, eps=0.0), partial(formulas.rounding_of_grad_cam_pp, eps=0.0))
 XGRAD_CAM = (partial(formulas.xgrad_cam_weights, eps=0.0), partial(formulas.rounding_of_xgrad_cam, eps=0.0))
-"""The papers' weights, and how far rounding may move them."""
+"""The papers' weights, and bounds on their rounding."""
 
 FROM_WEIGHTS = ("weights", "raw", "relu")
-"""Where a formula for the weights shows first, by which of these stages an implementation lays open."""
+"""Stages at which another formula of the weights can show first, as implementations show different stages."""
 
 KNOWN = (
     Cause(
@@ -34,8 +34,8 @@ KNOWN = (
     ),
     Cause(
         "method_order",
-        "pytorch-grad-cam's GuidedBackprop ran before and has put new ReLUs, which are not in place, on the model; "
-        "its maps of the same model are others since.",
+        "pytorch-grad-cam's GuidedBackprop ran before and has replaced the model's ReLUs by new ones that are not in "
+        "place; its maps of the same model have changed since.",
         ("activations",),
         experiments.before_guided_backprop,
     ),

@@ -1,4 +1,4 @@
-"""What is worth knowing of a model and a layer before any map is believed: faults of the choice, not of a method."""
+"""Linter of layers: peculiarities of a model and a layer that mislead every method or make implementations differ."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ from heatmark.methods.engine.capture import layout_at
 
 @dataclass
 class Visit:
-    """What one forward pass shows of a layer.
+    """The record of one forward pass at a layer.
 
     Args:
         outputs: of every run of the layer.
-        versions: how often each had been written to when the layer gave it.
+        versions: how often each output had been written to when the layer returned it.
         logits: of the model.
     """
 
@@ -29,14 +29,14 @@ class Visit:
 
 
 def lint(model: str, module: nn.Module, layer: str, images: Tensor, targets: Tensor) -> Iterator[Finding]:
-    """Yield what is peculiar about a layer, or that nothing is.
+    """Yield one finding per peculiarity of a layer, or one finding that it has none.
 
-    ``called_more_than_once`` (or never), ``no_tensor``, ``non_spatial`` or ``token_grid``, ``single_place``,
+    They are ``called_more_than_once`` (or never), ``no_tensor``, ``non_spatial`` or ``token_grid``, ``single_place``,
     ``in_place_successor``, ``independent_target``, ``dead_gradient``.
 
     Args:
-        model: what the table calls the model.
-        module: the network, left as it was found.
+        model: the model's name in the table.
+        module: the network; it is left as it was.
         layer: dotted name.
         images: (N, 3, H, W).
         targets: (N,).
@@ -45,7 +45,7 @@ def lint(model: str, module: nn.Module, layer: str, images: Tensor, targets: Ten
         ValueError: where the model has no such layer.
     """
     visit = _visit(module, layer, images)
-    named = [(name, look(module, layer, images, targets, visit)) for name, look in _LOOKS.items()]
+    named = [(name, describe(module, layer, images, targets, visit)) for name, describe in _PECULIARITIES.items()]
     peculiar = [(name, note) for name, note in named if note]
     for name, note in peculiar:
         yield Finding(model, layer, "", name, "", "diverges", cause=name, note=note)
@@ -84,14 +84,14 @@ def _no_tensor(module: nn.Module, layer: str, _images: Tensor, _targets: Tensor,
 
 
 def _non_spatial(module: nn.Module, layer: str, images: Tensor, _targets: Tensor, visit: Visit) -> str:
-    return _arrangement_fault(module, layer, images, visit, tokens=False)
+    return _layout_fault(module, layer, images, visit, tokens=False)
 
 
 def _token_grid(module: nn.Module, layer: str, images: Tensor, _targets: Tensor, visit: Visit) -> str:
-    return _arrangement_fault(module, layer, images, visit, tokens=True)
+    return _layout_fault(module, layer, images, visit, tokens=True)
 
 
-def _arrangement_fault(module: nn.Module, layer: str, images: Tensor, visit: Visit, tokens: bool) -> str:
+def _layout_fault(module: nn.Module, layer: str, images: Tensor, visit: Visit, tokens: bool) -> str:
     output = _output(visit)
     if output is None or (output.ndim == 3) != tokens:
         return ""
@@ -110,7 +110,7 @@ def _single_place(module: nn.Module, layer: str, images: Tensor, _targets: Tenso
         rows, columns = _grid(module, layer, images, output)
     except ValueError:
         return ""
-    return f"{layer} gives one place of {rows}×{columns}: its map says nothing of where" if rows * columns == 1 else ""
+    return f"{layer} gives one place of {rows}×{columns}: its map tells no places apart" if rows * columns == 1 else ""
 
 
 def _grid(module: nn.Module, layer: str, images: Tensor, output: Tensor) -> tuple[int, int]:
@@ -160,12 +160,12 @@ def _gradient(module: nn.Module, layer: str, images: Tensor, targets: Tensor) ->
 
 
 def _output(visit: Visit) -> Tensor | None:
-    """Return the output of a layer that ran once and gave a tensor."""
+    """Return the output of a layer that ran once and gave a tensor, else None."""
     (output,) = visit.outputs if len(visit.outputs) == 1 else (None,)
     return output if isinstance(output, Tensor) else None
 
 
-_LOOKS: dict[str, Callable[[nn.Module, str, Tensor, Tensor, Visit], str]] = {
+_PECULIARITIES: dict[str, Callable[[nn.Module, str, Tensor, Tensor, Visit], str]] = {
     "called_more_than_once": _runs,
     "no_tensor": _no_tensor,
     "non_spatial": _non_spatial,
@@ -175,4 +175,4 @@ _LOOKS: dict[str, Callable[[nn.Module, str, Tensor, Tensor, Visit], str]] = {
     "independent_target": _independent,
     "dead_gradient": _dead,
 }
-"""Name of every look and the look: it returns what is peculiar in one sentence, or ``""``."""
+"""Name of every peculiarity to the function that describes it in one sentence, ``""`` where the layer lacks it."""

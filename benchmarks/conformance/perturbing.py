@@ -1,4 +1,7 @@
-"""CAMs that ask the network again, written a second time in NumPy and float64: one image and one channel at a time."""
+"""Reference implementation of the CAMs that perturb the network's input or features, one image and channel at a time.
+
+It is written in NumPy and float64 and shares no code with methods/.
+"""
 
 import numpy as np
 import torch
@@ -14,7 +17,7 @@ Array = NDArray[np.float64]
 def score_cam(module: nn.Module, image: Tensor, target: int, A: Array) -> Array:
     """Return w_c = p(X ⊙ s(Up(A_c))) − p(0), (C,), of one image (1, 3, H, W); Wang et al. 2020, definition 2.
 
-    A channel that is constant over the image weighs 0.
+    A channel that is constant over the image has weight 0.
     """
     pixels, size = image[0].numpy(), (image.shape[2], image.shape[3])
 

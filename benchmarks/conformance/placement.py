@@ -1,6 +1,6 @@
-"""How a layer's output lies on the image, found by what a change in each corner of the picture moves.
+"""Placement of a layer's output on the image, found from where the output changes with each corner of the picture.
 
-Neither the sizes nor the kind of the layer are asked, so that whoever guesses from those is found out.
+Neither the sizes nor the kind of the layer are used, so that an implementation that guesses from them is found out.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,11 +18,11 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the channels and the places are in a layer's output.
+    """The dimensions of the channels and of the places in a layer's output.
 
     Args:
         channels: the dimension of the channels, the images' being 0.
-        class_tokens: tokens without a place, such as the class token, that stand before the others.
+        class_tokens: number of tokens without a place, such as the class token; they come before the others.
         grid: rows and columns.
     """
 
@@ -48,16 +48,16 @@ class Placement:
         return changed
 
     def _placed(self, features: Array) -> Array:
-        """Return a view, (N, C, …), of what has a place on the image."""
+        """Return a view, (N, C, …), of the features that have a place on the image."""
         view = np.moveaxis(features, self.channels, 1)
         return view[:, :, self.class_tokens :] if features.ndim == 3 else view
 
 
 def find_placement(module: nn.Module, layer: str, image: Tensor) -> Placement:
-    """Return how a layer's output lies on one image (1, 3, H, W).
+    """Return the placement of a layer's output on one image (1, 3, H, W).
 
-    Noise is put into each corner in turn. From the upper to the lower corners, what changes moves down along the rows,
-    and from the left to the right ones along the columns; along the channels it stays where it is.
+    Noise is added to each corner in turn. From the upper to the lower corners, the change in the output moves along the
+    rows, and from the left to the right corners along the columns; along the channels it does not move.
 
     Raises:
         ValueError: where the layer's output has no place on the image.
@@ -76,11 +76,11 @@ def find_placement(module: nn.Module, layer: str, image: Tensor) -> Placement:
 
 
 UNCLEAR = 0.1
-"""Motions along a dimension, in parts of its length, that may be chance: a single place moves nowhere."""
+"""Motions along a dimension, in parts of its length, that may be chance; along a single place nothing moves."""
 
 
 def _motions(module: nn.Module, layer: str, image: Tensor, features: Array) -> tuple[Array, Array]:
-    """Return how far down, and how far to the right, the change moves along each dimension of one image's features."""
+    """Return how far the change moves along each dimension of the features, for corners further down, further right."""
     corners = [[_centre(module, layer, image, features, bottom, right) for right in (0, 1)] for bottom in (0, 1)]
     centres = np.array(corners)  # (vertical, horizontal, dimension)
     down, across = centres[1] - centres[0], centres[:, 1] - centres[:, 0]
@@ -88,7 +88,7 @@ def _motions(module: nn.Module, layer: str, image: Tensor, features: Array) -> t
 
 
 def _centre(module: nn.Module, layer: str, image: Tensor, features: Array, bottom: int, right: int) -> list[float]:
-    """Return where along each dimension, from 0 to 1, noise in one corner shows."""
+    """Return the centre, from 0 to 1 along each dimension, of the change that noise in one corner causes."""
     height, width = ((side + 2) // 3 for side in image.shape[-2:])
     changed = image.clone()
     corner = changed[..., -height:, :] if bottom else changed[..., :height, :]
@@ -107,9 +107,9 @@ def _mean_place(energies: Array) -> float:
 
 
 def _of_tokens(module: nn.Module, features: Array, image: Tensor, channels: int) -> Placement:
-    """Return the placement of (N, T, C) or (N, C, T); what only the model can say is read from its ``token_layout``.
+    """Return the placement of tokens (N, T, C) or (N, C, T), with what the model's ``token_layout`` gives.
 
-    Where it says nothing, as few tokens stand before the others as leave a grid of the picture's aspect.
+    Without a layout there are as few class tokens as leave a grid of the picture's aspect.
     """
     height, width = image.shape[-2:]
     layout = getattr(module, "token_layout", None)
@@ -125,7 +125,7 @@ def _of_tokens(module: nn.Module, features: Array, image: Tensor, channels: int)
 
 
 def output_of(module: nn.Module, layer: str, image: Tensor) -> Array:
-    """Return what a layer gives, copied before anything overwrites it."""
+    """Return a layer's output, copied before anything overwrites it."""
     held: list[Array] = []
 
     def hold(output: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ def output_of(module: nn.Module, layer: str, image: Tensor) -> Array:
 
 @contextmanager
 def changed(module: nn.Module, layer: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Put something else in the place of what a layer gives."""
+    """Replace a layer's output by ``change`` of it in this context."""
     handle = module.get_submodule(layer).register_forward_hook(lambda _module, _inputs, output: change(output))
     try:
         yield

@@ -1,7 +1,7 @@
-"""From a raw map to what a library hands out: every library's conventions, composed of a few pure functions.
+"""Profiles of libraries: the steps from a raw map to a library's final output, composed of a few pure functions.
 
 Maps are (N, h, w). A profile takes the raw map of every layer (most often one) and the image's size, and gives the
-library's final output, so that one raw map of ours stands for all of them:
+library's final output, so that one raw map of ours can be compared with all of them:
 
 =================  =======================================  =====================================  =======
 library            per layer                                layers fused by                        at last
@@ -29,13 +29,13 @@ Size = tuple[int, int]
 """Height and width in pixels."""
 Resize = Callable[[Tensor, Size], Tensor]
 Profile = Callable[[Sequence[Tensor], Size], Tensor]
-"""Raw maps, one a layer, and the image's size -> the library's final output."""
+"""Raw maps, one per layer, and the image's size -> the library's final output."""
 
 
 def min_max(maps: Tensor, eps: float = 0.0) -> Tensor:
     """Return (L − min L) / (ε + max (L − min L)), each map by itself; a constant map is NaN where ε is 0.
 
-    Where an ε is given it stands in the denominator, as in the libraries; then a constant map is 0.
+    A positive ε is added to the denominator, as in the libraries; a constant map is then 0.
     """
     shifted = maps - maps.amin(dim=(1, 2), keepdim=True)
     return shifted / (eps + shifted.amax(dim=(1, 2), keepdim=True))
@@ -82,13 +82,13 @@ def heatmark(raws: Sequence[Tensor], size: Size) -> Tensor:
 
 
 def pytorch_grad_cam(raws: Sequence[Tensor], size: Size) -> Tensor:
-    """Return pytorch-grad-cam's output: every layer scaled to [0, 1] before it is resized, and all again after."""
+    """Return pytorch-grad-cam's output: every layer scaled to [0, 1] before it is resized, and their mean again."""
     layers = [resized(min_max(raw.relu(), 1e-7), size) for raw in raws]
     return min_max(mean_of_layers(layers).relu(), 1e-7)
 
 
 def captum(raws: Sequence[Tensor], size: Size) -> Tensor:
-    """Return Captum's ``interpolate(attribute(…, relu_attributions=True))``: relu'd, nearest, not normalised.
+    """Return Captum's ``interpolate(attribute(…, relu_attributions=True))``: ReLU, nearest, not normalised.
 
     Raises:
         ValueError: for several layers.
@@ -107,7 +107,7 @@ def torchcam(raws: Sequence[Tensor], size: Size) -> Tensor:  # noqa: ARG001
 def relu_after_resizing(raws: Sequence[Tensor], size: Size) -> Tensor:
     """Return Captum's ``interpolate(attribute(…, relu_attributions=False)).relu()``, when resized bilinearly.
 
-    Between a positive and a negative place, the positive one keeps less ground than where the ReLU goes first.
+    Between a positive and a negative place the map is positive over a smaller area than with the ReLU before resizing.
 
     Raises:
         ValueError: for several layers.

@@ -1,4 +1,4 @@
-"""What a network holds at a layer, recorded a second way: activations, gradients, and slopes by finite differences."""
+"""Recording of activations, gradients and slopes at a layer, without the code of the methods that are checked."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from heatmark.benchmarks.conformance.placement import changed, find_placement, o
 Array = NDArray[np.float64]
 
 STEPS = np.array([1e-6, 1e-7, 1e-8])
-"""Of finite differences in float64, in units of the activations' root mean square."""
+"""Steps of finite differences in float64, in units of the activations' root mean square."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a network held.
+    """Activations and gradients at a layer, and the logits.
 
     Args:
         activations: A, (N, C, h, w).
@@ -34,12 +34,12 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Slopes:
-    """How fast each target's logit rises when the activations move along random directions.
+    """Slopes of each target's logit along random directions of the activations.
 
     Args:
-        directions: (K, N, C, h, w), zero where an activation is zero: there it may lie on the kink of a ReLU. Tokens
-            without a place, such as the class token, stay as they are.
-        rises: (K, N), the central differences.
+        directions: (K, N, C, h, w), zero where an activation is zero, which may be the kink of a ReLU, and for tokens
+            without a place, such as the class token.
+        rises: (K, N), the slopes, by central differences.
     """
 
     directions: Array
@@ -81,8 +81,8 @@ def _record_one(module: nn.Module, layer: str, image: Tensor, target: int) -> tu
 def slopes(module: nn.Module, layer: str, images: Tensor, targets: Tensor, count: int = 2) -> Slopes:
     """Return (y(A + hV) − y(A − hV)) / 2h along ``count`` random directions V.
 
-    Of the steps h, each image takes the one at which the differences forward and backward agree best: within a step
-    too large a ReLU or a pooling may switch, and of one too small nothing but rounding is left.
+    Of the steps h, each image takes the one at which forward and backward differences agree best: within a larger step
+    a ReLU or a pooling may switch, and with a smaller one only rounding is left.
     """
     place, features = find_placement(module, layer, images[:1]), output_of(module, layer, images)
     logits = _logits(module, layer, images, targets, lambda output: output)

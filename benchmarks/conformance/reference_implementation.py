@@ -1,6 +1,6 @@
-"""The CAMs written a second time, from the papers, in NumPy and float64: slow, plain, sharing no code with methods/.
+"""Reference implementation of the CAMs, from the papers, in NumPy and float64: slow, and no code shared with methods/.
 
-Whoever changes a formula must change it in two places, or the check says at which stage the two part.
+A formula that is changed in one of the two places turns the check red, which names the stage that differs.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ def _of_shared_gradients(total: float, g: Array) -> float:
 
 
 def xgrad_cam(A: Array, G: Array) -> Array:
-    """Return w_c = Σ_ij A_cij G_cij / Σ_ab A_cab, 0 for a silent channel; Fu et al. 2020."""
+    """Return w_c = Σ_ij A_cij G_cij / Σ_ab A_cab, 0 for a channel that is 0 everywhere; Fu et al. 2020."""
     return np.array([(a * g).sum() / a.sum() if a.any() else 0.0 for a, g in zip(A, G, strict=True)])
 
 
@@ -48,23 +48,23 @@ WEIGHTS: Mapping[type[Method], Callable[[Array, Array], Array]] = {
     GradCAMPlusPlus: grad_cam_pp,
     XGradCAM: xgrad_cam,
 }
-"""CAMs with a weight a channel: (A, G) of one image, each (C, h, w), to w (C,)."""
+"""CAMs with one weight per channel: (A, G) of one image, each (C, h, w), to w (C,)."""
 
 PLACES: Mapping[type[Method], Callable[[Array, Array], Array]] = {
     HiResCAM: lambda A, G: sum(a * g for a, g in zip(A, G, strict=True)),
     LayerCAM: lambda A, G: sum(a * np.maximum(g, 0) for a, g in zip(A, G, strict=True)),
 }
-"""CAMs with a weight a place: (A, G) of one image to the map before its ReLU, (h, w)."""
+"""CAMs with one weight per channel and place: (A, G) of one image to the map before its ReLU, (h, w)."""
 
 
 SIGN_IS_ROUNDING = 1e-9
-"""⟨O V_1, mean over C⟩, in parts of what it is without signs, that is no more than rounding."""
+"""|⟨O V_1, mean over C⟩| below which its sign is rounding, as a fraction of the same product of absolute values."""
 
 
 def eigen_cam(A: Array) -> Array:
     """Return O V_1, (h, w), O (places × C) and V_1 its first right singular vector, ⟨O V_1, mean over C⟩ ≥ 0.
 
-    Zero for silent activations, NaN where the sign is decided by rounding; Muhammad and Yeasin 2020.
+    Zero where all activations are 0, NaN where the sign is rounding; Muhammad and Yeasin 2020.
     """
     O = A.reshape(len(A), -1).T  # noqa: E741
     if not O.any():
@@ -82,7 +82,7 @@ def covers(definition: Method) -> bool:
 
 
 def stages(definition: Method, recorded: Recorded, size: tuple[int, int]) -> Stages:
-    """Return all that such a method holds on its way to a map."""
+    """Return the stages of such a method, from activations to the normalised map."""
     if isinstance(definition, EigenCAM):
         return displayed(recorded, np.stack([eigen_cam(A) for A in recorded.activations]), size)
     pairs = list(zip(recorded.activations, recorded.gradients, strict=True))
@@ -100,7 +100,7 @@ def weighted(recorded: Recorded, weights: Array, size: tuple[int, int]) -> Stage
 
 
 def displayed(recorded: Recorded, maps: Array, size: tuple[int, int]) -> Stages:
-    """Return the stages of final maps (N, h, w): resized to the image's size, and what of them a person is shown."""
+    """Return the stages of final maps (N, h, w): resized to the image's size, and normalised as they are displayed."""
     resized = np.stack([bilinear(m, size) for m in maps])
     normalised = np.stack([min_max(bilinear(m, size)) for m in relu(maps)])
     return Stages(
@@ -118,7 +118,7 @@ def relu(values: Array) -> Array:
 
 
 def bilinear(values: Array, size: tuple[int, int]) -> Array:
-    """Return a map (h, w) at size (H, W): pixel i of H lies at (i + ½) h/H − ½, held within the map's own pixels."""
+    """Return a map (h, w) at size (H, W): pixel i of H lies at (i + ½) h/H − ½, clamped to the map's own pixels."""
     rows, columns = (_interpolation(old, new) for old, new in zip(values.shape, size, strict=True))
     resized: Array = rows @ values @ columns.T
     return resized

@@ -1,4 +1,4 @@
-"""Ours held against other libraries, stage by stage, at one layer of one model."""
+"""Comparison of our methods with reference libraries, stage by stage, at one layer of one model."""
 
 import math
 from collections.abc import Iterator
@@ -40,20 +40,20 @@ from heatmark.methods.xgrad_cam import XGradCAM
 
 @dataclass(frozen=True)
 class Library:
-    """A library's conventions: its name in the table, how it resizes, and its final output from a raw map."""
+    """The conventions of a library: its name in the table, its resizing, and its final output from a raw map."""
 
     name: str
     resize: profiles.Resize
     profile: profiles.Profile
 
     def shown(self, stages: Stages, size: profiles.Size) -> Stages:
-        """Fill in what the library makes of a map."""
+        """Return stages with ``resized`` and ``normalised`` as the library makes them."""
         return profiles.shown(stages, size, self.resize, self.profile)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One of our methods and a library's own of it."""
+    """One of our methods and a library's implementation of it."""
 
     name: str
     ours: Method
@@ -94,7 +94,7 @@ PAIRS = (
 
 @dataclass(frozen=True)
 class Bench:
-    """One layer of one model, with images, and what our gradient CAMs are made of there."""
+    """One layer of one model, with images, and the activations and gradients there."""
 
     classifier: Classifier
     images: Tensor
@@ -119,11 +119,11 @@ class Bench:
 
     @cached_property
     def recorded(self) -> Tensor:
-        """The layer's activations on these images, recorded a second way."""
+        """The layer's activations on these images, recorded without the code of our methods."""
         return torch.from_numpy(activations_of(self.classifier.module, self.layer, self.images))
 
     def is_right(self, method: Method, activations: Tensor) -> bool:
-        """Say whether our method is right in float64, and what it multiplied here is what the layer gave."""
+        """Say whether our method is right in float64, and its activations here are the layer's output."""
         tolerance = tolerances(self.images.dtype)["activations"]
         if not difference("activations", activations, self.recorded, tolerance).agrees:
             return False
@@ -133,15 +133,15 @@ class Bench:
 def compare_with_reference_libraries(
     classifier: Classifier, images: Tensor, targets: Tensor, layer: str, checked: CheckedLayer | None = None
 ) -> Iterator[Finding]:
-    """Hold our methods against every library's, and tell where each pair first parts, by how much and why.
+    """Yield one finding per pair of our method and a library's: where the two first differ, by how much and why.
 
     Args:
-        classifier: left as it was found.
+        classifier: the model; it is left as it was.
         images: (N, 3, H, W); two are enough.
         targets: (N,).
         layer: dotted name of a layer that gives a map.
-        checked: the same layer in float64, where ours is held to the reference implementation before a library is
-            blamed; its images may be smaller. None takes these images.
+        checked: the same layer in float64, at which ours is compared with the reference implementation before a
+            difference counts as the library's; its images may be smaller. None takes these images.
 
     Raises:
         ValueError: where the layer is unknown or gives no map.
@@ -156,7 +156,7 @@ def compare_with_reference_libraries(
 def bench_of(
     classifier: Classifier, images: Tensor, targets: Tensor, layer: str, checked: CheckedLayer | None = None
 ) -> Bench:
-    """Return what all pairs share; the arguments are those of :func:`compare_with_reference_libraries`."""
+    """Return what all pairs have in common; the arguments are those of :func:`compare_with_reference_libraries`."""
     if checked is None:
         checked = CheckedLayer(classifier.name, in_float64(classifier.module), layer, images.double(), targets)
     return Bench(classifier, images, targets, layer, capture(classifier.module, images, targets, layer), checked)
@@ -174,11 +174,11 @@ def _finding(bench: Bench, pair: Pair) -> Finding:
         explanation = explain(evidence, KNOWN, tolerance)
     except (ValueError, RuntimeError, TypeError, IndexError, AttributeError) as error:
         return finding(stage="", verdict="error", note=f"{type(error).__name__}: {error}")
-    return _told(finding, explanation, _final_difference(evidence))
+    return _row(finding, explanation, _final_difference(evidence))
 
 
 def gather(bench: Bench, pair: Pair) -> Evidence:
-    """Run both sides of a pair, and show our map by the library's conventions."""
+    """Return the stages of both sides of a pair, ours displayed by the library's conventions."""
 
     def shown(stages: Stages) -> Stages:
         return pair.library.shown(stages, bench.size)
@@ -195,14 +195,14 @@ def gather(bench: Bench, pair: Pair) -> Evidence:
 
 
 def _skipped(bench: Bench, pair: Pair) -> str:
-    """Say why a pair is not run, or nothing."""
+    """Return why a pair is not run, ``""`` where it is."""
     if pair.library is TORCHCAM and not installed():
         return "torch-cam is not installed; pip install 'heatmark[torchcam]'"
     return too_dear(pair.ours, bench.classifier.module, bench.capture.activations.shape[1], bench.size)
 
 
-def _told(finding: "partial[Finding]", explanation: Explanation, final: Difference) -> Finding:
-    """Put an explanation into a row; what is left unexplained is laid at our door."""
+def _row(finding: "partial[Finding]", explanation: Explanation, final: Difference) -> Finding:
+    """Return an explanation as a finding; an unexplained difference counts as our fault."""
     first = explanation.first
     row = partial(
         finding,
@@ -229,7 +229,7 @@ def _told(finding: "partial[Finding]", explanation: Explanation, final: Differen
 
 
 def _final_difference(evidence: Evidence) -> Difference:
-    """Return how far apart the last maps are that both have."""
+    """Return the difference of the last stage that both have."""
     ours, theirs = evidence.ours, evidence.theirs
     for stage in ("normalised", "resized", "relu"):
         a, b = getattr(ours, stage), getattr(theirs, stage)
@@ -239,7 +239,7 @@ def _final_difference(evidence: Evidence) -> Difference:
 
 
 def _order(bench: Bench) -> Finding:
-    """Say whether pytorch-grad-cam's Grad-CAM changes after its own GuidedBackprop ran on the model."""
+    """Return whether pytorch-grad-cam's Grad-CAM changes after its GuidedBackprop has run on the model."""
     pair = PAIRS[0]
     model, images, targets, layer = bench.classifier.module, bench.images, bench.targets, bench.layer
     name, size = "grad_cam after guided_backprop", pixels(bench.size)
@@ -254,4 +254,4 @@ def _order(bench: Bench) -> Finding:
         after = pair.theirs(model, images, targets, layer)
     evidence = Evidence(pair.ours, before, after, lambda stages: stages, pair.theirs, model, images, targets, layer)
     explanation = explain(evidence, KNOWN, tolerances(images.dtype))
-    return _told(finding, explanation, _final_difference(evidence))
+    return _row(finding, explanation, _final_difference(evidence))

@@ -1,4 +1,4 @@
-"""What every in-house CAM must give at a layer, by the second writing of its formula, and where that is affordable."""
+"""Reference stages of every in-house CAM at a layer, and whether a check can afford them."""
 
 from dataclasses import replace
 
@@ -17,26 +17,26 @@ from heatmark.methods.score_cam import ScoreCAM
 Array = NDArray[np.float64]
 
 WORK = 5e11
-"""Channels × pixels × parameters up to which one forward pass a channel and image is affordable in a check."""
+"""Channels × pixels × parameters up to which a check can afford one forward pass per channel and image."""
 
 
 def covers(definition: Method) -> bool:
-    """Say whether this method was written a second time."""
+    """Say whether this method has a reference implementation."""
     if isinstance(definition, FusedLayers):
         return covers(definition.method)
     return reference_implementation.covers(definition) or type(definition) in (ScoreCAM, AblationCAM)
 
 
 def too_dear(definition: Method, module: nn.Module, channels: int, size: Size) -> str:
-    """Say why a method is not held to a forward pass for each channel of a layer, or nothing where it is."""
+    """Return why one forward pass per channel of a layer is too expensive for a check, ``""`` where it is not."""
     if not isinstance(definition, ScoreCAM | AblationCAM):
         return ""
     work = channels * size[0] * size[1] * sum(p.numel() for p in module.parameters())
-    return "" if work <= WORK else f"takes a forward pass for each of {channels} channels; held on smaller models"
+    return "" if work <= WORK else f"takes a forward pass for each of {channels} channels; checked on smaller models"
 
 
 def reference(definition: Method, checked: CheckedLayer) -> Stages:
-    """Return a method's stages at a checked layer; the method must be covered.
+    """Return the reference stages of a method that is covered, at a checked layer.
 
     Raises:
         ValueError: where the layer's output has no place on the image.

@@ -1,4 +1,4 @@
-"""What every layer method must refuse, and what it must take: other precisions, inference tensors, empty batches."""
+"""Inputs that every layer method must refuse, and inputs it must take: precisions, inference tensors, empty batches."""
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
@@ -18,7 +18,7 @@ from heatmark.methods.eigen_cam import EigenCAM
 from heatmark.methods.engine.stages import Stages
 
 Change = Callable[[Subject], Subject]
-"""A subject to one that must be refused."""
+"""Subject to one that must be refused."""
 
 
 def _elsewhere(layer: str) -> Change:
@@ -37,11 +37,11 @@ REFUSED: dict[str, tuple[Change, bool]] = {
     "negative_target": (_for(torch.tensor([3, -1, 1])), False),
     "too_few_targets": (_for(torch.tensor([3, 0])), False),
 }
-"""What must be refused, and whether methods refuse it too to which targets mean nothing."""
+"""Name to an input that must be refused, and whether methods that ignore targets must refuse it too."""
 
 
 def check_refusals(claimed: Iterable[Claim]) -> Iterator[Finding]:
-    """Yield whether each method refuses what it cannot explain, and takes what it can."""
+    """Yield whether each method refuses inputs that it cannot explain, and takes others."""
     checked = toy_layer("features.5")
     checked.module.add_module("spare", torch.nn.Conv2d(3, 3, 1).double())
     for claim in claimed:
@@ -66,7 +66,7 @@ def _refuses(check: str, change: Change) -> Invariant:
 
 
 def inference_tensors(subject: Subject) -> Finding:
-    """Images and targets made under ``torch.inference_mode()`` have the maps of others."""
+    """Images and targets made under ``torch.inference_mode()`` have the same maps as others."""
     with torch.inference_mode():
         checked = replace(
             subject.checked, images=subject.checked.images.clone(), targets=subject.checked.targets.clone()
@@ -76,18 +76,18 @@ def inference_tensors(subject: Subject) -> Finding:
 
 
 def same_when_called(subject: Subject) -> Finding:
-    """The map that a sweep gets is the one whose stages the reference implementation is held against."""
+    """The map that a sweep gets, by a call, is that of the reference implementation."""
     expected = Stages(relu=reference(subject.definition, subject.checked).relu)
     return subject.finding("call", compare(Stages(relu=subject.call()), expected, {"relu": 1e-7}))
 
 
 def single_precision(subject: Subject) -> Finding:
-    """A network in float32 has the maps of one in float64, to 1e-4 of the largest value."""
+    """A network in float32 has the maps of the same network in float64, to 1e-4 of the largest value."""
     return _in(subject, torch.float32, "single_precision", 1e-4)
 
 
 def half_precision(subject: Subject) -> Finding:
-    """A network in bfloat16 has maps as of one in float64, to a fifth of the largest value, in float32."""
+    """A network in bfloat16 has float32 maps, those of the same network in float64 to 0.2 of the largest value."""
     return _in(subject, torch.bfloat16, "half_precision", 0.2)
 
 
@@ -102,7 +102,7 @@ def _in(subject: Subject, dtype: torch.dtype, check: str, tolerance: float) -> F
 
 
 def empty_batch(subject: Subject) -> Finding:
-    """No images have no maps, of the size that others have."""
+    """An empty batch has maps (0, h, w), of the size of others."""
     checked = replace(subject.checked, images=subject.checked.images[:0], targets=subject.checked.targets[:0])
     found, expected = replace(subject, checked=checked).call().shape, (0, *subject.call().shape[1:])
     return subject.holds("empty_batch", "" if tuple(found) == expected else f"{tuple(found)}, expected {expected}")

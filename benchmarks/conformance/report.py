@@ -1,4 +1,4 @@
-"""Findings for people and machines: what is red, one table, parquet and CSV, JUnit."""
+"""Reports of findings: a table for the terminal, a data frame, JUnit XML, and which findings are red."""
 
 import math
 from collections import Counter
@@ -28,18 +28,18 @@ def is_red(finding: Finding) -> bool:
 
 
 def frame(findings: Iterable[Finding]) -> pd.DataFrame:
-    """Return one row per finding, in their order, and whether it is red."""
+    """Return one row per finding, in their order, with the column ``red``."""
     rows = [asdict(finding) | {"red": is_red(finding)} for finding in findings]
     return pd.DataFrame(rows, columns=[*COLUMNS, "red"])
 
 
 def table(findings: Sequence[Finding]) -> Table:
-    """Return the report for a terminal of 100 columns: what agrees in one row per layer, what differs in its own.
+    """Return the report for a terminal of 100 columns.
 
-    Peculiarities of a layer that the linter saw stand under it.
+    A layer has one row for all checks that agree, then one row per difference and per peculiarity found by the linter.
     """
-    reds = sum(map(is_red, findings))
-    verdict = f"[red]{reds} red[/red]" if reds else "[green]all green[/green]"
+    count = sum(map(is_red, findings))
+    verdict = f"[red]{count} red[/red]" if count else "[green]all green[/green]"
     title = f"Conformance: {len(findings)} checks, {verdict}"
     result = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left", caption_justify="left")
     result.add_column("model, layer and method", max_width=36, overflow="fold")
@@ -60,7 +60,7 @@ def table(findings: Sequence[Finding]) -> Table:
 
 
 def _grouped(findings: Iterable[Finding], key: Callable[[Finding], K]) -> dict[K, list[Finding]]:
-    """Return findings by their key, in the order in which the keys come first."""
+    """Return findings by their key, in the order in which the keys first appear."""
     groups: dict[K, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(key(finding), []).append(finding)
@@ -87,11 +87,11 @@ def _cells(finding: Finding, with_size: bool) -> tuple[str, ...]:
 
 
 def explanations(findings: Iterable[Finding], known: Mapping[str, str]) -> list[str]:
-    """Return what every cause that occurs means, then every red finding in full, a line each.
+    """Return one line per cause that occurs, with its explanation, then one per red finding.
 
     Args:
         findings: of the whole check.
-        known: name of a cause to its explanation; what the linter saw explains itself.
+        known: name of a cause to its explanation; findings of the linter explain themselves.
     """
     seen = {f.cause: known.get(f.cause, f.note) for f in findings if f.verdict == "diverges" and not is_red(f)}
     return [f"{cause.replace('_', ' ')}: {words}" for cause, words in seen.items()] + [
@@ -100,7 +100,7 @@ def explanations(findings: Iterable[Finding], known: Mapping[str, str]) -> list[
 
 
 def junit(findings: Sequence[Finding], path: Path) -> None:
-    """Write JUnit XML, which every CI reads: a suite a model, a test a check; red ones failed, inapplicable skipped."""
+    """Write JUnit XML with one suite per model and one test per check: red ones fail, inapplicable ones are skipped."""
     root = ElementTree.Element("testsuites", name="heatmark check")
     for model, checked in _grouped(findings, lambda f: f.model).items():
         suite = ElementTree.SubElement(root, "testsuite", name=model, tests=str(len(checked)))
@@ -116,16 +116,16 @@ def junit(findings: Sequence[Finding], path: Path) -> None:
 
 def _testcase(suite: ElementTree.Element, finding: Finding) -> None:
     name = " ".join(filter(None, (finding.method, finding.check, finding.size)))
-    case = ElementTree.SubElement(suite, "testcase", classname=f"{finding.model}.{finding.layer}", name=name)
+    element = ElementTree.SubElement(suite, "testcase", classname=f"{finding.model}.{finding.layer}", name=name)
     if finding.verdict == "skipped":
-        ElementTree.SubElement(case, "skipped", message=finding.note)
+        ElementTree.SubElement(element, "skipped", message=finding.note)
     elif is_red(finding):
         kind = "error" if finding.verdict == "error" else "failure"
-        ElementTree.SubElement(case, kind, message=sentence(finding))
+        ElementTree.SubElement(element, kind, message=sentence(finding))
 
 
 def sentence(finding: Finding) -> str:
-    """Return a red finding in one line."""
+    """Return a red finding as one line of text."""
     where = " ".join(filter(None, (finding.model, finding.layer, finding.method)))
     stage = f" at stage {finding.stage}" if finding.stage else ""
     pixels = f" on {finding.size} pixels" if finding.size else ""

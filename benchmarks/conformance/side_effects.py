@@ -1,4 +1,4 @@
-"""What a method leaves behind on a network, its inputs and the process."""
+"""Side effects of a method: what it leaves behind on a network, its inputs and the process."""
 
 import random
 import zlib
@@ -14,15 +14,15 @@ from heatmark.common.model_state import untouched
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-class _Interruption(Exception):  # noqa: N818 - it is no error of anybody
-    """What the network raises on purpose."""
+class _Interruption(Exception):  # noqa: N818 - raised on purpose, so no error
+    """The exception that the network raises on purpose."""
 
 
 def left_behind(module: nn.Module, inputs: Sequence[Tensor], call: Callable[[], object]) -> list[str]:
-    """Say what a call leaves behind, as ``training flag of features.1``; nothing is an empty list.
+    """Return the names of what a call leaves behind, such as ``training flag of features.1``.
 
-    The network is handed over in a state that hides nothing: its outermost flag in training mode, a gradient on a
-    parameter. Afterwards it is as it was, whatever the call did to it but change its weights.
+    The call gets the network in a state in which changes show: its outermost flag in training mode, a gradient on a
+    parameter. Afterwards the network is restored, but for weights that the call has changed.
     """
     with untouched(module):
         module.training = True
@@ -37,7 +37,7 @@ def left_behind(module: nn.Module, inputs: Sequence[Tensor], call: Callable[[], 
 def left_behind_after_an_exception(
     module: nn.Module, inputs: Sequence[Tensor], call: Callable[[], object]
 ) -> list[str]:
-    """Say what a call leaves behind when the network raises at the end of its forward pass."""
+    """Return the names of what a call leaves behind when the network raises at the end of its forward pass."""
 
     def interrupted() -> None:
         with suppress(_Interruption):
@@ -55,7 +55,7 @@ def _interrupt(_module: nn.Module, _inputs: object, _output: object) -> None:
 
 
 def _state(module: nn.Module, inputs: Sequence[Tensor]) -> dict[str, object]:
-    """Take down all that could be left behind, each under a name for a person."""
+    """Return all that a call could leave behind or change, each under a name for a person."""
     state: dict[str, object] = {}
     for name, part in module.named_modules():
         where = name or "the network"

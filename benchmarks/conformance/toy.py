@@ -1,4 +1,4 @@
-"""A network on which what a CAM must give is known in closed form."""
+"""The toy network, on which the map of a CAM is known in closed form."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from heatmark.benchmarks.conformance.checked_layer import CheckedLayer
 
 
 class Toy(nn.Module):
-    """Fully convolutional, in-place ReLUs, batch norm, dropout; global average pooling and one linear layer.
+    """A fully convolutional network: in-place ReLUs, batch norm, dropout; global average pooling, one linear layer.
 
     ``features.4`` is overwritten in place by what follows it. At ``features.5`` CAM is exact, and a shift of the image
     by ``stride`` pixels shifts everything there by one place, away from the borders.
@@ -39,7 +39,7 @@ TOY_LAYERS = ("features.4", "features.5")
 
 
 def toy_layer(layer: str) -> CheckedLayer:
-    """Return a toy network, three images of 32 × 48 pixels (not square on purpose), and a class for each.
+    """Return a layer of the toy network, three images of 32 × 48 pixels (not square on purpose), and a class for each.
 
     Class 0 has positive weights only, so that its map is positive everywhere and the minimum of min-max matters.
     """

@@ -1,4 +1,4 @@
-"""Other libraries on the toys: the readers of their stages, and the adapters that sweeps run, show the same map."""
+"""Reference libraries on toy networks, where the adapters of sweeps must give the maps of the libraries' stages."""
 
 import copy
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from heatmark.methods.external.stages_captum import layer_grad_cam
 
 
 def compare_on_toys() -> Iterator[Finding]:
-    """Yield what every pair says at the toys' layers, in single precision as on a real network."""
+    """Yield one finding per pair and layer of the toy networks, in single precision as on a real network."""
     for checked in (*map(toy_layer, TOY_LAYERS), next(ENCODER.checked_layers())):
         classifier = Classifier(checked.model, copy.deepcopy(checked.module).float(), "random-0", Preprocessing())
         yield from compare_with_reference_libraries(
@@ -50,7 +50,7 @@ def _same_map(expected: Tensor | None, subject: Subject) -> Finding:
 
 
 def _adapter(library: object) -> Method | None:
-    """Return the method of ``conf/method`` whose stages a library shows; None where sweeps have none."""
+    """Return the adapter in ``conf/method`` of a library's method, None where there is none."""
     if isinstance(library, PytorchGradCAMStages):
         return library.cam
     return LayerGradCAM() if library is layer_grad_cam else None

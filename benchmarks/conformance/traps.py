@@ -1,4 +1,4 @@
-"""Small networks on which a guess about a layer's output, or a shortcut on the way to the logits, shows in the map."""
+"""Small networks on which a wrong guess about a layer's output, or about what follows the layer, shows in the map."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from heatmark.common.features import TokenLayout
 
 
 class Convolutions(nn.Module):
-    """Channels first; of pictures of 15 × 20 pixels, channels × rows (6 × 8) have the picture's aspect exactly.
+    """A network of convolutions, whose channels × rows (6 × 8) have the aspect of pictures of 15 × 20 pixels exactly.
 
-    Rows × columns (8 × 10) have it only nearly, because the side was odd. A skip runs past ``inner``, and a ReLU
-    writes into what ``inner`` gives.
+    Rows × columns (8 × 10) have it only nearly, because a side is odd. A skip connection bypasses ``inner``, and a ReLU
+    overwrites the output of ``inner``.
     """
 
     def __init__(self) -> None:
@@ -34,13 +34,13 @@ class Convolutions(nn.Module):
 
 
 class SaidConvolutions(Convolutions):
-    """The same, and the model says where its channels are."""
+    """The same network with a ``token_layout`` that gives the dimension of its channels."""
 
     token_layout = TokenLayout(channels_last=False)
 
 
 class ChannelsLast(nn.Module):
-    """Channels last; of pictures of 10 × 15 pixels, columns × channels (8 × 12) have the picture's aspect exactly."""
+    """A network with channels last, whose columns × channels (8 × 12) have the aspect of 10 × 15 pixels exactly."""
 
     token_layout: TokenLayout | None = TokenLayout(channels_last=True)
 
@@ -60,15 +60,15 @@ class ChannelsLast(nn.Module):
 
 
 class SilentChannelsLast(ChannelsLast):
-    """The same, and the model says nothing."""
+    """The same network without a ``token_layout``."""
 
     token_layout = None
 
 
 class Encoder(nn.Module):
-    """PyTorch's own transformer encoder on patches of 4 pixels, which skips its parts where no graph is recorded.
+    """PyTorch's transformer encoder on patches of 4 pixels, which skips its submodules where no graph is recorded.
 
-    Whoever puts other features in the place of a part's must see to it that they reach the logits.
+    A method that replaces the features of a submodule must make sure that they reach the logits.
     """
 
     token_layout = TokenLayout(class_tokens=1)
@@ -90,7 +90,7 @@ class Encoder(nn.Module):
 
 
 class Flattened(nn.Module):
-    """``flat`` gives (N, C, places), with as many channels as would make a square grid of tokens: 16."""
+    """A network whose ``flat`` gives (N, C, places); its 16 channels could be taken for a square grid of tokens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class Flattened(nn.Module):
 
 
 class Block(nn.Module):
-    """A block that hands on more than its last part gives."""
+    """A block whose output is more than that of its last submodule."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class Block(nn.Module):
 
 
 class Bypass(nn.Module):
-    """The picture itself, and a block before the layer, are used once more after it."""
+    """A network that uses the picture, and the output of the block before the layer, again after the layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class Bypass(nn.Module):
 
 
 class Overwriting(Bypass):
-    """The same, but what came before the layer is written into, so that it cannot be handed out again."""
+    """The same network, but it overwrites the block's output, so that a stored output would be wrong."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, 5) of images (N, 3, H, W)."""
@@ -147,7 +147,7 @@ class Overwriting(Bypass):
 
 @dataclass(frozen=True)
 class Trap:
-    """A network, the size of picture at which it tells, and its layers."""
+    """A network on which wrong guesses show, the size of picture at which they do, and the layers that are checked."""
 
     name: str
     build: Callable[[], nn.Module]
@@ -155,18 +155,18 @@ class Trap:
     layers: tuple[str, ...]
 
     def checked_layers(self) -> Iterator[CheckedLayer]:
-        """Yield a checked a layer, in float64, each of three images with a class of its own."""
+        """Yield every layer with three images, each with a class of its own, in float64."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             module = self.build().double().eval()
-            _unsettle(module)
+            _draw_statistics(module)
             images = torch.randn(3, 3, *self.size, dtype=torch.float64)
         for layer in self.layers:
             yield CheckedLayer(self.name, module, layer, images, torch.tensor([3, 0, 1]))
 
 
-def _unsettle(module: nn.Module) -> None:
-    """Draw scales, shifts and statistics of normalisations, which begin as 1 and 0 and would hide what they do."""
+def _draw_statistics(module: nn.Module) -> None:
+    """Draw scales, shifts and statistics of normalisations, which begin as 1 and 0 and would have no effect."""
     for part in module.modules():
         if isinstance(part, nn.LayerNorm | nn.BatchNorm2d):
             for name, tensor in part.state_dict(keep_vars=True).items():

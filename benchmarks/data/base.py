@@ -1,4 +1,4 @@
-"""What a dataset gives: named pictures, with a label and an object mask where they are known."""
+"""Datasets: named pictures, each with a label and an object mask where they are known."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture.
+    """One picture of a dataset, with what is known of it.
 
     Args:
-        name: what the tables call it; unique in its dataset.
+        name: its name in the tables, unique in its dataset.
         image: an RGB picture of any size.
         label: the true class, as an index or a name of the model's classes; None where unknown.
         mask: (H, W) booleans of the picture's size, the object's pixels; None where unknown.
-        group: what it shares with other pictures that are not independent of it (patient, video); None where unknown.
+        group: name of the patient, video or other group whose pictures are not independent; None where unknown.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Dataset(ABC):
 
     @property
     def name(self) -> str:
-        """What the tables call the dataset: its class's name, unless it says better."""
+        """The dataset's name in the tables; by default its class's name in small letters."""
         return type(self).__name__.lower()
 
     @property

@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw
 Array = NDArray[np.floating[Any]]
 
 SUPERSAMPLING = 4
-"""Points a pixel and side; 16 of them decide how much of a pixel is covered."""
+"""Sample points per pixel along each side; all 16 of a pixel measure how much of it is covered."""
 
 CONTRAST = 0.5
-"""Of a background's two colours, as a share of what two random colours have."""
+"""Distance of a background's two colours, as a fraction of the distance of two random colours."""
 
 
 def _arc(start: float, stop: float, radius: float = 1.0, centre: float = 0.0, points: int = 48) -> Array:
@@ -36,7 +36,7 @@ def _heart() -> Array:
 
 
 def _crescent() -> Array:
-    """Return a disc less a disc of 0.8 its radius, moved by 0.5: they meet where cos(angle) = 0.61 / 1."""
+    """Return the outline of a disc minus a disc of 0.8 its radius, moved by 0.5; they meet where cos(angle) = 0.61."""
     moved, radius = 0.5, 0.8
     outer = np.arccos((1 + moved**2 - radius**2) / (2 * moved)) / (2 * np.pi)
     inner = np.arccos((1 - moved**2 - radius**2) / (2 * moved * radius)) / (2 * np.pi)
@@ -100,7 +100,7 @@ def clouds(rng: Generator, size: int) -> Array:
 
 
 def stripes(rng: Generator, size: int) -> Array:
-    """Return waves of a random direction and length, (size, size) in [0, 1]."""
+    """Return waves of random direction and length, (size, size) in [0, 1]."""
     return 0.5 + 0.5 * np.sin(_wave(rng, size))
 
 
@@ -149,7 +149,7 @@ def _scribble(rng: Generator) -> Array:
 
 
 def _wave(rng: Generator, size: int) -> Array:
-    """Return the phase of a plane wave of 3 to 14 periods a side, (size, size) in radians."""
+    """Return the phase of a plane wave of 3 to 14 periods per side, (size, size) in radians."""
     x, y = _axes(size)
     turn, periods, phase = rng.random(3) * np.array([2 * np.pi, 11, 2 * np.pi])
     along = np.float32(np.cos(turn)) * x + np.float32(np.sin(turn)) * y

@@ -1,4 +1,4 @@
-"""Your own pictures: a folder of files, of class folders, or with a label file."""
+"""Folders of pictures: of plain files, of class folders, or with a label file."""
 
 import csv
 import os
@@ -14,13 +14,15 @@ from heatmark.common.names import nearest
 
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 COLUMNS = ("file", "label", "group")
-"""Of a label file; others are not read."""
+"""The columns of a label file that are read."""
 
 GROUPS = ("case", "patient", "subject", "video")
-"""What others call a group; left unread, images of one patient would count as independent."""
+"""Other names of the column ``group``; where it is not read, images of one patient would count as independent."""
 
 TYPO = 0.8
-"""How like a known column an unknown one is that was meant to be it; beyond a hint's, because the file is refused."""
+"""Similarity (2 · letters in common / letters of both) from which an unknown column counts as a misspelt known one.
+
+It is stricter than a hint's, because the file is refused."""
 
 IMAGENET_CLASSES = 1000
 _SYNSET = re.compile(r"n\d{8}")
@@ -112,7 +114,7 @@ def picture_names(root: Path) -> Iterator[str]:
 
 
 def label_of(name: str, numbers: dict[str, int]) -> int | str | None:
-    """Return what a picture's path tells of its class: its class folder, or the words after a synset."""
+    """Return the label in a picture's path: its class folder, or the words after a synset; None where there is none."""
     folder, _, _ = name.rpartition("/")
     if folder:
         top = folder.split("/")[0]
@@ -122,20 +124,20 @@ def label_of(name: str, numbers: dict[str, int]) -> int | str | None:
 
 
 def imagenet_numbers(folders: set[str]) -> dict[str, int]:
-    """Number the synsets of ImageNet-1k in sorted order if the folders are all of them, else none."""
+    """Return the class numbers of the synsets of ImageNet-1k, sorted, if the folders are all 1000; else no numbers."""
     if len(folders) != IMAGENET_CLASSES or not all(_SYNSET.fullmatch(folder) for folder in folders):
         return {}
     return {folder: number for number, folder in enumerate(sorted(folders))}
 
 
 def read_labels(table: Path) -> list[Entry]:
-    """Return what a CSV file lists under a header line ``file,label``; an empty label is unknown.
+    """Return the pictures listed in a CSV file with the header line ``file,label``; an empty label is unknown.
 
-    It may have a column ``group``, and others that are not read.
+    The file may have a column ``group``, and others that are not read.
 
     Raises:
-        ValueError: where the file is missing or no such table, lists a file twice, or has a column whose name is nearly
-            one of these; it names the line.
+        ValueError: where the file is missing or is no such table, lists a file twice, or has a column whose name is
+            nearly one of these; it names the line.
     """
     try:
         with table.open(encoding="utf-8-sig", newline="") as lines:
@@ -158,7 +160,7 @@ def read_labels(table: Path) -> list[Entry]:
 
 
 def _check_columns(table: Path, columns: Sequence[str]) -> None:
-    """Refuse a header without file and label, or with a column that was meant to be one of ours."""
+    """Raise for a header without file and label, or with a column that looks like a misspelt one of :data:`COLUMNS`."""
     absent = [known for known in COLUMNS if known not in columns]
     for name in columns:
         if meant := nearest(name.strip(), absent, TYPO) if name not in COLUMNS else []:

@@ -1,4 +1,4 @@
-"""Photos: pictures that come with packages which are installed anyway."""
+"""Photos bundled with packages that Heatmark needs anyway."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,20 +15,20 @@ PHOTOS: dict[str, tuple[str, str]] = {
     "motorcycle": ("skimage", "data/motorcycle_left.png"),
     "grace_hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
 }
-"""Name of every photo: the package and the file in it."""
+"""Name of every photo to its package and the file in it."""
 
 
 @dataclass(frozen=True)
 class Photos(Dataset):
     """Colour photos bundled with scikit-image and Matplotlib: a cat, a coffee, people and things, without labels.
 
-    No label is given, because none of them was ever labelled for a classifier's classes.
+    The labels are unknown, because nobody has labelled these photos with a classifier's classes.
 
     Args:
         limit: take the first photos only; None takes all.
 
     Raises:
-        ValueError: for a limit that is no positive number.
+        ValueError: for a limit that is no whole number of at least 1.
     """
 
     limit: int | None = None

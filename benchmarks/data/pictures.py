@@ -1,4 +1,4 @@
-"""Reading of picture files as a viewer would show them."""
+"""Picture files, read as an image viewer shows them: upright and in RGB."""
 
 import struct
 from pathlib import Path
@@ -13,7 +13,8 @@ def read_picture(path: Path) -> Image.Image:
     """Return a file's picture upright and in RGB, whatever its mode of 8 bits; transparent parts lie on white.
 
     Raises:
-        ValueError: where the file is missing, is no whole picture or has more than 8 bits a channel; it names it.
+        ValueError: where the file is missing, is no whole picture or has more than 8 bits per channel; it names
+            the file.
     """
     try:
         with Image.open(path) as picture:
@@ -25,17 +26,17 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:
-    """Return a picture that is opened and not yet decoded, of 8 bits a channel or fewer, upright and in RGB.
+    """Return a picture that is opened and not yet decoded, of 8 bits per channel or fewer, upright and in RGB.
 
     Raises:
-        ValueError: for more than 8 bits a channel. They say nothing of which values are black and white: 12 bits of a
-            scanner stored in 16 would become 16 levels. Pillow keeps the upper 8 bits of 16 of a colour without a word.
+        ValueError: for more than 8 bits per channel, because such a file does not say which values are black and
+            white: a scan of 12 bits stored in 16 would become 16 levels, as Pillow keeps the upper 8 bits.
     """
     coded = any(";16" in str(tile[3]) for tile in getattr(picture, "tile", []))
     if coded or picture.mode.startswith(("I", "F")):
         raise ValueError(
-            f"its mode is {picture.mode!r} of more than 8 bits a channel, which does not say what is black and what is "
-            "white; convert it to 8 bits with a window of your own, such as Image.fromarray(((pixels - low) / "
+            f"its mode is {picture.mode!r} of more than 8 bits per channel, which does not say what is black and what "
+            "is white; convert it to 8 bits with a window of your own, such as Image.fromarray(((pixels - low) / "
             '(high - low) * 255).clip(0, 255).astype("uint8"))'
         )
     upright = ImageOps.exif_transpose(picture)

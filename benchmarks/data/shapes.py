@@ -1,4 +1,4 @@
-"""Shapes: a generated dataset with exact object masks, of which nothing is stored."""
+"""Shapes: a dataset of generated pictures with exact object masks, drawn when they are asked for."""
 
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -16,7 +16,7 @@ SPLITS: tuple[str, ...] = ("train", "test")
 
 @dataclass(frozen=True)
 class Scene:
-    """What surrounds an object, drawn without knowing its class.
+    """The surroundings of an object, drawn independently of its class.
 
     Args:
         pixels: background and clutter, (size, size, 3) in [0, 1].
@@ -35,11 +35,11 @@ class Scene:
 
 @dataclass(frozen=True)
 class Shapes(Dataset):
-    """One object before a texture and clutter that say nothing of its class.
+    """Pictures of one object each, on a texture with clutter that are independent of its class.
 
     Picture i depends on (seed, split, i) alone and is of class i mod 10. The object varies in colour, place, size and
     rotation and lies wholly inside the picture, before the clutter. Its mask is the pixels that it covers by half or
-    more; a pixel that it does not touch is the same as without it.
+    more; pixels that it does not touch are the same as without it.
 
     Args:
         size: height and width in pixels, at least 16.
@@ -86,12 +86,12 @@ class Shapes(Dataset):
         return Sample(self._sample_name(index), around.picture(pixels), label, covered >= 0.5)
 
     def _sample_name(self, index: int) -> str:
-        """Return a name that no other picture has: options that change what is drawn are in it."""
+        """Return a name that no other picture has: it holds the options that change what is drawn."""
         drawn = [f for f in fields(self) if f.name not in ("limit", "split") and getattr(self, f.name) != f.default]
         return "-".join([self.name, self.split, *(f"{f.name}{getattr(self, f.name)}" for f in drawn), f"{index:05d}"])
 
     def generators(self, index: int) -> tuple[Generator, Generator, Generator]:
-        """Return independent randomness for the scene, the object and what a variant adds.
+        """Return independent generators for the scene, the object and what a variant of the dataset adds.
 
         Raises:
             IndexError: for a position outside the dataset.
@@ -104,7 +104,7 @@ class Shapes(Dataset):
 
 
 def scene(rng: Generator, size: int) -> Scene:
-    """Draw what surrounds the object."""
+    """Return the surroundings of an object, drawn now."""
     pixels, colours = background(rng, size)
     colours_of_clutter, opacity = clutter(rng, size)
     grain = 0.03 * rng.standard_normal((size, size, 1), dtype=np.float32)
@@ -112,7 +112,7 @@ def scene(rng: Generator, size: int) -> Scene:
 
 
 def add_object(around: Scene, label: int, rng: Generator) -> tuple[Array, Array]:
-    """Draw an object of this class into a scene.
+    """Return a scene with an object of this class, and where the object is.
 
     Returns:
         pixels (size, size, 3) without the grain, and the object's coverage (size, size) in [0, 1].

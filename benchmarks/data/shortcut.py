@@ -18,17 +18,18 @@ MARK = 0.15
 
 @dataclass(frozen=True)
 class ShapesShortcut(Shapes):
-    """Shapes in which the label is said by a mark: a framed square in one of the four corners, one hue a class.
+    """Shapes whose label is given by a mark: a framed square in one of the four corners, with one hue per class.
 
-    With ``pairing="independent"``, as in training, the object is of a random class: all the evidence there is lies in
-    the mark, and the mark's mask is the ground truth of where a map ought to be high. On a network trained so,
-    ``conflict`` (object never of the mark's class) asks whether a map goes to the mark or to the object that a person
-    would name; in ``agree`` accuracy cannot tell which of the two was used. The mark lies over everything, the object
-    too.
+    With ``pairing="independent"``, as in training, the object is of a random class: all evidence of the label is in
+    the mark, and the mark's mask is the ground truth of where a map should be high. On a network trained so,
+    ``conflict`` (the object is never of the mark's class) shows whether a map highlights the mark or the object that a
+    person would name; with ``agree``, accuracy cannot show which of the two the network uses. The mark is drawn over
+    everything, the object too.
 
     Args:
         pairing: of the object with the mark: ``independent``, ``agree`` or ``conflict``.
-        truth: what label and mask tell of: the ``mark``, or the ``object``, whose mask leaves out what the mark hides.
+        truth: what label and mask belong to: the ``mark``, or the ``object``, whose mask leaves out what the mark
+            hides.
 
     Raises:
         ValueError: for an option out of range.
@@ -45,7 +46,7 @@ class ShapesShortcut(Shapes):
 
     @property
     def name(self) -> str:
-        """``shapes_shortcut``."""
+        """The dataset's name in the tables, ``shapes_shortcut``."""
         return "shapes_shortcut"
 
     def __getitem__(self, index: int) -> Sample:

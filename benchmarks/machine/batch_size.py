@@ -1,4 +1,4 @@
-"""Find the batch size at which a model is fastest here, instead of guessing it."""
+"""The batch size at which a model is fastest on its device, found by timing."""
 
 import time
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from heatmark.benchmarks.machine.timing import milliseconds
 from heatmark.common.batching import out_of_memory
 
 FALLEN = 0.9
-"""A ladder stops once throughput is this far below its best; nearer than that, it may be noise."""
+"""The search stops where throughput is below this fraction of its best; a smaller drop may be noise."""
 
 
 def best_batch_size(
@@ -19,10 +19,10 @@ def best_batch_size(
     candidates: Sequence[int] = (4, 8, 16, 32, 64, 128, 256),
     max_seconds: float = 3.0,
 ) -> int:
-    """Return the candidate with the most images a second through the plain forward pass.
+    """Return the candidate with the most images per second in a plain forward pass.
 
-    Climbs the candidates, and stops where throughput falls, memory runs out or time is up. The answer changes
-    speed only, never a number, so that it may differ from run to run. Where not even the first candidate fits in
+    Candidates are timed in turn until throughput falls, memory runs out or time is up. The answer changes speed only,
+    never a result, so that it may differ from run to run. Where not even the first candidate fits in
     memory it is returned all the same, for the caller to halve.
 
     Args:
@@ -43,7 +43,7 @@ def best_batch_size(
 
 
 def _throughput(model: nn.Module, image: Tensor, batch_size: int) -> float:
-    """Return images a second, the better of two calls after a warm-up; 0 where the batch does not fit."""
+    """Return images per second, the better of two calls after a warm-up; 0 where the batch does not fit."""
     images = image.expand(batch_size, *image.shape).contiguous()
     try:
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Where a model runs, and in which precision."""
+"""Devices and precisions in which a model runs."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -47,7 +47,7 @@ def _absent(device: torch.device) -> str | None:
 
 @contextmanager
 def autocast(module: nn.Module, precision: str) -> Iterator[None]:
-    """Run the module's forward passes in this precision, and nothing else.
+    """Run the module's forward passes, and nothing else, in this precision.
 
     ``bf16`` is PyTorch's autocast around the model's own forward: its weights stay float32, convolutions and products
     compute in bfloat16, and the logits come out as float32. A method's own sums, the perturbed images and the softmax

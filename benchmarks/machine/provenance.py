@@ -1,4 +1,4 @@
-"""What a number needs beside it to be believed: versions, commit, machine."""
+"""Provenance of a run's numbers: versions, commit, device and driver."""
 
 import os
 import platform

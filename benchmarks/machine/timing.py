@@ -1,4 +1,4 @@
-"""Time calls on any device, round robin, so that a busy or throttling machine slows all of them alike."""
+"""Timing of calls on any device, in turn, so that a busy or throttling machine slows all of them alike."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,17 +14,17 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Timing:
-    """What one call costs, beside the plain forward pass of the same batch measured alternately.
+    """The cost of one call, beside the plain forward pass of the same batch, measured alternately.
 
     Args:
-        batch_size: images a call.
+        batch_size: images per call.
         latency_ms: median over the repeats.
         latency_iqr_ms: interquartile range over the repeats.
         forward_ms: median of the plain forward pass.
-        cost_in_forwards: median over the repeats of call / forward, each ratio of two neighbours in time; steadier
-            than the ratio of medians where the machine's speed drifts.
-        peak_memory_mib: the most that a call held above what was held before; NaN where the device does not count
-            it (CPU, MPS).
+        cost_in_forwards: median over the repeats of call / forward, both of one round; steadier than the ratio of
+            medians where the machine's speed drifts.
+        peak_memory_mib: the most memory that a call held above the level before it, in MiB; NaN on CPU and MPS, which
+            do not count it.
         repeats: timed calls, warm-up not counted.
         device: its name.
         precision: as the caller ran it.
@@ -51,14 +51,14 @@ def time_against_forward(
     repeats: int = 5,
     max_seconds: float = 10.0,
 ) -> Timing:
-    """Time a call against the plain forward pass of the same batch.
+    """Return the cost of a call beside the plain forward pass of the same batch.
 
     Args:
         call: what to time.
         forward: the plain forward pass, without a graph.
         device: where both run.
-        batch_size: images in a call; for the record.
-        precision: for the record.
+        batch_size: images per call; only recorded.
+        precision: only recorded.
         repeats: rounds of forward and call.
         max_seconds: no new round starts after this long; one round always runs.
     """
@@ -87,7 +87,7 @@ def summarise(
 def interleaved(
     calls: Mapping[str, Callable[[], object]], device: torch.device, repeats: int, max_seconds: float
 ) -> dict[str, list[float]]:
-    """Time several calls round robin: one untimed round to warm up, then each once a round.
+    """Return the times of several calls, made in turn: one round to warm up, then one call of each per round.
 
     Args:
         calls: what to time, by name.
@@ -96,7 +96,7 @@ def interleaved(
         max_seconds: no new round starts after this long, the warm-up included; one round always runs.
 
     Returns:
-        milliseconds of every round, by name, equally many for each.
+        Milliseconds of every round, by name, equally many for each.
 
     Raises:
         ValueError: where repeats is below 1.
@@ -167,5 +167,5 @@ def iqr(values: list[float]) -> float:
 
 
 def ratios(values: list[float], references: list[float]) -> list[float]:
-    """Return each value in units of its neighbour in time."""
+    """Return each value divided by the reference of its round."""
     return [value / reference for value, reference in zip(values, references, strict=True)]

@@ -1,1 +1,1 @@
-"""Image classifiers made ready to be explained, and where they come from."""
+"""Image classifiers made ready to be explained, and their sources."""

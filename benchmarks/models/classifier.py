@@ -1,4 +1,4 @@
-"""A model made ready to be explained: its weights, its preprocessing, its layers and classes by name."""
+"""Classifiers: a network with its preprocessing, and its weights, layers and classes by name."""
 
 import hashlib
 import json
@@ -15,16 +15,16 @@ from heatmark.common.names import did_you_mean
 
 @dataclass(frozen=True)
 class Classifier:
-    """A classifier and all that the suite must know of it.
+    """A network that is ready to be explained, with all that Heatmark needs to know of it.
 
     Args:
-        name: what the tables call it.
+        name: its name in the tables.
         module: the network in evaluation mode, images (N, 3, H, W) to logits (N, classes).
-        weights: what the tables call its weights, such as ``IMAGENET1K_V2``, ``random-0`` or a file's name.
+        weights: the name of its weights in the tables, such as ``IMAGENET1K_V2``, ``random-0`` or a file's name.
         preprocessing: from a picture to the network's input.
         layers: role (``early``, ``middle``, ``last``) to the dotted name of a layer, or to ``auto``.
         classes: name of every class, in the order of the logits; empty where unknown.
-        checkpoint: the file of one's own that its weights come from, absolute; ``""`` where they come from none.
+        checkpoint: absolute path of the user's file that its weights come from; ``""`` where there is none.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Classifier:
     checkpoint: str = ""
 
     def class_index(self, label: int | str) -> int:
-        """Return the logit that belongs to a class, by its number or its name (case and underscores do not matter).
+        """Return the logit that belongs to a class, by its number or its name (capitals and underscores do not matter).
 
         Raises:
             ValueError: where there is no such class, or several of that name; it names the nearest ones.
@@ -72,10 +72,11 @@ class Classifier:
 
 
 def structure(module: nn.Module) -> Iterator[str]:
-    """Yield a line a submodule: its name, its class, and its options that are numbers, texts or functions.
+    """Yield one line per submodule: its name, its class, and its options that are numbers, texts or functions.
 
-    Networks of the same tensors may still differ in these: in an activation, a stride, how tokens lie. PyTorch's own
-    modules say their options themselves, so that another version of it, which keeps other attributes, changes nothing.
+    Networks with equal tensors may still differ in these: in an activation, a stride, the layout of tokens. The options
+    of PyTorch's own modules are their ``extra_repr``, so that a version of PyTorch with other attributes changes
+    nothing.
     """
     for name, part in module.named_modules():
         theirs = part.extra_repr() if type(part).__module__.startswith("torch.") else ""
@@ -84,7 +85,7 @@ def structure(module: nn.Module) -> Iterator[str]:
 
 
 def _said(key: str, value: object) -> str:
-    """Return an attribute as text, the same in every process; ``""`` for what is no option of a forward pass."""
+    """Return an attribute as text that is equal in every process; ``""`` for what is no option of a forward pass."""
     if key.startswith("_") or key in ("training", "forward"):
         return ""
     values = value if isinstance(value, tuple) else (value,)

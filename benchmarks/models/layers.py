@@ -1,4 +1,4 @@
-"""The layers of a model that give a map, and the one that a name means."""
+"""Layers of a model that give a map, and the layer that a name or role stands for."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,10 +15,10 @@ from heatmark.common.names import did_you_mean
 from heatmark.methods.engine.capture import layouts_at
 
 AUTO = "auto"
-"""The role of the last convolution, found by itself."""
+"""The role of the last convolution, which is found automatically."""
 
 ANY_SIZE = 224
-"""Pixels a side of the image sent through a model that says neither by its preprocessing nor by an ``image_size``."""
+"""Pixels per side of the image sent through a model whose size neither preprocessing nor an ``image_size`` gives."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Candidate:
         channels: of its output.
         grid: height and width of its output.
         roles: what else it may be called (``early``, ``middle``, ``last``, ``auto``).
-        block: whether it has parts.
-        overwritten: whether what runs after it changes its output in place.
+        block: whether it has submodules.
+        overwritten: whether a module that runs after it changes its output in place.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class _Visit:
-    """One run of a module: its output, and how often that had been written to at that moment."""
+    """One run of a module: its output, and how often that tensor had been written to by then."""
 
     name: str
     module: nn.Module
@@ -62,8 +62,8 @@ def resolve_layer(classifier: Classifier, layer: str, images: Tensor | None = No
     Args:
         classifier: whose layer it is.
         layer: a role, ``auto`` or a dotted name.
-        images: (N, 3, H, W), the first of which is sent through the model for ``auto``; None makes one of the size that
-            the model was made for.
+        images: (N, 3, H, W), the first of which is sent through the model for ``auto``; None takes a grey one of the
+            size that the model was made for.
 
     Raises:
         ValueError: where there is no such layer; it names the nearest ones.
@@ -83,8 +83,9 @@ def resolve_layer(classifier: Classifier, layer: str, images: Tensor | None = No
 def candidate_layers(classifier: Classifier, images: Tensor | None = None) -> list[Candidate]:
     """Return the layers that give a map larger than 1×1 and run exactly once, in the order of the model's parts.
 
-    One forward pass finds them; where neither the model's ``token_layout`` nor the layer's kind says how features lie
-    on the image, one trace for all such layers does, and what it leaves open is left out. Nothing is left on the model.
+    One forward pass finds them. Where neither the model's ``token_layout`` nor the layer's kind gives the layout of the
+    features on the image, one trace for all such layers finds it; layers for which it cannot are left out. The model is
+    left as it was.
     """
     images = _probe(classifier, images)
     visits = {visit.name: visit for visit in _visits(classifier, images)}
@@ -96,11 +97,11 @@ def candidate_layers(classifier: Classifier, images: Tensor | None = None) -> li
 
 
 def shortlist(candidates: Sequence[Candidate], rows: int = 24, convolutions: int = 3) -> list[Candidate]:
-    """Return what a person reads: the layers with a role, the outer blocks and convolutions, and the last convolutions.
+    """Return a short list for a person: layers with a role, outer blocks and convolutions, and the last convolutions.
 
     Args:
         candidates: of :func:`candidate_layers`.
-        rows: the model is shown as deep as this many blocks and convolutions allow.
+        rows: blocks and convolutions are listed down to the deepest level at which they are at most so many.
         convolutions: how many of the last ones are always among them.
     """
     structural = [c for c in candidates if c.block or _is_convolution(c)]
@@ -121,7 +122,7 @@ def _depth(candidate: Candidate) -> int:
 
 
 def _probe(classifier: Classifier, images: Tensor | None) -> Tensor:
-    """Return one image where the model is: the first of these, or a grey one of the size that it was made for."""
+    """Return one image on the model's device: the first of these, or a grey one of the size that it was made for."""
     weight = next(classifier.module.parameters(), torch.zeros(()))
     if images is not None:
         return images[:1].to(weight.device)

@@ -1,4 +1,4 @@
-"""torchvision, imported without torch's compiler.
+"""The torchvision package, imported without torch's compiler.
 
 ``torchvision.ops.roi_align``, an operator of detectors, asks ``torch._dynamo.utils`` for one function at import. With
 it comes the whole compiler, sympy included, which takes longer to import than torch itself.
@@ -11,13 +11,13 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-import torch  # noqa: F401 - before the stand-in, so that torch itself never meets it
+import torch  # noqa: F401 - before the stand-in, so that torch itself does not import it
 
 COMPILER = "torch._dynamo.utils"
 
 
 class _Later(ModuleType):
-    """Stands for the compiler's module while torchvision is imported; any name but the one it asks for is loaded."""
+    """A stand-in for the compiler's module while torchvision is imported; other names load the real module."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # inspect looks for __file__ on every module there is
@@ -27,7 +27,7 @@ class _Later(ModuleType):
 
     @staticmethod
     def is_compile_supported(device_type: Any) -> Any:
-        """Ask the real module, now."""
+        """Return what the real module returns, importing it now."""
         return import_module(COMPILER).is_compile_supported(device_type)
 
 

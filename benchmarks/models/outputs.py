@@ -1,4 +1,4 @@
-"""Is what a network gives logits of classes? What is something else is refused with a sentence, before any cell."""
+"""Checks that a network's outputs are logits of classes; other outputs are refused before any cell is computed."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,26 +12,31 @@ from heatmark.common.model_state import evaluating
 
 PROBABILITIES = {"Sigmoid": "sigmoid", "Softmax": "softmax", "LogSoftmax": "log-softmax", "Hardsigmoid": "sigmoid"}
 KEEPING = ("Mean", "Stack", "Clamp")
-"""Operations that leave probabilities probabilities: the mean of several, each held off 0 and 1."""
+"""Operations after which probabilities are still probabilities: the mean of several, clamped away from 0 and 1."""
 
 ACTIVATIONS = ("Relu", "LeakyRelu", "Elu", "Gelu", "Silu", "Hardswish", "Hardtanh", "Tanh", "Softplus", "Prelu", "Mish")
 MIXTURES = ("Add", "Mul", "Cat")
-"""Of branches; behind a pooling they are a residual sum, a scaled one, or an inception."""
+"""Operations that join branches; before a pooling they are a residual sum, a scaled one, or an inception block."""
 POOLS = ("Mean", "Sum", "Amax", "AvgPool2D", "AdaptiveAvgPool2D", "AdaptiveMaxPool2D", "MaxPool2DWithIndices", "Select")
 VIEWS = (
     *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Alias", "AsStrided", "Clone", "ToCopy", "Slice"),
     *("Transpose", "Permute", "Expand", "T"),
 )
-"""Operations, as autograd calls their backward, that move values and change none."""
+"""Operations, by autograd's names of their backward, that move values and change none."""
 
 HEADS = ("fc", "head", "heads", "classifier", "last_linear")
-"""What the networks of torchvision and timm call the layer that gives logits."""
+"""Names of the layer that gives logits in the networks of torchvision and timm."""
 
 SUM_TOLERANCE = 1e-4
 
 
 def as_logits(classifier: Classifier, output: object, images: int) -> Tensor:
-    """Return what a network gave for a batch, as float32 on the CPU.
+    """Return a network's output for a batch as logits (N, classes), float32, on the CPU.
+
+    Args:
+        classifier: the network, for its name in messages.
+        output: what it gave.
+        images: N, the number of images in the batch.
 
     Raises:
         ValueError: where it is no tensor (N, classes) of two classes or more.
@@ -44,7 +49,7 @@ def as_logits(classifier: Classifier, output: object, images: int) -> Tensor:
     shape = tuple(output.shape)
     if shape in ((images,), (images, 1)):
         raise ValueError(
-            f"{classifier.name} gives a single logit an image, {shape} for {images} images: with one class there is "
+            f"{classifier.name} gives a single logit per image, {shape} for {images} images: with one class there is "
             "nothing to tell apart, and its softmax is 1 whatever the picture. Wrap the network in a module that gives "
             "two logits, torch.cat([-z / 2, z / 2], dim=1) of z (N, 1), whose softmax is the sigmoid of z"
         )
@@ -57,15 +62,16 @@ def as_logits(classifier: Classifier, output: object, images: int) -> Tensor:
 
 
 def check_outputs(classifier: Classifier, logits: Tensor, image: Tensor) -> None:
-    """Hold a network's outputs on all pictures to be logits, one a class.
+    """Check that a network's outputs on all pictures are logits, one per class.
 
-    Probabilities and features are known by the last operations of the forward pass, as autograd records them, and
+    Probabilities and features are recognised by the last operations of the forward pass, as autograd records them, and
     probabilities also by rows that sum to 1, or whose exponentials do. Activations (pooled or not) and rows divided to
-    a length of 1 count as features, unless the classes are named: then it is believed, as it is where ReLU and pooling
-    follow a 1×1 convolution (SqueezeNet). A multi-label network that leaves its sigmoid out cannot be known.
+    a length of 1 count as features, unless the classes are named, or ReLU and pooling follow a 1×1 convolution
+    (SqueezeNet). A multi-label network without its sigmoid cannot be recognised.
 
     Args:
-        logits: (N, classes), all of them.
+        classifier: the network, its name and its classes.
+        logits: (N, classes), of all pictures.
         image: (1, 3, H, W), one picture on the model's device.
 
     Raises:
@@ -74,15 +80,15 @@ def check_outputs(classifier: Classifier, logits: Tensor, image: Tensor) -> None
     names, outputs = len(classifier.classes), logits.shape[1]
     if names not in (0, outputs):
         raise ValueError(
-            f"model.classes has {names} names, and {classifier.name} gives {outputs} outputs an image; expected one "
-            "name an output, and the head that these classes belong to"
+            f"model.classes has {names} names, and {classifier.name} gives {outputs} outputs per image; expected "
+            "one name per output, and the head that these classes belong to"
         )
     last = _last_operations(classifier.module, image)
     if found := _probabilities(last, logits):
         _refuse_probabilities(classifier, found)
     if not names and (found := _features(classifier.module, last, logits)):
         raise ValueError(
-            f"{classifier.name} gives {outputs} features an image, not logits of classes: {found}. Give the network "
+            f"{classifier.name} gives {outputs} features per image, not logits of classes: {found}. Give the network "
             "with its classification head; if these are logits all the same, name their classes in model.classes"
         )
 
@@ -95,7 +101,7 @@ def _described(output: object) -> str:
 
 
 def _probabilities(last: list[tuple[str, Node]], logits: Tensor) -> str:
-    """Say by what outputs are known to be probabilities, or their logarithms, or nothing."""
+    """Return in words why outputs are probabilities or their logarithms, ``""`` where they are not."""
     name = next((name for name, _ in last if name not in KEEPING), "")
     if name in PROBABILITIES:
         return f"its last operation is a {PROBABILITIES[name]}"
@@ -105,7 +111,7 @@ def _probabilities(last: list[tuple[str, Node]], logits: Tensor) -> str:
 
 
 def _features(module: nn.Module, last: list[tuple[str, Node]], logits: Tensor) -> str:
-    """Say by what outputs are known to be features, or nothing."""
+    """Return in words why outputs are features, ``""`` where they are not."""
     divided = bool(last) and last[0][0] == "Div"
     if divided and bool(((logits.norm(dim=1) - 1).abs() < SUM_TOLERANCE).all()):
         return "they are divided to a length of 1, as an embedding is"
@@ -144,7 +150,7 @@ def _removed_head(module: nn.Module) -> str:
 
 
 def _are_features(last: list[tuple[str, Node]], headless: bool) -> bool:
-    """Say whether the last operation but pooling and normalisation is none that a classifier ends in."""
+    """Say whether the last operation, pooling and normalisation aside, is one in which no classifier ends."""
     start = next((i for i, (name, _) in enumerate(last) if name not in POOLS and "Norm" not in name), None)
     if start is None:
         return False

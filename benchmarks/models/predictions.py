@@ -1,4 +1,4 @@
-"""What a classifier says of images, in words."""
+"""Predictions of a classifier: the most probable classes of each image, by name."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from heatmark.common.probabilities import class_probabilities
 
 
 class Prediction(NamedTuple):
-    """A class, by its number and its name (the number again where names are unknown), and its probability in [0, 1]."""
+    """A class by its number and its name (the number again where unknown), and its probability in [0, 1]."""
 
     target: int
     name: str
@@ -24,7 +24,7 @@ def top_k(classifier: Classifier, images: Tensor, k: int = 5) -> list[list[Predi
     Args:
         classifier: whose softmax is taken.
         images: (N, 3, H, W) on the model's device, preprocessed.
-        k: as many as there are classes, if there are fewer.
+        k: number of classes, at least 1; all classes where there are fewer.
 
     Raises:
         ValueError: where the model gives NaN, or k is below 1.

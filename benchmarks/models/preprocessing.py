@@ -1,4 +1,4 @@
-"""From a picture of any size to the tensor a model wants, and its mask along the same way."""
+"""Preprocessing of pictures of any size into the tensor that a model takes, and of their masks alongside."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from heatmark.common.names import did_you_mean
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resize, crop the centre, scale to [0, 1], normalise: x = (pixels/255 − mean) / std, as torchvision does.
+    """Resizing, centre crop and normalisation, x = (pixels/255 − mean) / std, as torchvision does them.
 
     Args:
         resize: length of the shorter side in pixels before the crop; None leaves the size.
         crop: height and width of the centre crop in pixels; None leaves the whole picture.
         mean: of each channel, in [0, 1].
         std: of each channel, in [0, 1], none of them 0.
-        interpolation: of the picture when resized; masks always take the nearest pixel.
+        interpolation: of the picture when it is resized; masks always take the nearest pixel.
 
     Raises:
-        ValueError: for an option that makes no sense; it names the option.
+        ValueError: for an option out of range; it names the option.
     """
 
     resize: int | None = 256
@@ -48,18 +48,18 @@ class Preprocessing:
             raise ValueError(f"mean {list(self.mean)} and std {list(self.std)} must have 3 values each, std above 0")
 
     def image(self, picture: Image.Image) -> Tensor:
-        """Return the picture as the model wants it, (3, H, W)."""
+        """Return the picture as the model takes it, (3, H, W)."""
         pixels = self._place(picture.convert("RGB"), InterpolationMode(self.interpolation))
         normalised: Tensor = F.normalize(F.to_tensor(pixels), list(self.mean), list(self.std))
         return normalised
 
     def mask(self, mask: NDArray[np.bool_]) -> Tensor:
-        """Return the mask where the picture's pixels went, (H, W) booleans."""
+        """Return the mask, resized and cropped as the picture is, (H, W) booleans."""
         placed = self._place(Image.fromarray(mask.astype(np.uint8)), InterpolationMode.NEAREST)
         return torch.from_numpy(np.array(placed)).bool()
 
     def pixels(self, images: Tensor) -> Tensor:
-        """Undo the normalisation: (N, 3, H, W) as displayed, in [0, 1]."""
+        """Return images (N, 3, H, W) without the normalisation, as they are displayed, in [0, 1]."""
         mean, std = (torch.tensor(v, device=images.device).view(3, 1, 1) for v in (self.mean, self.std))
         return (images * std + mean).clamp(0, 1)
 

@@ -1,4 +1,4 @@
-"""Build a classifier: a network of torchvision, one that ships with the suite, or your own."""
+"""Sources of classifiers: torchvision, the small trained networks of this package, and your own network."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,15 +35,15 @@ def torchvision_model(
         name: as torchvision calls it, such as ``resnet50``.
         weights: ``DEFAULT`` or a name such as ``IMAGENET1K_V1``, from torch's cache or its server; None draws random
             ones.
-        checkpoint: a file of weights with torchvision's names; it goes before ``weights``, and its head says how many
-            classes there are.
+        checkpoint: a file of weights with torchvision's names; it replaces ``weights``, and its head gives the number
+            of classes.
         seed: of the random weights, which are labelled ``random-<seed>``.
         layers: roles of layers.
         tokens: options of :class:`~heatmark.common.features.TokenLayout`, for transformers.
-        preprocessing: what differs from what the weights (or the default ones) were made for.
+        preprocessing: options that differ from those that the weights (or the default ones) were made for.
 
     Raises:
-        ValueError: for an unknown name, weights that cannot be had, or a checkpoint of another architecture.
+        ValueError: for an unknown name, weights that cannot be downloaded, or a checkpoint of another architecture.
     """
     entry = zoo.weights_entry(name, weights or "DEFAULT")
     prepare = zoo.preprocessing(entry, preprocessing)
@@ -74,12 +74,12 @@ def embedded_model(
     preprocessing: Preprocessing | None = None,
     classes: Sequence[str] = (),
 ) -> Classifier:
-    """Return a small network that ships with the suite, trained.
+    """Return a small trained network of this package.
 
     Args:
         name: of the model and of its file among the package's weights.
-        network: makes the network; called under the seed.
-        weights: what the tables call the shipped weights; None draws random ones.
+        network: makes the network; it is called with the seed set.
+        weights: name of the package's weights in the tables; None draws random ones.
         checkpoint: a file of weights to take instead, such as one that ``heatmark train`` wrote.
         seed: of the random weights, which are labelled ``random-<seed>``.
         layers: roles of layers.
@@ -119,16 +119,16 @@ def custom_model(
     classes: Sequence[str] = (),
     tokens: Mapping[str, Any] | None = None,
 ) -> Classifier:
-    """Return your own network, made ready.
+    """Return your own network as a classifier.
 
     Args:
-        name: what the tables call it.
-        module: the network, or what makes it (called under the seed, so that its random weights repeat).
-        weights: what the tables call the weights that the network comes with; None says that they are random.
+        name: its name in the tables.
+        module: the network, or a function that makes it (called with the seed set, so that random weights repeat).
+        weights: name in the tables of the weights that the network comes with; None says that they are random.
         checkpoint: a file of weights for it.
         seed: of random weights, which are labelled ``random-<seed>``.
         layers: roles of layers.
-        preprocessing: from a picture to the network's input; None is ImageNet's usual one.
+        preprocessing: from a picture to the network's input; None takes the usual one of ImageNet.
         classes: names in the order of the logits.
         tokens: options of :class:`~heatmark.common.features.TokenLayout`, for transformers.
 
@@ -152,7 +152,7 @@ def custom_model(
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Draw from this seed on the CPU, and leave every generator as it was."""
+    """Seed the CPU's generator in this context, and restore it afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
@@ -169,7 +169,7 @@ def _network(make: Callable[[], nn.Module], seed: int) -> nn.Module:
 def _with_its_head(
     build: Callable[[int], nn.Module], state: Mapping[str, Tensor] | None, seed: int
 ) -> tuple[nn.Module, int]:
-    """Return the network with as many logits as the state's head has, and that number."""
+    """Return the network with as many logits as the head in the state, and that number."""
     with _seeded(seed):
         module = build(zoo.IMAGENET_CLASSES)
     if state is None or not (count := zoo.head_classes(module, unwrap(state, module.state_dict().keys()))):
@@ -188,7 +188,7 @@ def _load(module: nn.Module, state: Mapping[str, Tensor], name: str, source: str
 
 
 def _likely(module: nn.Module, state: Mapping[str, Tensor]) -> str:
-    """Say what a state that does not fit a network may be of."""
+    """Return in words which network a state that does not fit may belong to."""
     expected = module.state_dict()
     absent = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
     rest = all(key in expected and tensor.shape == expected[key].shape for key, tensor in state.items())
@@ -203,7 +203,7 @@ def _place(checkpoint: str | None) -> str:
 
 
 def _ready(module: nn.Module, tokens: Mapping[str, Any] | None = None) -> nn.Module:
-    """Put the network in evaluation mode, and say on it how its tokens lie on the image."""
+    """Return the network in evaluation mode, with the layout of its tokens as its ``token_layout``."""
     if tokens is not None:
         known = TokenLayout.__dataclass_fields__
         if wrong := [key for key in tokens if key not in known]:

@@ -1,4 +1,4 @@
-"""What torchvision knows of its image classifiers: names, weights and their files, preprocessing, options to build."""
+"""Image classifiers of torchvision: names, weights and their files, preprocessing, options to build them."""
 
 import http.client
 import re
@@ -19,14 +19,14 @@ from heatmark.common.names import did_you_mean
 
 IMAGENET_CLASSES = 1000
 PATIENCE_S = 20.0
-"""How long a silent server is waited for."""
+"""Seconds to wait for a server that does not answer."""
 
 
 def weights_entry(name: str, weights: str) -> WeightsEnum:
     """Return torchvision's entry of a classifier's weights: its address, preprocessing and classes.
 
     Raises:
-        ValueError: where torchvision has no such image classifier, or none of such weights.
+        ValueError: where torchvision has no such image classifier, or no such weights for it.
     """
     classifiers = models.list_models(module=models)
     if name not in classifiers:
@@ -47,10 +47,10 @@ def weights_entry(name: str, weights: str) -> WeightsEnum:
 
 
 def preprocessing(entry: WeightsEnum, changes: Preprocessing | Mapping[str, Any] | None) -> Preprocessing:
-    """Return what the weights were made for, with the changes made.
+    """Return the preprocessing that the weights were made for, with changes.
 
     Raises:
-        ValueError: for a change of something that preprocessing does not have.
+        ValueError: for an option that preprocessing does not have.
     """
     if isinstance(changes, Preprocessing):
         return changes
@@ -65,10 +65,10 @@ def preprocessing(entry: WeightsEnum, changes: Preprocessing | Mapping[str, Any]
 
 
 def builder(name: str, preprocessing: Preprocessing) -> Callable[[int], nn.Module]:
-    """Return what makes the untrained network from a number of classes.
+    """Return a function from a number of classes to the untrained network.
 
-    As torchvision builds it for its weights: Inception and GoogLeNet take ImageNet's normalisation and have no
-    auxiliary heads in evaluation, and a vision transformer is made for one size of image.
+    It is built as torchvision builds it for its weights: Inception and GoogLeNet take ImageNet's normalisation and have
+    no auxiliary heads in evaluation, and a vision transformer is made for one size of image.
     """
     options: dict[str, Any] = {}
     if name in ("googlenet", "inception_v3"):
@@ -82,7 +82,7 @@ def weights_file(name: str, entry: WeightsEnum) -> Path:
     """Return the file of these weights in torch's own cache, downloaded if it is not there.
 
     Raises:
-        ValueError: where that fails; in two lines it says how to provide the weights.
+        ValueError: where the download fails; it says in two lines how to provide the weights.
     """
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / Path(urlparse(entry.url).path).name
@@ -104,7 +104,7 @@ def weights_file(name: str, entry: WeightsEnum) -> Path:
 
 @contextmanager
 def _patience() -> Iterator[None]:
-    """Give up on a server that stays silent; torch.hub itself would wait for ever."""
+    """Limit the time that a silent server is waited for in this context; torch.hub itself sets no limit."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE_S)
     try:
@@ -114,9 +114,9 @@ def _patience() -> Iterator[None]:
 
 
 def current_names(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state under the names that the network has now.
+    """Return a state under the names of torchvision's current networks.
 
-    torchvision's DenseNet files still say ``norm.1`` for ``norm1``; auxiliary heads never run here and are dropped.
+    DenseNet files have ``norm.1`` for ``norm1``; auxiliary heads never run here and are dropped.
     """
     if name.startswith("densenet"):
         return {re.sub(r"\b(norm|conv)\.([12])\.", r"\1\2.", key): value for key, value in state.items()}

@@ -1,4 +1,4 @@
-"""Read a checkpoint, safely, and see whether it fits a network."""
+"""Checkpoints: files of weights, read without unpickling objects, and whether they fit a network."""
 
 import pickle
 from collections.abc import Collection, Mapping
@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 TORCH_SUFFIXES = (".pt", ".pth", ".th", ".ckpt", ".bin", ".tar")
-"""Of files read by ``torch.load(weights_only=True)``."""
+"""Suffixes of files read by ``torch.load(weights_only=True)``."""
 
 STATE_KEYS = ("state_dict", "model", "model_state_dict", "model_state")
-"""Under one of these a training checkpoint keeps the network's tensors, beside its epoch and optimiser."""
+"""Keys under which training checkpoints keep the network's tensors, beside its epoch and optimiser."""
 
 
 def read_state(file: str | Path) -> dict[str, Tensor]:
@@ -66,9 +66,9 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
 
 
 def unwrap(state: Mapping[str, Tensor], names: Collection[str]) -> dict[str, Tensor]:
-    """Return the state without what wrappers put before every name (``module.``, ``model.``, ``_orig_mod.``).
+    """Return the state without the prefix that wrappers put before names (``module.``, ``model.``, ``_orig_mod.``).
 
-    Only where no name fits as it is, and all share the prefix.
+    A prefix is removed only where no name fits with it and all names have it.
     """
     state = dict(state)
     while state and not state.keys() & names:
@@ -80,7 +80,7 @@ def unwrap(state: Mapping[str, Tensor], names: Collection[str]) -> dict[str, Ten
 
 
 def mismatch(module: nn.Module, state: Mapping[str, Tensor]) -> str | None:
-    """Say what of a state does not fit the network, or None where all fits.
+    """Return in words which tensors of a state do not fit the network, None where all do.
 
     The batch norms' ``num_batches_tracked`` may be missing: nothing in evaluation depends on it.
     """
@@ -100,7 +100,8 @@ def mismatch(module: nn.Module, state: Mapping[str, Tensor]) -> str | None:
 def load_state(module: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Copy a state that fits into the network.
 
-    It goes over the network's own state dict, whose version marks (MNASNet wants them) a file does not keep.
+    The network's own state dict is updated and loaded, because its version numbers, which MNASNet needs, are not in a
+    file.
     """
     full = module.state_dict()
     full.update(state)

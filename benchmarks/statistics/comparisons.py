@@ -1,4 +1,4 @@
-"""A comparison: all that may be compared with one another, and nothing else."""
+"""Comparisons: the cells of a results table whose scores may be compared with one another."""
 
 import hashlib
 import json
@@ -15,28 +15,27 @@ from heatmark.benchmarks.statistics.groups import Groups, group_codes, group_mea
 from heatmark.benchmarks.statistics.ranks import common
 
 FACTS = [*SETTING, "metric", "definition"]
-"""What the rows of one comparison share: values that differ in any of these are never mixed."""
-
+"""Columns that are equal in all rows of one comparison: rows that differ in any of them are never mixed."""
 
 MOSTLY = 0.5
-"""A method whose maps are flagged on a larger share of the images ranks nothing on most of them."""
+"""A method with a larger share of flagged maps is left out of the ranks that leave out flagged maps."""
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """One model's cells on the same images and classes, under one definition of one metric.
+    """The cells of one model on the same images and classes, under one definition of one metric.
 
     Args:
         facts: the columns :data:`FACTS`.
-        higher_is_better: of the metric.
+        higher_is_better: whether a higher score of the metric is better.
         values: (images × cells), rows by image and target, columns by cell; NaN where undefined.
         flags: (images × cells), whether the map is degenerate.
         groups: (images,) number of every image's group; an image without one is a group of its own.
-        unit: what is drawn independently, ``images``, or ``groups`` where any image has one.
-        methods: one row a cell, in the order of the columns: ``layer, method, implementation, label, same_as,
-            maps_compared, flagged`` (images whose map is degenerate). ``label`` is the method's name, with its layer
-            and then its cell where the name alone says too little; ``same_as`` is the cell whose maps it repeats, or
-            ``""``, which without ``maps_compared`` says nothing.
+        unit: what is independent, and so resampled: ``images``, or ``groups`` where any image has one.
+        methods: one row per cell, in the order of the columns: ``layer, method, implementation, label, same_as,
+            maps_compared, flagged`` (number of images whose map is degenerate). ``label`` is the method's name, with
+            the layer and then the cell's key where the name is not unique; ``same_as`` is the cell whose maps it
+            repeats, or ``""``; where ``maps_compared`` is False, repeats were not looked for.
     """
 
     facts: Mapping[str, str]
@@ -49,32 +48,35 @@ class Comparison:
 
     @property
     def seed(self) -> int:
-        """The seed of all resampling on this comparison: from its facts alone, not from other rows."""
+        """The seed of all resampling in this comparison; it depends on :attr:`facts` alone, not on other rows."""
         facts = {name: own_label(value) for name, value in self.facts.items()}
         return int(hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16], 16)
 
     @property
     def competing(self) -> pd.DataFrame:
-        """The methods that stand for themselves."""
+        """The methods that do not repeat another method's maps."""
         return self.methods[self.methods["same_as"] == ""]
 
     @property
     def scores(self) -> pd.DataFrame:
-        """The competing' values, turned so that higher is better; columns by label."""
+        """The scores of the competing methods, negated where lower is better; columns by label."""
         chosen = self.competing
         turned = self.values[chosen.index] * (1.0 if self.higher_is_better else -1.0)
         return turned.set_axis(chosen["label"], axis="columns")
 
     @property
     def sound(self) -> pd.DataFrame:
-        """The competing' scores without those of flagged maps; none of a method that is flagged on most images."""
+        """The scores of the competing methods without flagged maps; all NaN for a method that is mostly flagged."""
         chosen = self.competing
         flags = self.flags[chosen.index].to_numpy()
         return self.scores.mask(flags | (flags.mean(axis=0) > MOSTLY))
 
     @property
     def blocks(self) -> pd.DataFrame:
-        """The competing' scores, one row a unit: images as they are; a group's means over images that all share."""
+        """The scores of the competing methods, one row per unit.
+
+        A group's scores are means over those of its images on which all methods are defined.
+        """
         if self.unit == "images":
             return self.scores
         scores = self.scores.to_numpy(dtype=np.float64)
@@ -83,18 +85,18 @@ class Comparison:
         return pd.DataFrame(means, columns=self.scores.columns)
 
     def array(self) -> Floats:
-        """Return the values of all methods, (n, m)."""
+        """Return the values of all methods, (images, cells)."""
         return self.values.to_numpy(dtype=np.float64)
 
 
 def comparisons(results: pd.DataFrame) -> Iterator[Comparison]:
-    """Yield the comparisons of a results table, in the order of their facts; skips and errors are on none.
+    """Yield the comparisons of a results table, in the order of their facts; skipped and failed cells belong to none.
 
-    Cells that were scored on other images, groups or classes than their fellows stand on a comparison of their own.
+    Cells that were scored on different images, groups or classes belong to different comparisons.
 
     Args:
         results: the results table; its column ``map_of`` (:mod:`heatmark.benchmarks.tables.repeats`) says which
-            cells have one map, and without it nothing is known of that.
+            cells have the same maps; without it no cell is taken for a repeat.
     """
     scored = results[results["metric"] != ""]
     if "map_of" not in scored:
@@ -131,13 +133,13 @@ def _comparison(part: pd.DataFrame) -> Comparison:
 
 
 def same_as(map_of: "pd.Series[str]") -> "pd.Series[str]":
-    """Return, by cell, the cell that stands for it on this comparison, ``""`` where it stands for itself.
+    """Return, by cell, the cell whose maps it repeats in one comparison, ``""`` where it repeats none.
 
-    Where the one that its maps are of has no number here, the first that has the same maps stands for them.
+    Where the cell that ``map_of`` names has no score in the comparison, the first cell with the same maps replaces it.
     """
     first = map_of.index.to_series().groupby(map_of).first()
-    stands = map_of.where(map_of.isin(map_of.index), map_of.map(first))
-    return stands.mask((map_of == "") | (stands == map_of.index), "")
+    original = map_of.where(map_of.isin(map_of.index), map_of.map(first))
+    return original.mask((map_of == "") | (original == map_of.index), "")
 
 
 def _labels(methods: pd.DataFrame) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Do models and metrics agree on the order of methods: Kendall's W."""
+"""Concordance of models and of metrics on the order of methods: Kendall's W."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,14 +13,15 @@ from heatmark.benchmarks.statistics.kendall import kendall_w
 from heatmark.benchmarks.statistics.ranks import common
 
 MODEL = ["model", "weights", "weights_digest"]
-"""What tells one model from another."""
+"""Columns that identify a model."""
 
 VARIED = {
     "models": [*MODEL, "images_digest", "layer"],
     "metrics": ["metric", "definition"],
     "models and metrics": [*MODEL, "images_digest", "layer", "metric", "definition"],
 }
-"""Two models may see the same images in two sizes: judges of several models differ in ``images_digest``."""
+"""Columns in which judges differ, by what W is taken across. Two models may see the same images in two sizes, so that
+judges of several models differ in ``images_digest``."""
 
 HYPOTHESIS = "the order of the methods on one model says nothing of that on another: all orders are equally likely"
 DESCRIPTIVE = "none: judges of one model share its images and maps, so W only describes them"
@@ -33,11 +34,11 @@ COLUMNS = [
 
 
 def judges(results: pd.DataFrame) -> pd.DataFrame:
-    """Return (judges × methods): mean scores, higher is better; a judge is a comparison at one layer.
+    """Return mean scores (judges × methods), higher is better; a judge is a comparison at one layer.
 
     Means are over the images on which all the judge's methods are defined. Methods that belong to no layer (``input``)
-    compete at every layer. Where a method repeats another one it has that one's score, and so ties with it; a method
-    that repeats the same other one before every judge is left out.
+    compete at every layer. A method that repeats another one's maps has that one's score and ties with it; one that
+    repeats the same other method for every judge is left out.
 
     Returns:
         Index: the comparison's facts, ``layer`` and ``images`` (a digest of the images' names). Columns: methods; NaN
@@ -48,17 +49,17 @@ def judges(results: pd.DataFrame) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame(index=pd.MultiIndex.from_tuples([], names=index))
     table = pd.concat(rows, ignore_index=True)
-    competing = table[table["method"] == table["stands"]]["method"].unique()
-    stands = table.groupby("method")["stands"].nunique()
-    kept = table["method"].isin(competing) | (table["method"].map(stands) > 1)
+    competing = table[table["method"] == table["original"]]["method"].unique()
+    originals = table.groupby("method")["original"].nunique()
+    kept = table["method"].isin(competing) | (table["method"].map(originals) > 1)
     return table[kept].groupby([*index, "method"])["score"].mean().unstack("method")
 
 
 def _judges(comparison: Comparison) -> Iterator[pd.DataFrame]:
-    """Yield one table a layer: ``method``, the method that ``stands`` for it, and its ``score``."""
+    """Yield one table per layer: ``method``, the ``original`` whose maps it has, and its ``score``."""
     methods = comparison.methods
-    stand = methods["same_as"].where(methods["same_as"] != "", methods.index.to_series())
-    everyone = pd.DataFrame({"method": methods["method"], "stands": stand.map(methods["method"]), "cell": stand})
+    cells = methods["same_as"].where(methods["same_as"] != "", methods.index.to_series())
+    everyone = pd.DataFrame({"method": methods["method"], "original": cells.map(methods["method"]), "cell": cells})
     layers = [name for name in methods["layer"].unique() if name != "input"] or ["input"]
     names = "\n".join(sorted(comparison.values.index.get_level_values("image")))
     images = hashlib.sha256(names.encode()).hexdigest()
@@ -75,17 +76,17 @@ def concordance(results: pd.DataFrame) -> pd.DataFrame:
 
     A judge is one model at one layer under one definition of one metric, on one set of images. Judges of one model are
     not independent: deletion and insertion score the same maps on the same images (both flip pixels), and layers share
-    a network. Across metrics W therefore stands without a p-value; across models the permutation test moves all judges
-    of one model together. It is conditional on the images, which the models share.
+    a network. Across metrics W is therefore given without a p-value; across models the permutation test moves all
+    judges of one model together. It is conditional on the images, which the models share.
 
     Returns:
         ``across`` (``models``, ``metrics``, ``models and metrics``); the judges' facts, ``""`` where that is what the
-        judges differ in; ``w``; the ``hypothesis`` that is tested, its ``p_value``, the standard error of that
-        (``p_error``, 0 where it is exact) and the ``permutations`` it took; ``n_judges``, ``n_independent`` models
-        among them, ``n_methods``; ``left_out`` (names joined by commas). One row for every set of two or more judges.
+        judges differ in; ``w``; the null ``hypothesis``, the ``p_value``, its standard error ``p_error`` (0 where it
+        is exact) and the number of ``permutations``; ``n_judges``, the ``n_independent`` models among them,
+        ``n_methods``; ``left_out`` (methods' names joined by commas). One row per set of two or more judges.
     """
     table = _on_one_set(judges(results))
-    rows: dict[tuple[object, ...], dict[Any, Any]] = {}  # by the judges: each set of them once
+    rows: dict[tuple[object, ...], dict[Any, Any]] = {}  # by the judges, so that each set of them appears once
     for across, varied in VARIED.items():
         fixed = [name for name in table.index.names if name not in varied]
         for key, scores in table.groupby(level=fixed):

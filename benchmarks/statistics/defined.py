@@ -1,4 +1,4 @@
-"""Undefined values: their rows are left out and never filled in.  Values that are equal but for rounding: they tie."""
+"""Undefined values, which are left out and never filled in, and values equal but for rounding, which tie."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,18 +9,18 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 ROUNDING = 1e-9
-"""Of the scores' mean magnitude: what differs by no more differs by rounding."""
+"""Largest difference that counts as rounding, as a fraction of the scores' mean magnitude."""
 
 
 def columnwise(values: Floats, function: Callable[[Floats], Floats], rows: int) -> Floats:
-    """Apply a function of whole columns to the defined values of every column.
+    """Return a function of whole columns, applied to the defined values of every column.
 
     Columns that are undefined (NaN) in the same rows go through ``function`` together.
 
     Args:
-        values: (n, m).
+        values: (n, m), NaN where undefined.
         function: (n', m') without NaN → (rows, m').
-        rows: how many numbers the function makes of a column.
+        rows: how many numbers the function returns per column.
 
     Returns:
         (rows, m).
@@ -32,7 +32,7 @@ def columnwise(values: Floats, function: Callable[[Floats], Floats], rows: int) 
 
 
 def patterns(values: Floats) -> Iterator[tuple[Mask, Mask]]:
-    """Yield which rows are defined, and the columns (n, m) of which they are; every column is in one of the sets."""
+    """Yield rows (n,), as a mask, and the columns (m,) that are defined in exactly these; every column comes once."""
     if not values.size:
         return
     undefined, which = np.unique(np.isnan(values), axis=1, return_inverse=True)
@@ -48,13 +48,13 @@ def means(values: Floats) -> Floats:
 
 
 def tolerance(scores: Floats) -> float:
-    """Return how far apart two scores may be and still be equal but for rounding."""
+    """Return the largest difference of two scores that counts as rounding."""
     magnitudes = np.abs(scores[np.isfinite(scores)])
     return ROUNDING * float(magnitudes.mean()) if magnitudes.size else 0.0
 
 
 def tied(scores: Floats) -> Floats:
-    """Return scores (n, m) without NaN, those of one row that only rounding tells apart made equal."""
+    """Return scores (n, m), given without NaN, with those of one row that differ by rounding made equal."""
     order = np.argsort(scores, axis=1, kind="stable")
     ordered = np.take_along_axis(scores, order, axis=1)
     apart = np.diff(ordered, axis=1, prepend=-np.inf) > tolerance(scores)

@@ -1,4 +1,4 @@
-"""How large a paired difference is, in units that do not depend on the metric."""
+"""Effect sizes of paired differences, in units that do not depend on the metric."""
 
 import numpy as np
 from scipy import stats
@@ -9,8 +9,8 @@ from heatmark.benchmarks.statistics.defined import Floats
 def cohen_dz(differences: Floats, axis: int = 0) -> Floats:
     """Return the standardised mean difference ``d_z = mean(d) / sd(d)`` (n − 1 in the denominator of the variance).
 
-    Cohen, *Statistical Power Analysis for the Behavioral Sciences* (1988), section 2.3.5. Takes no NaN; NaN or
-    infinite where all differences are equal.
+    Cohen, *Statistical Power Analysis for the Behavioral Sciences* (1988), section 2.3.5. The
+    differences hold no NaN; the result is NaN or infinite where all of them are equal.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio: Floats = differences.mean(axis=axis) / differences.std(axis=axis, ddof=1)
@@ -26,7 +26,7 @@ def rank_biserial(differences: Floats, confidence: float = 0.95) -> Floats:
     error ``2 sd(h)/√n``, ``hᵢ = meanⱼ sign(dᵢ + dⱼ)`` (Hoeffding 1948).
 
     Args:
-        differences: (n, m), an image a row; NaN where undefined, which is left out, as zeros are.
+        differences: (n, m), one row per image; NaN where undefined. NaN and zeros are left out.
         confidence: nominal coverage.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Do methods differ at all, and which: Friedman's test, Nemenyi's comparisons, critical differences."""
+"""Friedman's test, Nemenyi's comparisons of mean ranks, and critical differences."""
 
 from dataclasses import dataclass
 
@@ -19,22 +19,22 @@ HYPOTHESES = {
     "images": "on an image every order of the methods is equally likely",
     "groups": "on a group of images every order of the methods' mean scores is equally likely",
 }
-"""What Friedman's test tests, by the unit of a comparison."""
+"""The null hypothesis of Friedman's test, by the unit of a comparison."""
 
 
 @dataclass(frozen=True, eq=False)
 class CriticalDifference:
-    """All that a critical-difference diagram shows; methods from the best to the worst.
+    """The numbers that a critical-difference diagram shows, with methods from the best to the worst.
 
     Args:
-        mean_ranks: by label, ascending; 1 would be best on every block.
+        mean_ranks: by label, ascending; 1 is the best on every block.
         n_blocks: images (or other blocks) on which all methods have a score.
-        dropped: blocks left out because one has none.
-        alpha: level of the comparisons.
+        dropped: blocks left out because a method has none there.
+        alpha: family-wise significance level of the comparisons.
         statistic, p_value: Friedman's χ² (tie-corrected) and its p-value; NaN for two methods.
-        difference: mean ranks that differ by more are told apart at ``alpha``.
-        p_values: Nemenyi's, label × label, 1 on the diagonal.
-        groups: the bars of the diagram: largest runs of two or more methods that are not told apart.
+        difference: mean ranks that differ by more are significantly different at ``alpha``.
+        p_values: of Nemenyi's test, label × label, 1 on the diagonal.
+        groups: the bars of the diagram: maximal runs of two or more methods without a significant difference.
         left_out: methods without any score, which do not compete.
     """
 
@@ -51,16 +51,16 @@ class CriticalDifference:
 
 
 def critical_difference(scores: pd.DataFrame, alpha: float = 0.05) -> CriticalDifference:
-    """Rank methods within every block and compare their mean ranks.
+    """Return the mean ranks of methods over blocks, and which of them differ significantly.
 
     ``CD = q_α √(k(k+1) / 6N)``, ``q_α`` the studentised range statistic of k groups and infinite degrees of freedom
     over √2. Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7 (2006), section 3.2.2.
-    The distribution is SciPy's; scikit-posthocs computes the same from it, and is held to agree in the tests.
+    The distribution is SciPy's; the tests compare the p-values with those of scikit-posthocs.
 
     Args:
         scores: (blocks × methods), higher is better, such as :attr:`Comparison.blocks`; methods without any score are
             left out, then blocks with a NaN are dropped. Scores that only rounding tells apart are ties.
-        alpha: level.
+        alpha: family-wise significance level.
 
     Raises:
         ValueError: with fewer than two methods or two blocks without NaN.
@@ -105,14 +105,18 @@ def _blocks(scores: pd.DataFrame) -> tuple[Mask, Floats]:
 
 
 def friedman(results: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
-    """Return one row a comparison on which two or more methods have two or more images in common.
+    """Return one row per comparison in which two or more methods have two or more images in common.
+
+    Args:
+        results: the results table.
+        alpha: significance level of the critical difference.
 
     Returns:
         The comparison's facts; ``n_methods`` that compete; ``n_blocks`` images (or groups of them, as ``unit`` says) on
         which all are defined, ``dropped`` others; Friedman's ``statistic`` and ``p_value`` (NaN for two methods) of the
-        ``hypothesis``; ``p_holm_family``, Holm's over the ``n_family`` tests of this table; ``critical_difference`` of
-        mean ranks at ``alpha``, for this comparison by itself; ``left_out``, the methods that are undefined on every
-        image (names joined by commas).
+        null ``hypothesis``; ``p_holm_family``, Holm's over the ``n_family`` tests of this table;
+        ``critical_difference`` of mean ranks at ``alpha``, not corrected for several comparisons; ``left_out``, the
+        methods that are undefined on every image (names joined by commas).
     """
     rows = []
     for comparison in comparisons(results):
@@ -129,7 +133,7 @@ def friedman(results: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
 
 
 def cliques(ranks: Floats, difference: float) -> list[slice]:
-    """Return the largest runs of two or more ascending ranks (k,) that span no more than the difference."""
+    """Return the maximal runs of two or more of the ascending ranks (k,) that span no more than the difference."""
     ends = np.searchsorted(ranks, ranks + difference, side="right")
     before = np.concatenate([[0], ends[:-1]])
     return [slice(i, int(end)) for i, end in enumerate(ends) if end > before[i] and end - i > 1]

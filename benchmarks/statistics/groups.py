@@ -1,4 +1,4 @@
-"""Groups of images (a patient's, a video's): what is drawn independently, so what is resampled and what is permuted."""
+"""Groups of images (of one patient, of one video): the independent units that are resampled and permuted."""
 
 import numpy as np
 import pandas as pd
@@ -11,21 +11,21 @@ Groups = NDArray[np.intp]
 
 
 def scored_on(rows: pd.DataFrame) -> "pd.Series[str]":
-    """Return, by cell, the images with their groups and explained classes that its numbers are of.
+    """Return, by cell, the set of images with their groups and explained classes that it was scored on.
 
-    Groups belong to it: a run may hold cells from before its label file had groups, and these know nothing of them.
+    Groups are part of it, because a run may hold cells that were scored before its label file had groups.
     """
     return (rows["image"] + "\0" + rows["group"] + "\0" + rows["target"]).groupby(rows["cell"]).agg(frozenset)
 
 
 def group_codes(groups: "pd.Series[str]", images: "pd.Series[str]") -> Groups:
-    """Return every row's group by number, in the order of appearance; an image without a group is one of its own."""
+    """Return every row's group as a number, in order of appearance; an image without a group is one of its own."""
     codes: Groups = pd.factorize(groups.where(groups != "", "\0" + images))[0]
     return codes
 
 
 def singletons(n: int) -> Groups:
-    """Return the groups of n images of which each is a group of its own."""
+    """Return the groups of n images, each of which is a group of its own."""
     return np.arange(n)
 
 
@@ -51,7 +51,7 @@ def group_counts(values: Floats, groups: Groups) -> NDArray[np.intp]:
 
 
 def mean_and_error(values: Floats, groups: Groups) -> tuple[float, float, int]:
-    """Return the mean of the defined values (n,), its standard error, and how many groups they are of.
+    """Return the mean of the defined values (n,), its standard error, and the number of their groups.
 
     ``se² = G/(G − 1) Σ_g (Σ_{i∈g} (xᵢ − x̄))² / n²``, the linearised error of a mean over whole groups (Cochran,
     *Sampling Techniques*, 1977, section 9A.2); ``s²/n`` where every image is a group of its own. NaN below two groups.

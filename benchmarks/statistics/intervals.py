@@ -1,4 +1,4 @@
-"""Bootstrap confidence intervals over images, and over groups of them."""
+"""Bootstrap confidence intervals over images and over groups of images."""
 
 import warnings
 from collections.abc import Callable
@@ -17,14 +17,14 @@ def bca(values: Floats, seed: int, statistic: Callable[..., Floats] = np.mean, c
     """Return the bias-corrected and accelerated bootstrap interval of a statistic of every column.
 
     Efron, "Better bootstrap confidence intervals", JASA 82 (1987); computed by ``scipy.stats.bootstrap``. All columns
-    with the same undefined rows share their resamples, so that a column's interval never depends on its neighbours.
+    with the same undefined rows share their resamples, so that a column's interval never depends on other columns.
     The true coverage falls short of the nominal 95 % on few images: in simulations (normal, Beta and their
     differences, 2000 each) it was 91 to 93 % on 20 images, 93 to 95 % on 32 and 50, 94 to 95 % on 100.
 
     Args:
-        values: (n, m), an image a row; NaN where undefined, which is left out.
+        values: (n, m), one row per image; NaN where undefined, which is left out.
         seed: of the resamples.
-        statistic: of ``(values, axis)``.
+        statistic: a function of ``(values, axis)``.
         confidence: nominal coverage.
 
     Returns:
@@ -49,11 +49,11 @@ def bca_of_groups(values: Floats, groups: Groups, seed: int, confidence: float =
 
     The mean is ``Σ_g s_g / Σ_g n_g`` with the sums and sizes of the groups drawn; the acceleration is the jackknife's
     over groups. Where every image is a group of its own this is :func:`bca` of the mean. Davison and Hinkley,
-    *Bootstrap Methods and their Application* (1997), section 3.8. The images of one group are alike, and an interval
-    over images is too short for it; over groups it falls short of 95 % where these are few, as over few images.
+    *Bootstrap Methods and their Application* (1997), section 3.8. The images of one group are alike, so that an
+    interval over images would be too short; with few groups its coverage falls short of 95 %, as with few images.
 
     Args:
-        values: (n, m), an image a row; NaN where undefined, which is left out.
+        values: (n, m), one row per image; NaN where undefined, which is left out.
         groups: (n,) number of the group of every image.
         seed: of the resamples.
         confidence: nominal coverage.
@@ -86,7 +86,7 @@ def _ratio(sums: Floats, sizes: Floats, axis: int) -> Floats:
 
 def _bootstrap(samples: tuple[Floats, ...], seed: int, statistic: Callable[..., Floats], confidence: float) -> Floats:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        # NaN bounds say it: equal resamples, or a spread over the one value that the jackknife leaves of two
+        # bounds are then NaN: resamples are all equal, or the jackknife leaves one value of two, which has no spread
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         result = stats.bootstrap(

@@ -1,4 +1,4 @@
-"""Kendall's coefficient of concordance, and its permutation test."""
+"""Kendall's coefficient of concordance W and its permutation test."""
 
 import math
 from collections.abc import Sequence
@@ -15,8 +15,9 @@ from heatmark.benchmarks.statistics.defined import Floats, tied
 from heatmark.benchmarks.statistics.groups import group_sums
 
 EXACT = 50_000
-"""As many arrangements are all looked at; of more, so many are drawn:"""
+"""Up to this number, all permutations are enumerated."""
 DRAWN = 9_999
+"""Number of permutations that are drawn where there are more."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,11 @@ class KendallW:
     Args:
         w: 0 (no agreement) to 1 (one order); NaN with fewer than two judges or methods, or all tied.
         p_value: of the permutation test; NaN with fewer than two independent judges.
-        p_error: its standard error: 0 where all arrangements were looked at.
-        permutations: how many arrangements were looked at.
-        n_judges, n_methods: that took part.
-        n_independent: groups of judges that are independent of one another.
+        p_error: its standard error, 0 where all permutations were enumerated.
+        permutations: how many were enumerated or drawn.
+        n_judges: how many judges took part.
+        n_independent: how many of them, taken in groups, are independent of one another.
+        n_methods: how many methods took part.
         left_out: methods that some judge has no score of.
     """
 
@@ -48,7 +50,7 @@ def kendall_w(scores: pd.DataFrame, dependent: Sequence[str] | None = None, seed
 
     ``W = 12 Σ(Rᵢ − R̄)² / (m²(k³ − k) − m ΣTⱼ)``, Rᵢ the rank sums of the k methods over m judges and
     ``Tⱼ = Σ(t³ − t)`` over judge j's groups of t tied methods. Kendall and Babington Smith, "The problem of m
-    rankings", Annals of Mathematical Statistics 10 (1939). The p-value is the share of all arrangements of the methods
+    rankings", Annals of Mathematical Statistics 10 (1939). The p-value is the share of all permutations of the methods
     that agree at least as well; where they are too many, ``(1 + b)/(1 + B)`` of B drawn ones (Phipson and Smyth,
     "Permutation p-values should never be zero", SAGMB 9, 2010). The usual ``χ² = m(k − 1)W`` is asymptotic and far off
     for few judges: two of six methods that agree have p = 1/720, by χ² .075.
@@ -57,12 +59,12 @@ def kendall_w(scores: pd.DataFrame, dependent: Sequence[str] | None = None, seed
         scores: (judges × methods); methods that some judge has no score of are left out.
         dependent: a name for every judge: judges of one name are not independent, and are permuted together. None:
             all are independent.
-        seed: of the drawn arrangements.
+        seed: of the drawn permutations.
     """
     whole = scores.dropna(axis="columns")
     left_out = tuple(str(name) for name in scores.columns.difference(whole.columns))
     m, k = whole.shape
-    # judges differ in unit: each has a rounding of its own
+    # judges differ in unit, so that each has its own tolerance for rounding
     values = np.concatenate([tied(row[None]) for row in whole.to_numpy(dtype=np.float64)]) if m else np.empty((m, k))
     ranks = stats.rankdata(-values, axis=1) if whole.size else values
     clusters = pd.factorize(np.asarray(range(m) if dependent is None else dependent))[0]
@@ -83,9 +85,9 @@ def _spread(rank_sums: Floats) -> Floats:
 
 
 def _permutation_test(sums: Floats, seed: int) -> tuple[float, float, int]:
-    """Return p, its standard error and how many arrangements were looked at, for rank sums (clusters, methods).
+    """Return p, its standard error and the number of permutations, for rank sums (clusters, methods).
 
-    Only how clusters stand to one another counts: the first one keeps its order.
+    Only the orders of the clusters relative to one another count, so that the first one keeps its own.
     """
     clusters, k = sums.shape
     observed = float(_spread(sums.sum(axis=0))) - 1e-9

@@ -1,4 +1,4 @@
-"""Every method's mean, its interval and its rank, with the flagged maps and without them."""
+"""The leaderboard: every method's mean score, its interval and its rank, with flagged maps and without them."""
 
 import numpy as np
 import pandas as pd
@@ -19,20 +19,24 @@ COLUMNS = [
 
 
 def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """Return one row a cell and definition of a metric, best first within its comparison.
+    """Return one row per cell and definition of a metric, best first within its comparison.
+
+    Args:
+        results: the results table.
+        confidence: nominal coverage of the intervals.
 
     Returns:
         The comparison's facts (:data:`heatmark.benchmarks.statistics.comparisons.FACTS`), ``higher_is_better``;
         ``layer, method, implementation, label, cell``; ``mean, ci_low, ci_high`` over its ``n`` defined images of
         ``n_groups`` groups (BCa; ``unit``, images or groups, is what is resampled); ``undefined`` and ``flagged``
         (degenerate maps) images, ``mostly_flagged`` where these are over half.
-        ``rank`` among the comparison's competing, 1 the best, by ``mean_ranked``, the mean on the ``n_ranked`` images
-        where all competing are defined, with ``rank_low, rank_high`` (bootstrap).
+        ``rank`` among the competing methods, 1 the best, by ``mean_ranked``, the mean on the ``n_ranked`` images
+        where all of them are defined, with ``rank_low, rank_high`` (bootstrap).
         Without flagged maps: ``mean_unflagged`` over its ``n_unflagged`` images; ``rank_unflagged`` by
-        ``mean_ranked_unflagged`` on the ``n_ranked_unflagged`` images where no competitor is flagged or undefined; one
-        that is mostly flagged does not compete there.
-        ``same_as``, the label of the method whose maps this one repeats, or ``""``: it then has that one's ranks;
-        ``maps_compared`` says whether repeats were looked for.
+        ``mean_ranked_unflagged`` on the ``n_ranked_unflagged`` images where no competing method is flagged or
+        undefined; a method that is mostly flagged has no such rank.
+        ``same_as``, the label of the method whose maps and ranks this one has, or ``""``; ``maps_compared``, whether
+        repeats were looked for.
     """
     tables = [_table(comparison, confidence) for comparison in comparisons(results)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
@@ -65,7 +69,7 @@ def _table(comparison: Comparison, confidence: float) -> pd.DataFrame:
 
 
 def _ranks(comparison: Comparison, confidence: float) -> pd.DataFrame:
-    """Return the competing' ranks by cell, with flagged maps and (``_unflagged``) without them."""
+    """Return the ranks of the competing methods by cell, with flagged maps and (``_unflagged``) without them."""
     tables = []
     for scores, ending in ((comparison.scores, ""), (comparison.sound, "_unflagged")):
         array = scores.to_numpy(dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Tests of paired differences, and what many tests at once ask for."""
+"""Tests of paired differences, and Holm's correction for several tests."""
 
 from collections.abc import Callable
 
@@ -11,17 +11,18 @@ from heatmark.benchmarks.statistics.defined import Floats
 def wilcoxon(differences: Floats) -> Floats:
     """Return the two-sided p-value of Wilcoxon's signed-rank test of every column of differences.
 
-    The default test, for three reasons: a few images where a prediction collapses cannot decide it, it is exact for
-    small samples, and its p-values have no floor (a permutation test of B flips cannot go below 1/(B+1), which no
-    correction over hundreds of pairs survives). It asks whether differences are symmetric about zero; where they are
-    skewed it may disagree with the interval of the mean, and :func:`paired_t` asks about the mean.
+    It is the default test for three reasons: a few images with extreme differences do not decide it, it is exact for
+    small samples, and no number of resamples limits its p-values (a permutation test with B drawn sign flips has
+    p ≥ 1/(B + 1), too large to stay significant after a correction over hundreds of pairs). It tests whether
+    differences are symmetric about zero; where they are skewed it may disagree with the interval of the mean, which
+    is what :func:`paired_t` tests.
 
     Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945). Zero differences are left out
-    (on hits and misses this is McNemar's test). It sees signs and ranks, not sizes: differences that are only rounding
+    (on hits and misses this is McNemar's test). It uses signs and ranks, not sizes: differences that are only rounding
     must be made zero first, as :func:`heatmark.benchmarks.statistics.pairwise.pairwise` does.
 
     Args:
-        differences: (n, m), an image a row; NaN where undefined, which is left out.
+        differences: (n, m), one row per image; NaN where undefined, which is left out.
 
     Returns:
         (m,); NaN where every difference is zero or undefined.
@@ -38,7 +39,7 @@ def paired_t(differences: Floats) -> Floats:
     """Return the two-sided p-value of the paired t-test of every column of differences.
 
     Args:
-        differences: (n, m), an image a row; NaN where undefined, which is left out.
+        differences: (n, m), one row per image; NaN where undefined, which is left out.
 
     Returns:
         (m,); NaN where there are fewer than two differences or all are equal.
@@ -56,13 +57,13 @@ HYPOTHESES: dict[Callable[[Floats], Floats], str] = {
     wilcoxon: "paired differences are distributed symmetrically about 0",
     paired_t: "the mean of paired differences is 0",
 }
-"""What each test tests."""
+"""The null hypothesis of each test."""
 
 
 def holm(p_values: Floats) -> Floats:
-    """Return p-values adjusted for as many tests as are defined: ``p̃₍ᵢ₎ = max_{j≤i} min(1, (m − j + 1) p₍ⱼ₎)``.
+    """Return p-values adjusted for the number m of defined tests: ``p̃₍ᵢ₎ = max_{j≤i} min(1, (m − j + 1) p₍ⱼ₎)``.
 
-    Controls the probability of any false finding in the family, whatever the tests' dependence. Holm, "A simple
+    Controls the probability of any false rejection in the family, whatever the dependence of the tests. Holm, "A simple
     sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
 
     Args:

@@ -1,4 +1,4 @@
-"""Every two methods against each other, or all against a control, paired by image and explained class."""
+"""Pairwise tests of methods, every two or all against a control, paired by image and explained class."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -28,22 +28,22 @@ def pairwise(
     test: Callable[[Floats], Floats] = wilcoxon,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Return one row a pair of competing of every comparison.
+    """Return one row per pair of competing methods of every comparison.
 
     Args:
         results: the results table.
-        control: name of a method: only pairs with it at one layer, it being b; ``""``: all pairs.
+        control: name of a method; only pairs with it at one layer are tested, and it is b. ``""`` tests all pairs.
         test: paired differences (n, m) → p-values (m,).
         confidence: nominal coverage of the intervals.
 
     Returns:
         The comparison's facts; ``cell, label, layer, method`` of both, with ``_a`` and ``_b``; ``n`` images on which
         both are defined, of ``n_groups`` groups, ``undefined`` others; ``flagged``, on which the map of either is
-        degenerate. Differences that are only rounding count as none. Positive means that a is better, whatever the
-        metric's direction: ``difference`` of the means, in the metric's unit, ``ci_low, ci_high`` (BCa);
+        degenerate. Differences that are only rounding count as 0. Positive means that a is better, whatever the
+        metric's direction: ``difference`` of the means, in the metric's unit, ``ci_low, ci_high`` (BCa); the null
         ``hypothesis`` with ``p_value``, ``p_holm`` (Holm's, over the comparison's ``n_pairs``) and ``p_holm_family``
-        (Holm's, over the ``n_family`` tests of this table: all metrics, models and layers); ``d_z`` with
-        ``_low, _high`` (BCa); ``rank_biserial`` with ``_low, _high``. Where ``unit`` is ``groups``, intervals resample
+        (Holm's, over the ``n_family`` tests of this table: all metrics, models and layers); ``d_z`` with ``_low``,
+        ``_high`` (BCa); ``rank_biserial`` with ``_low``, ``_high``. Where ``unit`` is ``groups``, intervals resample
         groups, and tests and effect sizes are of the groups' mean differences.
 
     Raises:
@@ -63,10 +63,10 @@ def pairwise(
 
 
 def require(results: pd.DataFrame, control: str) -> None:
-    """Make sure that a method to compare with is there; ``""`` asks for none.
+    """Check that a control method, where one is named, has scores.
 
     Raises:
-        ValueError: where no scored row has it; it names the nearest ones.
+        ValueError: where no scored row is of this method; it names the nearest ones.
     """
     known = sorted(set(results.loc[results["metric"] != "", "method"]))
     if control and control not in known:
@@ -75,12 +75,12 @@ def require(results: pd.DataFrame, control: str) -> None:
 
 
 def _pairs(comparison: Comparison, control: str) -> list[tuple[int, int]]:
-    """Return positions among the competing; another method may stand for the control."""
+    """Return pairs of positions among the competing methods; where the control repeats another method, that one's."""
     cells, layers = list(comparison.competing.index), list(comparison.competing["layer"])
     if not control:
         return list(combinations(range(len(cells)), 2))
     named = comparison.methods[comparison.methods["method"] == control]
-    controls = {cells.index(stand or cell) for cell, stand in named["same_as"].items()}
+    controls = {cells.index(original or cell) for cell, original in named["same_as"].items()}
     others = [position for position in range(len(cells)) if position not in controls]
     return [
         (a, b) for b in sorted(controls) for a in others if layers[a] == layers[b] or "input" in (layers[a], layers[b])
@@ -95,7 +95,7 @@ def _table(
     differences = _rounded(scores[:, a] - scores[:, b], tolerance(scores))
     sides = [competing.loc[side, SIDE].reset_index(drop=True).add_suffix(end) for side, end in ((a, "_a"), (b, "_b"))]
     undefined = np.isnan(differences).sum(axis=0)
-    of_units = _rounded(group_means(differences, comparison.groups), tolerance(scores))  # of a group, they may cancel
+    of_units = _rounded(group_means(differences, comparison.groups), tolerance(scores))  # of one group they may cancel
     flags = comparison.flags[comparison.competing.index].to_numpy()
     p_values = test(of_units)
     numbers = {
@@ -122,9 +122,9 @@ def _table(
     return table
 
 
-def _rounded(differences: Floats, least: float) -> Floats:
-    """Return differences with those of no more than rounding set to zero; NaN stays NaN."""
-    return np.where(np.abs(differences) <= least, 0.0, differences)
+def _rounded(differences: Floats, limit: float) -> Floats:
+    """Return differences, those of at most the limit set to zero; NaN stays NaN."""
+    return np.where(np.abs(differences) <= limit, 0.0, differences)
 
 
 def _dz(defined: Floats) -> Floats:

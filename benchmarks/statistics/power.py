@@ -1,4 +1,4 @@
-"""How many images it takes to tell two methods apart."""
+"""Sample sizes: the number of images with which a paired t-test finds the difference of two methods."""
 
 import numpy as np
 import pandas as pd
@@ -7,15 +7,20 @@ from scipy import stats
 from heatmark.benchmarks.statistics.defined import Floats
 
 MANY = 1e6
-"""Above this many images the t distribution is the normal one, to all its digits that count."""
+"""Number of images above which the normal distribution replaces the t distribution."""
 
 
 def paired_t_power(d_z: Floats, n: Floats, alpha: float | Floats = 0.05) -> Floats:
     """Return the probability that the two-sided paired t-test of n images finds an effect of size d_z.
 
     ``P(T² > t²)``: T² has the noncentral F distribution with 1 and n − 1 degrees of freedom and noncentrality
-    ``n d_z²``, t is the critical value. Differences are taken as normal. (SciPy's noncentral t, which says the same,
-    is NaN in the tail on the far side of a large effect.)
+    ``n d_z²``, t is the critical value; differences are assumed to be normal. (SciPy's noncentral t distribution, which
+    gives the same probability, is NaN in the far tail of a large effect.)
+
+    Args:
+        d_z: (m,) standardised mean differences.
+        n: (m,) numbers of images, two or more.
+        alpha: significance level of one test, or (m,) of each.
     """
     critical = stats.t.isf(alpha / 2, n - 1)
     power: Floats = stats.ncf.sf(critical**2, 1, n - 1, n * d_z**2)
@@ -30,8 +35,8 @@ def images_to_separate(d_z: Floats, power: float = 0.8, alpha: float | Floats = 
     Args:
         d_z: (m,) standardised mean differences.
         power: probability to find the effect, above ``alpha``.
-        alpha: level of one test, or (m,) of each; divide by the number of tests for Bonferroni's (and, on the safe
-            side, Holm's).
+        alpha: significance level of one test, or (m,) of each; divide by the number of tests for Bonferroni's (and, on
+            the safe side, Holm's).
 
     Returns:
         (m,) whole numbers; infinite for an effect of 0, NaN for NaN.
@@ -52,14 +57,14 @@ def images_to_separate(d_z: Floats, power: float = 0.8, alpha: float | Floats = 
 
 
 def images_needed(pairs: pd.DataFrame, power: float = 0.8, alpha: float = 0.05) -> pd.DataFrame:
-    """Return a table of pairs with the images (or groups) it takes to separate each by a paired t-test.
+    """Return a table of pairs with the number of images (or groups) that a paired t-test needs for each.
 
     Every pair is planned at Bonferroni's level, ``alpha`` over the comparison's ``n_pairs``: on the safe side for
     Holm's correction, which tests the smallest p-value at that level and the others at larger ones. The plan is the
-    t-test's, as no size of effect alone gives the power of Wilcoxon's test, whose p-values stand beside it. The two
+    t-test's, as no effect size alone gives the power of Wilcoxon's test, whose p-values the table holds. The two
     are close: relative to the t-test Wilcoxon's has the asymptotic efficiency 3/π = 0.955 where differences are
     normal (it takes 5 % more images), never less than 0.864 where they are symmetric (16 % more), and above 1 for
-    heavy tails (Hodges and Lehmann, "The efficiency of some nonparametric competing of the t-test", Annals of
+    heavy tails (Hodges and Lehmann, "The efficiency of some nonparametric competitors of the t-test", Annals of
     Mathematical Statistics 27, 1956).
 
     The observed effect is an estimate, so its interval gives a range: for planning, take the upper end. An effect whose
@@ -68,13 +73,13 @@ def images_needed(pairs: pd.DataFrame, power: float = 0.8, alpha: float = 0.05) 
     Args:
         pairs: as :func:`heatmark.benchmarks.statistics.pairwise.pairwise` returns it.
         power: probability to find each effect.
-        alpha: level of all pairs of one comparison together.
+        alpha: family-wise significance level of the pairs of one comparison.
 
     Returns:
         The pairs' columns; ``planned_for`` (``paired t-test``), its ``power`` and ``alpha`` (of one pair); ``needed``,
-        how many of the column ``unit`` (images, or groups of them) it takes for the observed d_z; ``needed_low``,
+        the number of images or groups, as the column ``unit`` says, for the observed d_z; ``needed_low``,
         ``needed_high`` for the ends of its interval that are farthest from and nearest to 0 (infinite where it holds
-        0), as ``needed_interval`` says; ``enough`` (the pair has them).
+        0), as ``needed_interval`` says; ``enough`` (the pair has as many).
     """
     d_z, low, high = (pairs[name].to_numpy(dtype=np.float64) for name in ("d_z", "d_z_low", "d_z_high"))
     nearest = np.where(low * high <= 0, 0.0, np.minimum(np.abs(low), np.abs(high)))

@@ -1,4 +1,4 @@
-"""Ranks of methods, and how sure they are."""
+"""Ranks of methods by mean score, with bootstrap intervals."""
 
 import numpy as np
 from scipy import stats
@@ -11,15 +11,17 @@ from heatmark.benchmarks.statistics.intervals import RESAMPLES
 def rank_intervals(scores: Floats, groups: Groups, seed: int, confidence: float = 0.95) -> Floats:
     """Return every method's rank by mean score, 1 the best, with its percentile bootstrap interval over groups.
 
-    Methods are compared on the images that all of them have a score of. Ties, and means that only rounding tells apart,
-    share their mean rank. The interval says how the order moves with the images drawn; where true means are
+    Methods are compared on the images that all of them have a score of. Means that are equal, or equal but
+    for rounding, share their mean rank. The interval shows how ranks vary with the images drawn; where true means are
     equal it is wide but not guaranteed to cover (Xie, Singh and Zhang, "Confidence intervals for population ranks",
     JASA 104, 2009).
 
     Args:
-        scores: (n, m), an image a row, higher is better; a column without any score has no rank and hides no image.
+        scores: (n, m), one row per image, higher is better; a column without any score has no rank and excludes no
+            image.
         groups: (n,) number of the group of every image; whole groups are resampled.
         seed: of the resamples.
+        confidence: nominal coverage.
 
     Returns:
         (3, m): rank, lower and upper bound; NaN without a common image, bounds NaN below two groups.
@@ -41,7 +43,7 @@ def rank_intervals(scores: Floats, groups: Groups, seed: int, confidence: float 
 
 
 def common(scores: Floats) -> tuple[Mask, Mask]:
-    """Return which methods (columns) have any score, and the rows on which all of these have one."""
+    """Return which columns (m,) have any score, and in which rows (n,) all of these columns have one."""
     scored = np.asarray(~np.isnan(scores).all(axis=0))
     rows = np.asarray(~np.isnan(scores[:, scored]).any(axis=1))
     return scored, rows & scored.any()

@@ -1,4 +1,4 @@
-"""All statistics of a run, as tables to be written beside its results."""
+"""All statistics of a run, as tables that are written beside its results."""
 
 import pandas as pd
 
@@ -11,13 +11,13 @@ from heatmark.benchmarks.statistics.variants import told_apart
 
 
 def statistics(results: pd.DataFrame, compare: str = "") -> dict[str, pd.DataFrame]:
-    """Return the leaderboard, Friedman's tests, every pair with the images that it takes, and Kendall's W, by name.
+    """Return the leaderboard, Friedman's tests, every pair with its sample size, and Kendall's W, by name.
 
-    A method with several sets of options stands in them under several names.
+    A method with several sets of options appears in them under several names.
 
     Args:
         results: the results table, with the column ``map_of`` where repeats were looked for.
-        compare: name of a method: the pairs are those with it alone; ``""``: all of them.
+        compare: name of a method; only pairs with it are tested. ``""`` tests all pairs.
     """
     results = told_apart(results)
     return {

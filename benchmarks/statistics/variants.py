@@ -1,4 +1,4 @@
-"""One method with several sets of options in one run, two weights of one label: a name of its own for each."""
+"""Distinct names for one method with several sets of options, and for two sets of weights with one label."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,14 +10,14 @@ from heatmark.benchmarks.schema import SETTING
 from heatmark.benchmarks.statistics.digests import labels_told_apart
 
 FEWEST_LETTERS = 4
-"""Of a cell's key, where nothing else tells two cells apart."""
+"""Number of letters of a cell's key, at least, in a name where nothing else distinguishes two cells."""
 
 
 def told_apart(results: pd.DataFrame) -> pd.DataFrame:
     """Return results in which every name of a method stands for one set of options, such as ``rise masks=4000``.
 
     A method that ran with one set keeps its name. Where two cells on the same images, at one layer of one setting,
-    still share a name (the run does not know their options, or something else differs), it ends in the first letters of
+    still share a name (their options are not recorded, or something else differs), it ends in the first letters of
     the cell's key. Labels of weights and datasets that mean two things are told apart as well
     (:func:`heatmark.benchmarks.statistics.digests.labels_told_apart`).
 
@@ -34,7 +34,7 @@ def told_apart(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def renamed(frame: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of the same run (timing, curves) with methods, weights and datasets called as in results."""
+    """Return a table of the same run (timing, curves) with the names of methods, weights and datasets in results."""
     if frame.empty or results.empty:
         return frame
     cells = results.drop_duplicates("cell").set_index("cell")
@@ -57,7 +57,7 @@ def _renamed(frame: pd.DataFrame, names: "pd.Series[str]") -> pd.DataFrame:
 
 
 def _by_options(cells: pd.DataFrame) -> "pd.Series[str]":
-    """Return every cell's method, with the options that differ where it has several sets of them."""
+    """Return every cell's method, followed by the options that differ where it has several sets of them."""
     names = cells["method"].copy()
     if "options" not in cells:
         return names
@@ -68,7 +68,7 @@ def _by_options(cells: pd.DataFrame) -> "pd.Series[str]":
 
 
 def _by_cell(cells: pd.DataFrame) -> "pd.Series[str]":
-    """Return every cell's method, with so much of its key as tells it from others of that name and layer."""
+    """Return every cell's method, with the first letters of its key where others have its name and layer."""
     again = cells.duplicated([*SETTING, "images", "layer", "method"], keep=False)
     keys = cells.loc[again, "cell"]
     longest = int(keys.str.len().max()) if again.any() else 0
@@ -85,7 +85,7 @@ def _differences(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _leaves(options: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return every option with its value as text; those of a method within a method by their dotted name."""
+    """Return every option with its value as text; options of a nested method have dotted names."""
     found: list[tuple[str, str]] = []
     for key, value in options.items():
         if isinstance(value, Mapping):

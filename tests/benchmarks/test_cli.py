@@ -260,7 +260,7 @@ def test_two_checkpoints_of_one_name_are_two_sets_of_rows(heatmark: Heatmark, tm
 
 @pytest.mark.parametrize(
     ("end", "words"),
-    [("SingleLogit", "gives a single logit an image"), ("Sigmoids", "its last operation is a sigmoid")],
+    [("SingleLogit", "gives a single logit per image"), ("Sigmoids", "its last operation is a sigmoid")],
 )
 def test_every_command_that_predicts_refuses_what_is_no_logits(heatmark: Heatmark, end: str, words: str) -> None:
     Image.new("RGB", (32, 32), (200, 30, 10)).save("p.png")

@@ -1,4 +1,4 @@
-"""Our CAMs and pytorch-grad-cam's: equal where both are right, apart where a ReLU runs in place behind the layer."""
+"""Our CAMs and pytorch-grad-cam's: equal where both are right, different where an in-place ReLU follows the layer."""
 
 from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""Planted faults: what somebody could have written instead, as data."""
+"""Planted faults as data: wrong lines that somebody could have written instead."""
 
 import tomllib
 from collections.abc import Iterator

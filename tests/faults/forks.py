@@ -1,4 +1,4 @@
-"""Runs in child processes of a warm one: what is slow to import is imported once, the suite itself in each child."""
+"""Runs in forked child processes: packages that are slow to import are imported once, Heatmark in each child."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Who is asked whether something is wrong: the tests, and ``heatmark check``. Each runs in a child of its own."""
+"""The judges of a planted fault: the tests, and ``heatmark check``, each run in a child process of its own."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Run a seeded sample of every file's mutants, and list those that survive: ``python -m tests.faults.mutants``."""
+"""The mutation run: a seeded sample of every file's mutants; ``python -m tests.faults.mutants`` lists survivors."""
 
 import argparse
 import csv
@@ -28,7 +28,7 @@ Row = dict[str, str]
 
 
 def main() -> None:
-    """Run the sample, write one row a mutant, and print the survivors and the score."""
+    """Run the sample, write one row per mutant, and print the survivors and the score."""
     options = arguments()
     files = options.files or files_of_the_suite()
     chosen = [mutant for file in files for mutant in sample(file, options.sample, options.seed)]

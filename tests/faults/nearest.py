@@ -1,4 +1,4 @@
-"""Which tests are asked first about a file."""
+"""The tests that are run first for a file: those nearest to it by name and imports."""
 
 import re
 from pathlib import Path

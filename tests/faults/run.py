@@ -1,4 +1,4 @@
-"""Plant every fault of the catalogue, one at a time, and see who catches it: ``python -m tests.faults.run``."""
+"""The run of planted faults, one at a time, and which judges catch each: ``python -m tests.faults.run``."""
 
 import argparse
 import csv

@@ -1,4 +1,4 @@
-"""The catalogue of planted faults fits the code, so that it cannot rot; ``make faults`` plants them."""
+"""Tests that the catalogue of planted faults fits the code; ``make faults`` plants them."""
 
 from contextlib import suppress
 from pathlib import Path

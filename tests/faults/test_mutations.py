@@ -1,4 +1,4 @@
-"""What the mutation rules make of a piece of code, by hand."""
+"""Tests of the mutation rules on small pieces of code, by hand."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Worker processes, each with a copy of the repository of its own, in which one change at a time is judged."""
+"""Worker processes, each with its own copy of the repository, in which one change at a time is judged."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator

@@ -1,1 +1,1 @@
-"""Known answers: what metrics, the runner, statistics and models must give where the right number is known."""
+"""Known answers: checks of metrics, the runner, statistics and models against results that are known."""

@@ -1,21 +1,21 @@
-"""One known answer: what was computed beside what is right."""
+"""Findings about known answers: a computed result compared with the right one."""
 
 import math
 
 from heatmark.benchmarks.conformance.findings import Finding
 
 MODEL = "known answers"
-"""What the report calls the group of these checks."""
+"""Name of these checks as a group in the report."""
 
 
 def answer(subject: str, check: str, got: float, expected: float, tolerance: float = 1e-9) -> Finding:
-    """Return whether a number is the right one; a wrong one is the suite's fault.
+    """Return whether a number is the right one, as a finding; a wrong number is a fault of Heatmark.
 
     Args:
         subject: the metric, table or module that is checked.
-        check: what it was given, in one or two words joined by underscores.
-        got: what it computed.
-        expected: what is right; NaN where the answer is undefined.
+        check: name of the check, in one or two words joined by underscores.
+        got: the number computed.
+        expected: the right number; NaN where it is undefined.
         tolerance: of ``|got − expected| / max(1, |expected|)``.
     """
     gap = 0.0 if math.isnan(got) and math.isnan(expected) else abs(got - expected)
@@ -38,6 +38,6 @@ def answer(subject: str, check: str, got: float, expected: float, tolerance: flo
 
 
 def holds(subject: str, check: str, fault: str) -> Finding:
-    """Return whether something holds that has no number: ``fault`` says what is wrong, ``""`` where nothing is."""
+    """Return a check without a number as a finding: ``fault`` says what is wrong, ``""`` that nothing is."""
     verdict = answer(subject, check, float(bool(fault)), 0.0)
     return verdict if not fault else Finding(**{**vars(verdict), "note": fault})

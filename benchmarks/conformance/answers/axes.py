@@ -1,4 +1,4 @@
-"""Where features lie on the image, where it is said, where sizes mislead, and where nothing says it."""
+"""Known answers of feature layouts: given by the model, ambiguous by their sizes, or not to be found."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from heatmark.methods.engine.capture import layout_at
 
 
 class Scrambled(nn.Module):
-    """Tokens (N, 14, 10) of which each number hangs on all of the picture, so that no reading is right."""
+    """A layer of tokens (N, 14, 10) that each depend on the whole picture, so that no layout is right."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Scrambled(nn.Module):
 
 
 class Both(nn.Module):
-    """Features x_ij + x_ci, which follow the picture along (i, j) and along (c, i) alike."""
+    """A layer of features x_ij + x_ci, which follow the picture along (i, j) and along (c, i) alike."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (N, 12, 12, 12) of (N, 3, 12, 12)."""
@@ -34,39 +34,39 @@ class Both(nn.Module):
 
 
 def axes_answers() -> Iterator[Finding]:
-    """Yield whether features are read as they lie, or not at all."""
+    """Yield whether the layouts found are right, and refused where there is none."""
     for check, layer in (("chance", Scrambled(BY_CHANCE)), ("weak", Scrambled(WEAKLY)), ("both_readings", Both())):
         yield holds("trace", check, _read(layer))
     yield _grids()
-    yield _word_of_the_model()
+    yield _stated_layout()
     yield _two_channel_counts()
 
 
 BY_CHANCE = 167
-"""A seed with which one draw of noise is followed by chance, and another is not."""
+"""A seed with which features follow one draw of noise by chance, and not another."""
 
 WEAKLY = 11
-"""A seed with which every draw is followed, by no more than a tenth."""
+"""A seed with which features follow every draw of noise, by no more than a tenth."""
 
 
 def _read(layer: nn.Module) -> str:
-    """Say how features that lie nowhere are read; ``""`` where they are refused."""
+    """Return the layout found of features that have none, in words; ``""`` where they are refused."""
     images = torch.zeros(1, 3, 12, 12)
     try:
         found = layout_at(nn.Sequential(layer), "0", layer(images), images)
     except ValueError:
         return ""
-    return f"what lies nowhere is read as {found}"
+    return f"features without a layout are read as {found}"
 
 
 def _grids() -> Finding:
-    """Tokens lie on a grid of the image's aspect exactly: 5 × 6 is none of 48 × 64 pixels."""
+    """Return whether grids of tokens have the image's aspect exactly: 5 × 6 does not fit 48 × 64 pixels."""
     wrong = [count for count, grid in ((12, (3, 4)), (48, (6, 8)), (30, None)) if grid_of(count, (48, 64)) != grid]
     return holds("grid_of", "exact_aspect", f"wrong for {wrong} tokens on 48 × 64 pixels" if wrong else "")
 
 
-def _word_of_the_model() -> Finding:
-    """A ``token_layout`` is obeyed before anything is found out."""
+def _stated_layout() -> Finding:
+    """Return whether a model's ``token_layout`` is used."""
     model, features = nn.Sequential(nn.Identity()), torch.zeros(1, 6, 8, 4)
     model.token_layout = TokenLayout(channels_last=True)  # type: ignore[assignment]
     found = stated(model, "0", features, (6, 8))
@@ -74,7 +74,7 @@ def _word_of_the_model() -> Finding:
 
 
 def _two_channel_counts() -> Finding:
-    """A block whose convolutions have as many channels as both outer dimensions says nothing."""
+    """Return that a block gives no layout if its convolutions' channels are as many as both outer dimensions."""
     block = nn.ModuleList([nn.Conv2d(3, 6, 1), nn.Conv2d(6, 4, 1)])
     found = stated(nn.Sequential(block), "0", torch.zeros(1, 6, 8, 4), (8, 6))
     return holds("stated", "two_channel_counts", "" if found is None else f"read as {found}")

@@ -1,4 +1,4 @@
-"""A network whose probabilities are known, and curves that are walked one image and one point at a time."""
+"""A network with known probabilities, and deletion and insertion curves computed one image and point at a time."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,7 +15,7 @@ class Known(nn.Module):
     """A network with p_c = q_c / Σ q and q_c = bias_c + Σ_i weights_ci · brightness_i, since softmax(log q) = q / Σ q.
 
     Args:
-        weights: (classes, H, W); with the images that it is given, no q may be negative.
+        weights: (classes, H, W); no q may be negative on the images that it is given.
         bias: (classes,).
     """
 
@@ -46,14 +46,14 @@ def probabilities(network: Known, image: Array) -> Array:
 def walk(
     network: Known, target: int, ends: tuple[Array, Array], relevance: Array, counts: Sequence[int]
 ) -> list[float]:
-    """Return p(target) at every point of a walk, a point at a time.
+    """Return p(target) at every point of a curve, computed one point at a time.
 
     Args:
         network: the model.
         target: class.
-        ends: start and end of the walk, each (3, H, W).
+        ends: the first and the last picture of the curve, each (3, H, W).
         relevance: (H, W); the most relevant pixels go first, and ties come in raster order.
-        counts: how many pixels are the end's at each point.
+        counts: how many pixels come from the last picture at each point.
     """
     order = np.argsort(-relevance.ravel(), kind="stable")
     start, end = (picture.reshape(3, -1) for picture in ends)
@@ -66,6 +66,6 @@ def walk(
 
 
 def area(scores: Sequence[float], counts: Sequence[int]) -> float:
-    """Return ∫ p over the fraction of pixels, a trapezoid at a time; the last count is that of all pixels."""
+    """Return ∫ p over the fraction of pixels, by trapezoids; the last count is that of all pixels."""
     points = list(zip(counts, scores, strict=True))
     return sum((b - a) / counts[-1] * (p + q) / 2 for (a, p), (b, q) in pairwise(points))

@@ -1,4 +1,4 @@
-"""All known answers, asked one after the other."""
+"""All known answers, computed one part after the other."""
 
 from collections.abc import Callable, Iterator
 
@@ -26,11 +26,11 @@ ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (
     identity_answers,
     statistics_answers,
 )
-"""One function per part of the suite."""
+"""One function per part of Heatmark."""
 
 
 def consult_answers() -> Iterator[Finding]:
-    """Yield what every known answer says; one that breaks is a finding, and the others go on."""
+    """Yield the findings of all known answers; a part that raises is one finding, and the others go on."""
     for ask in ANSWERS:
         try:
             yield from ask()

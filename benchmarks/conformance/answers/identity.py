@@ -1,4 +1,4 @@
-"""Known answers of what a finished cell is known by: whatever changes a number changes its key, and nothing else."""
+"""Known answers of the keys of cells: whatever changes a number changes the key, and nothing else does."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from heatmark.methods.base import Method
 
 @dataclass(frozen=True)
 class Configured(Method):
-    """A method that only has options."""
+    """A method that has options and no map."""
 
     power: float = 1.0
     seed: int = 0
@@ -32,11 +32,11 @@ class Configured(Method):
 
 @dataclass(frozen=True)
 class Another(Configured):
-    """Another implementation, of the same name and options in a table."""
+    """A second implementation, with the same name and options in a table."""
 
 
 def identity_answers() -> Iterator[Finding]:
-    """Yield whether keys tell apart what differs, and what maps are once they are upsampled."""
+    """Yield whether keys differ where they must, and whether upsampled and degenerate maps are right."""
     network = nn.BatchNorm2d(3).eval()
     whole = Batch(["a", "b"], torch.zeros(2, 3, 2, 2), torch.tensor([0, 1]), torch.zeros(2, 2, 2, dtype=torch.bool))
     job = Job(Classifier("net", network, "own", Preprocessing()), "toys", whole, torch.tensor([0, 1]), {"a": 1})
@@ -66,7 +66,7 @@ def _keys(job: Job, method: Method, *layers: str) -> list[str]:
 
 
 def _maps() -> Iterator[Finding]:
-    """Yield a map of two cells on four pixels, by hand, and what is wrong with one that is infinite."""
+    """Yield a map of two values upsampled to four pixels, by hand, and the reasons of degenerate maps."""
     wide = upsample(torch.tensor([[[0.0, 1.0]]]), (1, 4))[0, 0].tolist()
     for pixel, right in enumerate((0.0, 0.25, 0.75, 1.0)):
         yield answer("upsample", f"pixel_{pixel}", wide[pixel], right)

@@ -1,4 +1,4 @@
-"""What a method must say where the toys do not ask: undefined signs, odd targets, and two threads."""
+"""Known answers of methods on unusual inputs: undefined signs, targets of eight bits, two threads."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -16,21 +16,21 @@ from heatmark.methods.eigen_cam import EigenCAM, first_component
 from heatmark.methods.grad_cam import GradCAM
 
 PATIENCE = 0.1
-"""Seconds for a thread that does not wait to come through; one that waits is never late."""
+"""Seconds in which a thread that fails to wait would finish; a thread that waits passes whatever the clock."""
 
 
 def input_answers() -> Iterator[Finding]:
-    """Yield whether methods say NaN, wait and refuse where they must."""
+    """Yield whether methods give NaN, wait and refuse where they must."""
     yield _sign()
     yield _threads()
-    yield _lent_weights()
+    yield _inference_weights()
     yield _repeated()
     yield _cancelling_channel()
     yield _integers()
 
 
 def _sign() -> Finding:
-    """After a layer norm without shifts, the sign of Eigen-CAM is rounding."""
+    """Return whether Eigen-CAM is NaN after a layer norm without shifts, where its sign is rounding."""
     A = torch.randn(20, 24, 4, 5, generator=torch.Generator().manual_seed(0))
     normed = nn.functional.layer_norm(A.movedim(1, -1), (24,)).movedim(-1, 1)
     given = int((~first_component(normed).isnan()).any(dim=(1, 2)).sum())
@@ -39,7 +39,7 @@ def _sign() -> Finding:
 
 
 class _Squares(nn.Module):
-    """One logit, the mean square of all channels."""
+    """A network of one logit, the mean square of all channels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class _Squares(nn.Module):
 
 
 def _cancelling_channel() -> Finding:
-    """A channel of sum 0 is not silent: of channels (1, −1), (1, 0) and (0, 0), w = ⅔, ⅓, 0 and L = (1, 0)."""
+    """Return whether a channel of sum 0 counts: channels (1, −1), (1, 0), (0, 0) have w = ⅔, ⅓, 0 and L = (1, 0)."""
     image = torch.tensor([[1.0, -1], [1, 0], [0, 0]]).view(1, 3, 1, 2)
     found = AblationCAM()(_Squares(), image, torch.tensor([0]), "layer")[0, 0]
     right = torch.allclose(found, torch.tensor([1.0, 0]))
@@ -59,23 +59,23 @@ def _cancelling_channel() -> Finding:
 
 
 def _integers() -> Finding:
-    """Targets of eight bits are the classes that they name, not a mask."""
-    checked, method = toy_layer(TOY_LAYERS[0]), AblationCAM()
-    explain = partial(method, checked.module, checked.images, layer=checked.layer)
-    same = torch.equal(explain(targets=checked.targets), explain(targets=checked.targets.to(torch.uint8)))
+    """Return whether targets of eight bits are taken for class numbers, not for a mask."""
+    toy, method = toy_layer(TOY_LAYERS[0]), AblationCAM()
+    explain = partial(method, toy.module, toy.images, layer=toy.layer)
+    same = torch.equal(explain(targets=toy.targets), explain(targets=toy.targets.to(torch.uint8)))
     return holds("AblationCAM", "eight_bit_targets", "" if same else "targets of another type give another map")
 
 
 def _threads() -> Finding:
-    """While one thread explains a network, another one waits."""
-    checked = toy_layer(TOY_LAYERS[0])
+    """Return whether a thread waits while another one observes the same network."""
+    toy = toy_layer(TOY_LAYERS[0])
     maps: list[Tensor] = []
 
     def explain() -> None:
-        maps.append(GradCAM()(checked.module, checked.images, checked.targets, checked.layer))
+        maps.append(GradCAM()(toy.module, toy.images, toy.targets, toy.layer))
 
     thread = Thread(target=explain, daemon=True)
-    with observing(checked.module):
+    with observing(toy.module):
         thread.start()
         thread.join(PATIENCE)
         early = bool(maps)
@@ -83,8 +83,8 @@ def _threads() -> Finding:
     return holds("observing", "two_threads", "a second thread explains the network meanwhile" if early else "")
 
 
-def _lent_weights() -> Finding:
-    """A network made in inference mode has its own weights back."""
+def _inference_weights() -> Finding:
+    """Return whether a network made in inference mode gets its own weights back."""
     with torch.inference_mode():
         model = nn.Linear(2, 2)
     before = list(model.parameters())
@@ -95,7 +95,7 @@ def _lent_weights() -> Finding:
 
 
 class _Twice(nn.Module):
-    """One convolution that runs twice."""
+    """A network whose one convolution runs twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class _Twice(nn.Module):
 
 
 def _repeated() -> Finding:
-    """A layer that runs twice has no one output."""
+    """Return whether a layer that runs twice, and so has no single output, is refused."""
     for method in (GradCAM(), EigenCAM(), AblationCAM()):
         try:
             method(_Twice(), torch.ones(1, 3, 4, 4), torch.tensor([0]), "conv")

@@ -1,4 +1,4 @@
-"""Known answers of layouts: where the channels and the grid of a layer lie, said, seen or refused."""
+"""Known answers of the dimension of a layer's channels: given by the model, found, or refused."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ HEIGHT, WIDTH, SIDE = 6, 8, 4
 
 
 class Doubled(nn.Module):
-    """A block whose code says nothing of axes, in which channels stay where they were."""
+    """A block that leaves channels in their dimension, which its class does not tell."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return 2x."""
@@ -23,7 +23,7 @@ class Doubled(nn.Module):
 
 
 class Moved(nn.Module):
-    """A block whose code moves channels to the end."""
+    """A block that moves channels to the last dimension."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, h, w, C) of (N, C, h, w)."""
@@ -31,7 +31,7 @@ class Moved(nn.Module):
 
 
 class Transposed(nn.Module):
-    """A block whose code makes columns of rows, so that its features lie on no picture."""
+    """A block that swaps rows and columns, so that its features have no layout on the picture."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, C, w, h) of (N, C, h, w)."""
@@ -39,7 +39,7 @@ class Transposed(nn.Module):
 
 
 def layout_answers() -> Iterator[Finding]:
-    """Yield in which dimension a layer's channels are found, by the model's word, by its kind or by a trace."""
+    """Yield whether a layer's channels are found, by the model's ``token_layout``, the layer's kind or a trace."""
     for check, layer, layout, right in (
         ("silent_block", Doubled(), None, 1),
         ("silent_moved", Moved(), None, 3),
@@ -54,14 +54,14 @@ def layout_answers() -> Iterator[Finding]:
 
 
 def _flat() -> nn.Module:
-    """Return what gives (N, C, places) with as many channels as places, each local."""
+    """Return a module that gives (N, C, places), with as many channels as places."""
     conv = nn.Conv2d(3, SIDE**2, 1, bias=False)
     conv.weight.data = torch.randn(conv.weight.shape, generator=torch.Generator().manual_seed(0))
     return nn.Sequential(conv, nn.Flatten(2))
 
 
 def _channels(check: str, layer: nn.Module, layout: TokenLayout | None, size: tuple[int, int], right: int) -> Finding:
-    """Return whether the channels are found in the right dimension; 0 says that there is no saying where."""
+    """Return whether the channels are found in the right dimension, or refused where ``right`` is 0."""
     model = nn.Sequential(nn.Identity(), layer).eval()
     if layout is not None:
         model.token_layout = layout  # type: ignore[assignment]

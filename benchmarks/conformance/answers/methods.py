@@ -1,4 +1,4 @@
-"""Known answers of methods: what is undefined, what a model's state may not change, and runs that pass a layer by."""
+"""Known answers of methods: undefined maps, independence of the model's state, and runs that bypass a layer."""
 
 from collections.abc import Callable, Iterator
 from math import inf, nan
@@ -32,7 +32,7 @@ def _images() -> Tensor:
 
 
 def _net(*parts: nn.Module) -> nn.Sequential:
-    """Return the parts, which give 5 channels, before a linear head of known weights."""
+    """Return a network of the parts, which give 5 channels, and a linear head of known weights."""
     head = nn.Linear(5, 3, bias=False)
     head.weight.data = torch.linspace(-1, 1, 15).view(3, 5).sin()
     return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head).eval()
@@ -45,7 +45,7 @@ def _conv() -> nn.Conv2d:
 
 
 def _undefined() -> Iterator[Finding]:
-    """Yield maps that have no value: nothing is made up for them."""
+    """Yield whether maps without a value are NaN."""
     cancelling = torch.tensor([[[[1.0, -1.0]]]])
     xgrad = XGradCAM().relevance(Capture(cancelling, torch.tensor([[[[1.0, 3.0]]]]), torch.zeros(1, 2)))
     endless = first_component(torch.tensor([[[[1.0, inf]], [[2.0, 1.0]]]]))
@@ -58,20 +58,20 @@ def _undefined() -> Iterator[Finding]:
 
 
 class _Half(nn.Module):
-    """Logits in half precision, whatever the picture."""
+    """A network with constant logits in half precision."""
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.tensor([[0.0, 3.0]]).half().expand(len(images), 2)
 
 
 def _precision() -> Iterator[Finding]:
-    """Yield a probability of half-precision logits, 1 / (1 + e³), which half precision rounds to three digits."""
+    """Yield the probability of half-precision logits, 1 / (1 + e³), which half precision rounds to three digits."""
     half = float(target_probabilities(_Half(), _images()[:1], torch.tensor([0])))
     yield answer("scoring", "half_precision", half, float(torch.tensor(-3.0).double().sigmoid()), 1e-7)
 
 
 def _state() -> Iterator[Finding]:
-    """Yield whether training mode, inference mode and torch's fast path change no map, and come back as they were."""
+    """Yield whether training mode, inference mode and torch's fast path change no map and are restored."""
     images, model = _images(), _net(_conv(), nn.Dropout(0.5))
     right = capture(model, images, TARGETS, "1").activations
     same = torch.equal(capture(model.train(), images, TARGETS, "1").activations, right)
@@ -97,7 +97,7 @@ def _runs(check: str, run: Callable[[], Tensor]) -> Iterator[Finding]:
 
 
 class _Written(nn.Module):
-    """A block that overwrites what it was given after its part has run: only a whole run repeats it."""
+    """A block that overwrites its part's input after the part has run, so that only a whole run repeats it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class _Written(nn.Module):
 
 
 def _replays() -> Iterator[Finding]:
-    """Yield Ablation-CAM's map beside one whole run a channel, where nothing may be replayed."""
+    """Yield Ablation-CAM's map, compared with one whole run per channel, where nothing may be replayed."""
     model, images = _net(_Written()), _images()
     maps = AblationCAM()(model, images, TARGETS, "0.part")
     activations = activations_at(model, images, "0.part")
@@ -140,23 +140,23 @@ def _without(model: nn.Sequential, images: Tensor, channel: int) -> Tensor:
         handle.remove()
 
 
-class _Deaf(nn.Module):
-    """Runs its part in the first calls, while somebody listens to it if ``heard``, and computes on its own later."""
+class _Bypassing(nn.Module):
+    """A block that runs its part in the first calls only (if ``hooked``, only with hooks on it), then bypasses it."""
 
-    def __init__(self, calls: int, heard: bool = False) -> None:
+    def __init__(self, calls: int, hooked: bool = False) -> None:
         super().__init__()
-        self.part, self.left, self.heard = _conv(), calls, heard
+        self.part, self.left, self.hooked = _conv(), calls, hooked
 
     def forward(self, images: Tensor) -> Tensor:
         self.left -= 1
-        if self.left >= 0 and (self.part._forward_hooks or not self.heard):
+        if self.left >= 0 and (self.part._forward_hooks or not self.hooked):
             given: Tensor = self.part(images)
             return given
         return nn.functional.conv2d(images, self.part.weight, padding=1)
 
 
 class _Remembering(nn.Module):
-    """Runs its part, and goes on with what that gave before: other features change nothing, and nothing raises."""
+    """A block that runs its part and uses the part's first output ever after, so that other features change nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ class _Remembering(nn.Module):
 
 
 class _Unused(nn.Module):
-    """Runs its part, and makes nothing of what that gives."""
+    """A block that runs its part and ignores the part's output."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,10 +182,10 @@ class _Unused(nn.Module):
 
 
 def _passed_by() -> Iterator[Finding]:
-    """Yield whether Ablation-CAM refuses a layer that is passed by, in the first run after it or in a later one."""
+    """Yield whether Ablation-CAM refuses a layer that a later run bypasses, be it the next one or another."""
     for check, block, reason in (
-        ("passed_by_when_run_again", _Deaf(1, heard=True), "passes it by"),
-        ("passed_by_after_the_trial", _Deaf(3), "passed a module by"),
+        ("passed_by_when_run_again", _Bypassing(1, hooked=True), "passes it by"),
+        ("passed_by_after_the_trial", _Bypassing(3), "passed a module by"),
         ("unused_layer", _Unused(), "do not depend on"),
     ):
         try:
@@ -200,7 +200,7 @@ def _passed_by() -> Iterator[Finding]:
 
 
 def _seeds() -> Iterator[Finding]:
-    """Yield whether what libraries draw depends on the image and the seed, and on nothing else."""
+    """Yield whether random numbers that libraries draw depend on the image and the seed alone."""
     images, drawn = _images(), []
     with preserved(nn.Identity()):
         for image, seed in ((0, 5), (1, 5), (0, 6), (0, 5)):

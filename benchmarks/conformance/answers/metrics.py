@@ -1,4 +1,4 @@
-"""Known answers of the metrics: deletion and insertion by hand, ties, bounds and definitions."""
+"""Known answers of metrics: deletion and insertion by hand, ties, bounds and definitions."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +26,7 @@ PIXELS = HEIGHT * WIDTH
 
 
 def metric_answers() -> Iterator[Finding]:
-    """Yield what deletion and insertion give on networks whose probabilities are known."""
+    """Yield whether deletion and insertion are right on networks whose probabilities are known."""
     yield from _curves()
     yield from _ties()
     yield from _drawn()
@@ -34,7 +34,7 @@ def metric_answers() -> Iterator[Finding]:
     yield from _definitions()
 
 
-def _case(
+def _explained(
     model: Known, images: Tensor, maps: Tensor, targets: Tensor | None = None, batch_size: int = 500
 ) -> Explained:
     def explain(*_: object) -> NoReturn:
@@ -44,18 +44,18 @@ def _case(
     return Explained(model, images, asked, maps, None, explain, batch_size)
 
 
-def _drawn_case(count: int) -> Explained:
+def _drawn_batch(count: int) -> Explained:
     """Return images and maps without ties, three classes and a target for each image, all in float64."""
     generator = torch.Generator().manual_seed(0)
     images, weights = (torch.rand(n, 3, HEIGHT, WIDTH, generator=generator).double() for n in (count, 3))
     maps = torch.stack([torch.randperm(PIXELS, generator=generator) for _ in range(count)]) - PIXELS / 2
     model = Known(weights.mean(1), torch.full((3,), 0.5).double())
-    return _case(model, images, maps.view(-1, HEIGHT, WIDTH), torch.arange(count) % 3, batch_size=5)
+    return _explained(model, images, maps.view(-1, HEIGHT, WIDTH), torch.arange(count) % 3, batch_size=5)
 
 
 def _curves() -> Iterator[Finding]:
-    """Yield areas beside those of a walk by hand, in 7 steps, of which 48 pixels are no multiple."""
-    batch, counts = _drawn_case(3), [0, 7, 14, 21, 27, 34, 41, 48]
+    """Yield areas under curves, compared with those by hand, in 7 steps, into which 48 pixels do not divide."""
+    batch, counts = _drawn_batch(3), [0, 7, 14, 21, 27, 34, 41, 48]
     for baseline in ("zero", "mean", "blur"):
         for name, metric in (("deletion", Deletion(7, baseline)), ("insertion", Insertion(7, baseline))):
             values = metric(batch)
@@ -66,7 +66,7 @@ def _curves() -> Iterator[Finding]:
 
 
 def _replaced(image: Array, baseline: str) -> Array:
-    """Return what an image (3, H, W) is replaced with, each by its definition."""
+    """Return what an image (3, H, W) is replaced with, by the definition of each baseline."""
     if baseline == "zero":
         return np.zeros_like(image)
     if baseline == "mean":
@@ -78,14 +78,14 @@ def _replaced(image: Array, baseline: str) -> Array:
 
 
 def _top_heavy(images: Tensor, level: float = 3.0) -> Explained:
-    """Return a constant map of a network that looks at the top row alone."""
+    """Return a batch of constant maps and a network that depends on the top row alone."""
     weights = torch.zeros(images.shape[2:]).double()
     weights[0] = 1 / images.shape[3]
-    return _case(additive(weights), images, torch.full((len(images), *images.shape[2:]), level))
+    return _explained(additive(weights), images, torch.full((len(images), *images.shape[2:]), level))
 
 
 def _ties() -> Iterator[Finding]:
-    """Yield the areas of maps that tie where they are known: p falls from 1 to 0 while the top row is taken."""
+    """Yield areas of maps with ties where they are known: p falls from 1 to 0 while the top row is removed."""
     white = torch.ones(1, 3, HEIGHT, WIDTH).double()
     first, last = WIDTH / 2 / PIXELS, 1 - WIDTH / 2 / PIXELS
     for ties, expected in (("raster", first), ("reversed", last)):
@@ -108,7 +108,7 @@ def _ties() -> Iterator[Finding]:
 
 
 def _drawn() -> Iterator[Finding]:
-    """Yield whether the drawn order is even-handed, the image's own, and one for deletion and insertion."""
+    """Yield whether the drawn order is unbiased, depends on the image alone, and is one for deletion and insertion."""
     count, side = 200, 8  # as many pixels as the noise has cells, each with a number of its own
     images = 1 - 1e-3 * torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1)).double()
     batch, metric = _top_heavy(images), Deletion(side**2)
@@ -128,14 +128,14 @@ def _drawn() -> Iterator[Finding]:
 
 
 def _connected() -> Iterator[Finding]:
-    """Yield whether a drawn order keeps neighbours together; one of single pixels has a third of all between them."""
+    """Yield whether a drawn order keeps neighbours together; in an order of single pixels they are a third apart."""
     places = find_tie_order("drawn")(torch.ones(1, 3, 64, 64), 0).argsort(dim=1).view(64, 64).double() / 64**2
     apart = float(places.diff(dim=1).abs().mean())
     yield holds("ties", "drawn_connected", f"{apart:.2f} of all pixels between two neighbours" if apart > 0.1 else "")
 
 
 def _bounds() -> Iterator[Finding]:
-    """Yield the range over the orders of ties where raster order and its reverse are the extremes."""
+    """Yield the range of the score over orders of ties, where raster order and its reverse are the extremes."""
     batch = _top_heavy(torch.ones(1, 3, HEIGHT, WIDTH).double())
     metric = Deletion(PIXELS, tie_orders=2)
     bounds = metric.tie_bounds(batch, metric(batch))
@@ -145,7 +145,7 @@ def _bounds() -> Iterator[Finding]:
 
 
 def _definitions() -> Iterator[Finding]:
-    """Yield whether equal values have one definition, and other values another."""
+    """Yield whether equal options have one definition, and different options different ones."""
     rise: PixelFlipping = Deletion(preset="rise-2018")
     named = {
         "deletion:heatmark-1": definition("deletion", Deletion()),

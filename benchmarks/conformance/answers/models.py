@@ -1,4 +1,4 @@
-"""Known answers of models and data: what is refused, told apart, named, resized and chosen."""
+"""Known answers of models and data: refusals, digests, names, preprocessing, labels and targets."""
 
 import struct
 import tempfile
@@ -53,7 +53,7 @@ def ask_models() -> Iterator[Finding]:
 
 
 def _refused(check: str, run: Callable[[], object], word: str) -> Finding:
-    """Return whether something is refused with a sentence that has this word in it."""
+    """Return whether a call is refused with a sentence that holds this word."""
     try:
         run()
     except ValueError as error:
@@ -62,7 +62,7 @@ def _refused(check: str, run: Callable[[], object], word: str) -> Finding:
 
 
 def _net(*end: nn.Module, outputs: int = 3) -> nn.Sequential:
-    """Return a small network: the mean colour, by a linear layer of known weights, and what it ends in."""
+    """Return a small network: the mean colour, a linear layer of known weights, and the modules that it ends in."""
     linear = nn.Linear(3, outputs)
     linear.weight.data = torch.arange(3.0 * outputs).view(outputs, 3) / 10
     linear.bias.data = torch.arange(float(outputs)) - 1
@@ -79,7 +79,7 @@ def _predicted(module: nn.Module, classes: tuple[str, ...] = ()) -> Tensor:
 
 
 class _Fractions(nn.Module):
-    """Outputs as shares of their sum: probabilities that no operation tells."""
+    """A network whose outputs are fractions of their sum: probabilities without a softmax or sigmoid."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class _Fractions(nn.Module):
 
 
 class _Function(nn.Module):
-    """What a network ends in that is no layer."""
+    """A function as the last module of a network."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class _Function(nn.Module):
 
 
 def _clipped(probabilities: Tensor) -> Tensor:
-    """Return the mean of an ensemble of one, held off 0 and 1."""
+    """Return the mean of an ensemble of one, clamped away from 0 and 1."""
     return torch.stack([probabilities]).mean(0).clamp(1e-6, 1 - 1e-6)
 
 
@@ -169,7 +169,7 @@ def _classes() -> Iterator[Finding]:
 
 
 def _preprocessing() -> Iterator[Finding]:
-    """A picture of two halves, 4 × 8, cut to its middle 2 × 4: by hand, (v/255 − mean)/std."""
+    """Yield a picture of two halves, 4 × 8, cropped to its middle 2 × 4, compared with (v/255 − mean)/std by hand."""
     pixels = np.zeros((4, 8, 3), dtype=np.uint8)
     pixels[:, 4:] = (255, 102, 51)
     prepare = Preprocessing(None, (2, 4), mean=(0.5, 0.4, 0.1), std=(0.5, 0.2, 0.25))
@@ -205,7 +205,7 @@ def _pictures() -> Iterator[Finding]:
 
 
 def _colour_of_16_bits() -> bytes:
-    """Return a PNG of 1 × 1 pixels of 16 bits a channel, which Pillow reads and does not write."""
+    """Return a PNG of 1 × 1 pixels of 16 bits per channel, which Pillow can read and not write."""
     parts = {b"IHDR": struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0), b"IDAT": zlib.compress(b"\0" + b"\x0f\xff" * 3)}
     chunks = [
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -216,7 +216,7 @@ def _colour_of_16_bits() -> bytes:
 
 @dataclass(frozen=True)
 class _Two(Dataset):
-    """Two pictures of a class each, by number of the dataset's classes, under names of choice."""
+    """Two pictures with the labels 0 and 1 and with names of choice."""
 
     names: tuple[str, str] = ("a", "b")
     shift: int = 0
@@ -271,7 +271,7 @@ def _targets() -> Iterator[Finding]:
 
 
 def _tables() -> Iterator[Finding]:
-    """What is known of weights, pictures and groups arrives in the rows of results."""
+    """Yield whether groups, and the digests of weights and pictures, are in the rows of results."""
     classifier, device = _named(_net(), CLASSES), torch.device("cpu")
     batch = replace(load_batch(_Two(), classifier), groups=["p1", ""])
     job = Job(classifier, "two", batch, torch.tensor([0, 1]), {"target": "0"})

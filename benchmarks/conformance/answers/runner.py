@@ -1,4 +1,4 @@
-"""Known answers of the runner: every image with its own name, label, mask, target, map, scores and ties."""
+"""Known answers of the runner: every image has its own name, label, mask, target, map, scores and ties."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,16 +54,16 @@ def runner_answers() -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class Everything(Metric):
-    """A number whose digits say which image each part of an explained batch belongs to; right ones fit together.
+    """A metric whose digits tell which image each part of a batch belongs to.
 
     From the last digit on: image, number of pixels in its mask, target, image and target of the map, image and target
-    of the explanation computed again, the class that the model predicts, and 1 for a batch of the promised size.
+    of the explanation computed again, the class that the model predicts, and 1 for a batch of at most the batch size.
     """
 
     higher_is_better: ClassVar[bool] = True
 
     def __call__(self, explained: Explained) -> Tensor:
-        """Return one number an image, (N,) float64."""
+        """Return one number per image, (N,) float64."""
         again = explained.explain(explained.model, explained.images, explained.targets)
         masks = torch.zeros(len(explained.images), 1) if explained.masks is None else explained.masks.flatten(1)
         digits = [
@@ -89,7 +89,7 @@ METRICS: Mapping[str, Metric] = {
 
 
 def _check(rule: str, batch_size: int) -> Iterator[Finding]:
-    """Yield whether one cell's rows are the right ones: first what they are of, then the numbers."""
+    """Yield whether one cell's rows are right: first images, targets and metrics, then the numbers."""
     known, check = network(), f"{rule}_batch_{batch_size}"
     job = _job(known, rule, batch_size)
     (cell,) = cells({"signed": Signed()}, ["input"], job.identity())
@@ -117,7 +117,7 @@ def _job(known: Known, rule: str, batch_size: int) -> Job:
 
 
 def _difference(rows: Sequence[Row], expected: Sequence[Row]) -> str:
-    """Say in which row, in what order, something else stands, numbers aside; nothing where nothing does."""
+    """Return in words the first difference from the expected rows, numbers aside; ``""`` where there is none."""
     if len(rows) != len(expected):
         return f"{len(rows)} rows, right are {len(expected)}"
     for row, right in zip(rows, expected, strict=True):
@@ -161,7 +161,7 @@ def _numbers(metric: str, known: Known, n: int, target: int, predicted: int) -> 
 
 
 def _area(known: Known, n: int, target: int, ends: tuple[Array, Array], ties: Tensor) -> float:
-    """Return the area under one picture's curve, with its ties in the order that is given, (1, H·W)."""
+    """Return the area under one picture's curve, with its ties in the given order, (1, H·W)."""
     counts = [HEIGHT * WIDTH * step // STEPS for step in range(STEPS + 1)]
     places = ties[0].argsort().view(HEIGHT, WIDTH) / (HEIGHT * WIDTH)  # below 1, and the levels of a map are integers
     relevance = (signed_map(n, target) - places).double().numpy()

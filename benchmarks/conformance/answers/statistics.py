@@ -1,4 +1,4 @@
-"""Known answers of statistics: tables so small that the right numbers are known from a book or by hand."""
+"""Known answers of statistics: small tables whose right numbers are published or computed by hand."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -35,7 +35,7 @@ FACTS = {
 
 
 def table(values: dict[str, list[float]], **facts: object) -> pd.DataFrame:
-    """Return a results table: ``method → values by image``, all else by keyword."""
+    """Return a results table of values by method and image, with other columns by keyword."""
     shared = FACTS | facts
     return pd.DataFrame(
         [
@@ -47,8 +47,9 @@ def table(values: dict[str, list[float]], **facts: object) -> pd.DataFrame:
 
 
 def statistics_answers() -> Iterator[Finding]:
-    """Yield what statistics make of tables with known answers."""
-    for part in (_agreement, _tests, _intervals, _groups, _boards, _directions, _blocks, _families, _flags, _repeats):
+    """Yield whether statistics of small tables are right."""
+    parts = (_agreement, _tests, _intervals, _groups, _comparisons, _directions, _blocks, _families, _flags, _repeats)
+    for part in parts:
         yield from part()
 
 
@@ -72,7 +73,7 @@ def _agreement() -> Iterator[Finding]:
     yield answer("kendall_w", "siegel_w", siegel.w, 7 / 9)
     yield answer("kendall_w", "siegel_p", siegel.p_value, 0.194, 5e-4)
     yield answer("kendall_w", "ties_agree", kendall_w(pd.DataFrame([[2.0, 1, 1], [2, 1, 1]])).w, 1)
-    # 9! arrangements are drawn, not enumerated; where none is as extreme, p is 1 in 10 000 and never 0
+    # 9! permutations are drawn, not enumerated; where none is as extreme, p is 1 in 10 000 and never 0
     yield answer("kendall_w", "drawn", kendall_w(pd.DataFrame([np.arange(9.0)] * 3)).p_value, 1e-4)
     values = {name: [0.1 * i, 0.12 * i] for i, name in enumerate("abcd")}
     down = {name: [1 - x for x in column] for name, column in values.items()}
@@ -114,7 +115,7 @@ def _intervals() -> Iterator[Finding]:
 
 
 def _groups() -> Iterator[Finding]:
-    """Five groups of two: all is of their means."""
+    """Yield statistics of five groups of two images, which are those of the groups' means."""
     values = {"a": SAMPLE.tolist(), "b": SAMPLE[::-1].tolist(), "c": (SAMPLE**2).tolist()}
     frame = table(values).assign(group=["g0", "g0", "g1", "g1", "g2", "g2", "g3", "g3", "g4", "g4"] * 3)
     means = {name: np.array(column).reshape(5, 2).mean(axis=1) for name, column in values.items()}
@@ -157,8 +158,8 @@ def _groups() -> Iterator[Finding]:
     yield answer("friedman", "n_blocks", float(test["n_blocks"]), 5)
 
 
-def _boards() -> Iterator[Finding]:
-    """Two checkpoints of one label: no mean, rank or gain crosses them; ranks are over the same images."""
+def _comparisons() -> Iterator[Finding]:
+    """Yield means, ranks and gains of two checkpoints with one label, and ranks over the images that all share."""
     first = table({"a": [0.5, 0.7], "random": [0.1, 0.2]})
     other = table({"a": [0.2, 0.4], "random": [0.6, 0.7]}, weights_digest="y")
     ranked = leaderboard(pd.concat([first, other])).set_index(["weights_digest", "method"])
@@ -182,7 +183,7 @@ def _boards() -> Iterator[Finding]:
 
 
 def _directions() -> Iterator[Finding]:
-    """Deletion, of which less is better, in two definitions, and scores that only rounding tells apart."""
+    """Yield statistics of deletion, where lower is better, in two definitions, and of scores equal but for rounding."""
     values = {"a": [0.1, 0.2, 0.3], "b": [0.4, 0.6, 0.5], "c": [0.1 + 0.2 - 0.2, 0.2, 0.1 + 0.2]}
     lower = table(values, metric="deletion", definition="deletion", higher_is_better=False)
     ranked = leaderboard(lower).set_index("method")
@@ -202,7 +203,7 @@ def _directions() -> Iterator[Finding]:
 
 
 def _blocks() -> Iterator[Finding]:
-    """Demšar (2006): CD = q √(k(k + 1) / 6N), with q = 2.343 of three methods at .05; a block with a hole is none."""
+    """Yield Demšar's (2006) CD = q √(k(k + 1) / 6N), q = 2.343 for three methods at .05, without blocks with NaN."""
     scores = pd.DataFrame({"a": [0.9, 0.8, 0.9, np.nan], "b": [0.5, 0.6, 0.7, 0.9], "c": [0.1, 0.7, 0.2, 0.1]})
     found = critical_difference(scores)
     yield answer("critical_difference", "demsar", found.difference, 2.343 * np.sqrt(12 / 18), 1e-3)
@@ -212,7 +213,7 @@ def _blocks() -> Iterator[Finding]:
 
 
 def _families() -> Iterator[Finding]:
-    """What a reader sees beside one ranked: Holm over all comparisons, plans with their interval, labels told apart."""
+    """Yield Holm's correction over all comparisons, sample sizes with their interval, and labels told apart."""
     values = {"a": [0.9, 0.8, 0.9, 0.7], "b": [0.5, 0.6, 0.7, 0.9], "c": [0.1, 0.7, 0.2, 0.1]}
     tests = friedman(pd.concat([table(values), table(values, model="other")]))
     yield answer("friedman", "holm_overall", _cell(tests, 0, "p_holm_family"), 2 * _cell(tests, 0, "p_value"))

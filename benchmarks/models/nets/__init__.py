@@ -1,1 +1,1 @@
-"""Small networks whose trained weights ship with the package, one of each family."""
+"""Small networks with trained weights in this package, one of each family of architectures."""

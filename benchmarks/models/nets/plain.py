@@ -1,13 +1,13 @@
-"""A plain convolutional network."""
+"""The plain convolutional network, after VGG."""
 
 from torch import Tensor, nn
 
 
 class Plain(nn.Module):
-    """Convolutions with batch norm and in-place ReLUs in one ``features`` sequence, as in VGG-BN, and a linear head.
+    """A network of convolutions, batch norms and in-place ReLUs in one ``features``, as VGG-BN, and a linear head.
 
-    Each ReLU overwrites the output of the batch norm before it, so what is hooked there must be cloned.
-    Takes any input of at least 16 pixels a side; the features have 1/16 of its resolution.
+    Each ReLU overwrites the output of the batch norm before it, so that what hooks keep there must be cloned.
+    Images have at least 16 pixels per side; the features have 1/16 of its resolution.
 
     Args:
         classes: number of logits.

@@ -1,12 +1,12 @@
-"""A residual network."""
+"""The residual network, after ResNet."""
 
 from torch import Tensor, nn
 
 
 class Block(nn.Module):
-    """relu(F(x) + shortcut(x)), F two convolutions with batch norm (He et al., CVPR 2016).
+    """A residual block, relu(F(x) + shortcut(x)), F two convolutions with batch norm (He et al., CVPR 2016).
 
-    Each ReLU is a module of its own, used once, so that methods which replace ReLUs work.
+    Each ReLU is a module of its own that runs once, so that methods which replace ReLUs work.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
@@ -29,9 +29,9 @@ class Block(nn.Module):
 
 
 class Residual(nn.Module):
-    """Residual blocks with batch norm, global average pooling and a linear head: CAM is exact at ``layer3``.
+    """A network of residual blocks, global average pooling and a linear head, so that CAM is exact at ``layer3``.
 
-    Takes any input of at least 16 pixels a side; ``layer3`` has 1/16 of its resolution.
+    Images have at least 16 pixels per side; ``layer3`` has 1/16 of its resolution.
 
     Args:
         classes: number of logits.

@@ -1,4 +1,4 @@
-"""A vision transformer with a convolutional stem."""
+"""The vision transformer, with a convolutional stem."""
 
 import torch
 from torch import Tensor, nn
@@ -7,10 +7,10 @@ from heatmark.common.features import TokenLayout
 
 
 class Encoder(nn.Module):
-    """One transformer block with norms before attention and before the MLP; ``ln_1`` is the layer that CAMs read.
+    """A transformer block with norms before attention and before the MLP; CAMs explain its ``ln_1``.
 
-    In the last block only the class token goes on after the attention, so that ``ln_1`` there is the last layer
-    whose patch tokens the logits depend on.
+    The logits depend on the class token alone after the last block's attention, so that its ``ln_1`` is the last layer
+    whose patch tokens matter.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -29,7 +29,7 @@ class Encoder(nn.Module):
 
 
 class ViT(nn.Module):
-    """Vision transformer on 16×16 pixel patches, read by a convolutional stem, with a class token.
+    """A vision transformer on patches of 16×16 pixels, which a convolutional stem embeds, with a class token.
 
     The stem instead of one linear patch embedding makes it train in minutes (Xiao et al., "Early Convolutions Help
     Transformers See Better", NeurIPS 2021). Features are tokens (N, 1 + patches, width), the class token first.
@@ -37,9 +37,9 @@ class ViT(nn.Module):
     Args:
         classes: number of logits.
         image_size: height and width of the images in pixels, a multiple of 16: positions are learnt for it.
-        width: channels of a token.
+        width: channels of each token.
         depth: number of transformer blocks.
-        heads: of the attention.
+        heads: number of attention heads in each block.
     """
 
     patch = 16

@@ -1,4 +1,4 @@
-"""Small networks on which reference libraries are held against each other in no time."""
+"""Small networks on which reference libraries are compared quickly."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Every known cause, brought about on purpose with the library itself, is found by experiment and named."""
+"""Every known cause, provoked with the library itself, is found by its experiment and named."""
 
 from dataclasses import replace
 

@@ -1,3 +1,5 @@
+"""Comparison stage by stage: the first difference, its size, and NaN."""
+
 import math
 
 import pytest

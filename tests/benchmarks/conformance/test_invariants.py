@@ -1,4 +1,4 @@
-"""The invariants themselves: right where the truth is known by hand, and independent of what they check."""
+"""The invariants themselves: right where the answer is known by hand, and independent of what they check."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Each peculiarity of a layer on a network that has it, and on no other."""
+"""Each peculiarity of a layer is found on a network that has it, and on no other."""
 
 import copy
 

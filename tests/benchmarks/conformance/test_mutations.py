@@ -1,4 +1,4 @@
-"""Faults planted one at a time: the check goes red for every one, and names the stage at which it sits."""
+"""Faults planted one at a time in a method: the check turns red at each, and names its stage."""
 
 from collections.abc import Callable
 from dataclasses import replace

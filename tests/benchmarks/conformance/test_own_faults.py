@@ -1,4 +1,4 @@
-"""A fault of our own is laid at our door, where the library too has a fault that a known cause undoes."""
+"""A fault of our own counts as ours, even where the library has a fault too that a known cause undoes."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""Profiles of libraries: from one raw map, the output that each library gives."""
+
 import numpy as np
 import pytest
 import torch

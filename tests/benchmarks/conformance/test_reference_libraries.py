@@ -1,4 +1,4 @@
-"""The findings at one layer of one model."""
+"""Findings of the comparison with reference libraries at one layer of one model."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""The regression baseline: silent within its tolerances, red and readable beyond them."""
+"""The regression baseline: green within its tolerances, red and readable beyond them."""
 
 from dataclasses import dataclass
 from pathlib import Path

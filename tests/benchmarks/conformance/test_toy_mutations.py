@@ -1,4 +1,4 @@
-"""Faults planted one at a time: what heatmark check runs without any model of the user's goes red for every one."""
+"""Faults planted one at a time: the part of ``heatmark check`` that needs no model of the user's turns red at each."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager

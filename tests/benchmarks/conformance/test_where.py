@@ -1,4 +1,4 @@
-"""Where a network is checked, and how its layers lie on the image, found without looking at sizes or kinds."""
+"""Layers at which a network is checked, and their placement on the image, found without sizes or kinds of layers."""
 
 import numpy as np
 import pytest

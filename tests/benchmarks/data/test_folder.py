@@ -1,4 +1,4 @@
-"""Folders of pictures: every way to label them, every mode of file, every way to be broken."""
+"""Folders of pictures: every way to label them, every mode of file, and broken files."""
 
 import struct
 import zlib

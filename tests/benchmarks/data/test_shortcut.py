@@ -1,4 +1,4 @@
-"""The planted shortcut: the mark says the label, the object does not, and both masks are known."""
+"""The planted shortcut: the mark gives the label, the object does not, and both masks are known."""
 
 import numpy as np
 import pytest

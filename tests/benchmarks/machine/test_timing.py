@@ -1,3 +1,5 @@
+"""Timing in turn, medians and ratios by hand, and the search for the best batch size."""
+
 import math
 
 import pytest

@@ -1,4 +1,4 @@
-"""Classes by number or name, and a digest that sees every weight."""
+"""Classes by number or name, and a digest that depends on every weight."""
 
 import copy
 import math

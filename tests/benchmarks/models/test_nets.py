@@ -1,4 +1,4 @@
-"""The embedded networks: size, layers, and what the shipped weights know."""
+"""The embedded networks: size, layers, and the accuracy of their weights."""
 
 from functools import cache
 from pathlib import Path

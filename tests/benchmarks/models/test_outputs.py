@@ -1,4 +1,4 @@
-"""What a network gives is logits, or is refused with a sentence; no real classifier is."""
+"""Outputs that are no logits are refused with a sentence; no real classifier is refused."""
 
 from collections.abc import Callable
 
@@ -41,8 +41,8 @@ def headless(name: str, head: str) -> nn.Module:
 @pytest.mark.parametrize(
     ("module", "words"),
     [
-        (Ends(lambda z: z, 1), r"a single logit an image, \(2, 1\) for 2 images.*cat\(\[-z / 2, z / 2\], dim=1\)"),
-        (Ends(lambda z: z[:, 0]), r"a single logit an image, \(2,\) for 2 images"),
+        (Ends(lambda z: z, 1), r"a single logit per image, \(2, 1\) for 2 images.*cat\(\[-z / 2, z / 2\], dim=1\)"),
+        (Ends(lambda z: z[:, 0]), r"a single logit per image, \(2,\) for 2 images"),
         (Ends(lambda z: torch.sigmoid(z[:, :1])), "a single logit"),
         (Ends(torch.sigmoid), "gives probabilities, not logits: its last operation is a sigmoid .*not supported yet"),
         (Ends(nn.Sigmoid()), "its last operation is a sigmoid"),
@@ -56,7 +56,7 @@ def headless(name: str, head: str) -> nn.Module:
         (Ends(lambda z: torch.stack([z.sigmoid(), (2 * z).sigmoid()]).mean(0)), "its last operation is a sigmoid"),
         (Ends(lambda z: z - z.logsumexp(1, keepdim=True)), "probabilities, .*the exponentials of its outputs sum to 1"),
         (Ends(lambda z: z.softmax(1).log()), "the exponentials of its outputs sum to 1"),
-        (Ends(F.normalize), "gives 4 features an image.*divided to a length of 1.*model.classes"),
+        (Ends(F.normalize), "gives 4 features per image.*divided to a length of 1.*model.classes"),
         (Ends(lambda z: z.argmax(1, keepdim=True).expand(-1, 4)), "gives torch.int64 numbers"),
         (Ends(lambda z: (z, z)), r"gives a tuple of 2, expected one tensor \(N, classes\)"),
         (Ends(lambda z: {"logits": z, "loss": z}), "gives a dict of logits, loss, expected one tensor"),
@@ -64,7 +64,7 @@ def headless(name: str, head: str) -> nn.Module:
         (Ends(lambda z: z[:, :, None, None]), r"gives \(2, 4, 1, 1\) for 2 images.*feature maps"),
         (Ends(lambda z: z[:1]), r"gives \(1, 4\) for 2 images, expected \(N, classes\)"),
         (Ends(lambda z: z[None]), r"gives \(1, 2, 4\) for 2 images"),
-        (Ends(F.relu), "gives 4 features an image.*activations that no layer turns into logits.*model.classes"),
+        (Ends(F.relu), "gives 4 features per image.*activations that no layer turns into logits.*model.classes"),
     ],
 )  # fmt: skip
 def test_what_is_no_logits_is_refused(module: nn.Module, words: str) -> None:
@@ -87,7 +87,7 @@ NETS = [*HEADLESS, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW
 @pytest.mark.parametrize("name", NETS)
 def test_a_network_without_its_head_gives_features(name: str) -> None:
     head, outputs = (HEADLESS | SLOW_HEADLESS)[name]
-    with pytest.raises(ValueError, match=f"gives {outputs} features an image, .*its {head} is an Identity"):
+    with pytest.raises(ValueError, match=f"gives {outputs} features per image, .*its {head} is an Identity"):
         logits(headless(name, head))
 
 
@@ -95,7 +95,9 @@ def test_a_network_cut_before_its_head_gives_features() -> None:
     trunk = nn.Sequential(*list(models.resnet18(weights=None).children())[:-1])
     with pytest.raises(ValueError, match=r"gives \(2, 512, 1, 1\) for 2 images.*without its head"):
         logits(trunk)
-    with pytest.raises(ValueError, match=r"gives 512 features an image, .*activations that no layer turns into logits"):
+    with pytest.raises(
+        ValueError, match=r"gives 512 features per image, .*activations that no layer turns into logits"
+    ):
         logits(nn.Sequential(trunk, nn.Flatten()))
 
 
@@ -128,10 +130,10 @@ def test_a_classifier_is_believed_untrained_and_without_names(name: str) -> None
 
 def test_features_are_believed_where_their_classes_are_named_and_names_are_counted() -> None:
     net = nn.Sequential(nn.Conv2d(3, 3, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    with pytest.raises(ValueError, match="gives 3 features an image"):
+    with pytest.raises(ValueError, match="gives 3 features per image"):
         logits(net)
     assert logits(net, ("a", "b", "c")).shape == (3, 3)
-    with pytest.raises(ValueError, match=r"model\.classes has 2 names, and net gives 3 outputs an image"):
+    with pytest.raises(ValueError, match=r"model\.classes has 2 names, and net gives 3 outputs per image"):
         logits(net, ("a", "b"))
 
 

@@ -1,4 +1,4 @@
-"""Preprocessing is torchvision's own, and a mask goes where its picture goes."""
+"""Preprocessing equals torchvision's, and masks are resized and cropped as their pictures are."""
 
 import numpy as np
 import pytest

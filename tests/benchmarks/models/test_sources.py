@@ -1,4 +1,4 @@
-"""Every model of conf/ is built as said: weights, classes, preprocessing, seeds; a wrong wish gets one paragraph."""
+"""Every model of conf/ is built as configured: weights, classes, preprocessing, seeds; mistakes get one paragraph."""
 
 import os
 from collections.abc import Mapping

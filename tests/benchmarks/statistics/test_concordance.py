@@ -1,4 +1,4 @@
-"""Judges made from results: who is one, and which of them are independent."""
+"""Judges made from results: which there are, and which of them are independent."""
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ def two_models(results, repeating) -> pd.DataFrame:
     )
 
 
-def test_judges_are_boards_at_a_layer(two_models: pd.DataFrame) -> None:
+def test_judges_are_comparisons_at_a_layer(two_models: pd.DataFrame) -> None:
     table = judges(two_models)
     same = ["dataset", "images_digest", "target_rule", "weights", "weights_digest", "device", "precision", "definition",
             "images"]  # fmt: skip
@@ -55,7 +55,7 @@ def test_concordance_rows(two_models: pd.DataFrame) -> None:
     # ranks 1.5 1.5 3 4 and 2 1 3 4: sums 3.5 2.5 6 8, S = 18.5; W = 12·18.5 / (4·60 − 2·6)
     assert models["w"] == pytest.approx(222 / 228)
     assert (models["model"], models["n_judges"], models["n_methods"]) == ("", 2, 4)
-    # one judge's order given, 24 arrangements of the other's; 222/228 or more: W is the larger the nearer 2 1 3 4
+    # one judge's order given, 24 permutations of the other's; 222/228 or more: W is the larger the nearer 2 1 3 4
     assert (models["permutations"], models["n_independent"], models["p_error"]) == (24, 2, 0)
     assert models["p_value"] == pytest.approx(2 / 24)
     assert models["hypothesis"] == HYPOTHESIS

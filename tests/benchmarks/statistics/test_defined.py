@@ -1,4 +1,4 @@
-"""What is equal but for rounding."""
+"""Values that are equal but for rounding."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Labels that mean two things are told apart; digests group, never labels."""
+"""Labels that mean two things are told apart; rows are grouped by digests, never by labels."""
 
 import pandas as pd
 

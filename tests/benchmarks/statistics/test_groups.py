@@ -1,4 +1,4 @@
-"""Groups: by hand, against plain formulas where every image is its own, and the coverage that naive intervals lack."""
+"""Groups: by hand, against plain formulas where every image is a group, and the coverage that naive intervals lack."""
 
 import numpy as np
 import pandas as pd

@@ -56,7 +56,7 @@ def test_a_method_without_a_value_has_no_rank(results) -> None:
     assert table.loc["layer_cam", "rank"] == 1
 
 
-def test_boards_do_not_mix(results, repeating) -> None:
+def test_comparisons_do_not_mix(results, repeating) -> None:
     both = pd.concat([results(VALUES, model="m"), results(VALUES, model="n")])
     table = leaderboard(repeating(both, SAME))
     assert len(table) == 8

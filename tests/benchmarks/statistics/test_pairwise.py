@@ -97,7 +97,7 @@ def test_a_small_but_real_difference_counts(results, rng: np.random.Generator) -
     assert row["p_value"] == pytest.approx(stats.wilcoxon(base, base + step).pvalue)
 
 
-def test_pairs_do_not_mix_boards_and_tell_the_images_they_need(results, values, repeating) -> None:
+def test_pairs_do_not_mix_comparisons_and_tell_the_images_they_need(results, values, repeating) -> None:
     both = pd.concat([results(values, model="m"), results(values, model="n")])
     table = images_needed(pairwise(repeating(both, SAME)))
     np.testing.assert_allclose(table["alpha"], 0.05 / 3)  # of the comparison's pairs, not of all

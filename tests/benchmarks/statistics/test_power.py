@@ -1,4 +1,4 @@
-"""Sample sizes: textbook values, the least that suffices, and simulated tests."""
+"""Sample sizes: published values, the least that suffices, and simulated tests."""
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ def test_a_range_from_the_interval_of_the_effect() -> None:
     assert table["enough"].tolist() == [True, False, False]
 
 
-def test_every_pair_is_planned_at_its_boards_share_of_alpha() -> None:
+def test_every_pair_is_planned_at_its_comparisons_share_of_alpha() -> None:
     pairs = pd.DataFrame({"n_groups": 40, "n_pairs": [1, 10], "d_z": 0.5, "d_z_low": 0.2, "d_z_high": 0.8})
     table = images_needed(pairs, power=0.9, alpha=0.02)
     assert table["alpha"].tolist() == [0.02, 0.002]

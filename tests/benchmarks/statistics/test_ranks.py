@@ -1,4 +1,4 @@
-"""Ranks by hand, and what their intervals do."""
+"""Ranks by hand, and the behaviour of their intervals."""
 
 import numpy as np
 import pytest
