@@ -19,12 +19,14 @@ from rich.progress import (
 )
 
 from heatmark.benchmarks.commands.gather import finish
+from heatmark.benchmarks.config.building import build
 from heatmark.benchmarks.config.compose import run_folder
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.machine.devices import autocast
 from heatmark.benchmarks.machine.provenance import provenance
 from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.cells import Cell, digest_json
+from heatmark.benchmarks.sweep.pictures import gallery
 from heatmark.benchmarks.sweep.prepare import Plan, plan_job
 from heatmark.benchmarks.sweep.run import run
 
@@ -57,6 +59,8 @@ def sweep(config: DictConfig) -> None:
         plan = plan_job(config, known.get("batch_size"))
         facts |= _facts(plan)
         store.write_job(key, {**facts, "status": "running"})
+        seen = gallery(build(config.dataset, "dataset"), plan.job.classifier)
+        store.write_gallery(facts["weights_digest"], plan.job.batch.pictures[:12], seen)
         with autocast(plan.job.classifier.module, plan.machine.precision):
             _run_cells(plan, store)
         store.write_job(key, {**facts, "status": "done"})

@@ -1,7 +1,9 @@
-"""From an exception to one paragraph that says what was wrong and what to do."""
+"""From an exception, one of a config's among them, to one paragraph that says what was wrong and what to do."""
 
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from heatmark.benchmarks.errors import in_words
 
 EXPECTED = (ValueError, OSError, HydraException, OmegaConfBaseException)
 """Errors that are the user's to mend; any other is a defect of the suite."""
@@ -14,9 +16,7 @@ def one_paragraph(error: BaseException) -> str:
         return f"{key} has no value; give it as {key}=…"
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _tidy(str(error))
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.strerror or type(error).__name__}: {error.filename}"
-    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    return in_words(error)
 
 
 def _tidy(message: str) -> str:
