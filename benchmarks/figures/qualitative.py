@@ -40,12 +40,13 @@ def draw(tables: Tables) -> Figure | str:
     """Return one row per image: the picture, and every method's map over it in grey, each map on a scale of its own."""
     if tables.run is None or not (tables.run / "maps").is_dir():
         return "the run keeps no maps"
-    methods, of_models = chosen(tables), list(settings(tables.deepest))
-    galleries = {title: stored(tables.run, scores.iloc[0].to_dict()) for title, scores in of_models}
-    if without := [title for title, gallery in galleries.items() if gallery is None]:
+    methods, run = chosen(tables), tables.run
+    models = [(title, stored(run, rows.iloc[0].to_dict()), rows) for title, rows in settings(tables.deepest)]
+    if without := [title for title, gallery, _ in models if gallery is None]:  # a grid cannot say whom it lacks
         return f"{', '.join(without)}: {NONE_STORED}"
-    seen = [(title, gallery, scores) for title, scores in of_models if (gallery := galleries[title])]
-    rows = [row for title, gallery, scores in seen for row in _rows(tables, title, gallery, scores, methods)]
+    rows = [
+        row for title, gallery, scores in models if gallery for row in _rows(tables, title, gallery, scores, methods)
+    ]
     if not rows or not methods:
         return "no image of this run has both a picture and a map"
     figure = _drawn(tables, rows, methods)
@@ -150,7 +151,7 @@ def overlay(picture: Array, raw: Array, alpha: float = 0.6) -> Array:
     """
     height, width = picture.shape[:2]
     full = upsampled(raw, (height, width))
-    full = tamed(full) if raw.shape == (height, width) else full
+    full = tamed(full) if raw.shape[0] >= height and raw.shape[1] >= width else full  # a picture may be stored smaller
     span = np.ptp(full)
     scaled = (full - full.min()) / span if span > 0 else np.zeros_like(full)
     gray = picture @ np.array([0.299, 0.587, 0.114], np.float32)

@@ -12,7 +12,9 @@ from PIL import Image
 from heatmark.benchmarks.schema import DIGESTS
 from heatmark.benchmarks.store import Gallery, Store
 
-NONE_STORED = "the run keeps no pictures of it; heatmark sweep stores them, whatever is finished already"
+NONE_STORED = (
+    "the run keeps no pictures of it; heatmark sweep, repeated, stores them and leaves finished cells as they are"
+)
 
 
 def stored(run: Path, facts: Mapping[Any, Any]) -> Gallery | None:

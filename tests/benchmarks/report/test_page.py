@@ -57,7 +57,7 @@ def test_a_run_without_pictures_says_so_and_shows_its_maps(run: Path, tmp_path: 
     copy = shutil.copytree(run, tmp_path / "without")
     (copy / "pictures" / f"{WEIGHTS['shapes_plain']}-{PICTURES}.parquet").unlink()
     html = page(copy, None, True)
-    said = "No picture: shapes_plain on shapes: the run keeps no pictures of it; heatmark sweep stores them"
+    said = "No picture: shapes_plain on shapes: the run keeps no pictures of it; heatmark sweep, repeated, stores them"
     assert html.count("No picture: ") == html.count(said) == 1
     with_pictures = {subject["model"]: len(subject["pictures"]) for subject in data(html)["subjects"]}
     assert with_pictures == {"shapes_plain": 0, "shapes_residual": 6}
