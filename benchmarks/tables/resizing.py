@@ -10,15 +10,14 @@ Array = NDArray[Any]
 
 
 def upsampled(values: Array, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return a map (h, w) at a size (H, W): bilinear, half-pixel centres, edges repeated; a constant map stays so.
+    """Return a map (h, w) at a size (H, W): bilinear, half-pixel centres, edges repeated.
 
-    As :func:`heatmark.common.resize.upsample` does with tensors (``align_corners=False``), but for rounding.
+    As :func:`heatmark.common.resize.upsample` does with tensors (``align_corners=False``), but for rounding. It is
+    computed in float64, so that a constant map stays constant.
     """
     values = np.asarray(values, dtype=np.float32)
     if values.shape == size:
         return values
-    if (values == values.flat[0]).all():
-        return np.full(size, values.flat[0])
     bilinear = {"order": 1, "mode": "edge", "anti_aliasing": False, "preserve_range": True, "clip": False}
     return np.asarray(resize(values, size, **bilinear), np.float32)  # type: ignore[no-untyped-call]
 

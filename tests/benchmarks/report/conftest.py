@@ -90,7 +90,8 @@ def placed(model: str, layer: str, method: str, device: str, precision: str, shi
     }
     facts = {**made.columns, "layer": layer, "device": device, "precision": precision}
     maps = np.random.default_rng(round(1e6 * shift)).random((6, 8, 8)).astype(np.float32)
-    return replace(made, key="-".join(facts.values()), columns=facts, metrics=measured, maps=maps)
+    key = "-".join(value for name, value in facts.items() if not name.endswith("_digest"))
+    return replace(made, key=key, columns=facts, metrics=measured, maps=maps)
 
 
 def swapped(made: Record) -> Record:
