@@ -13,8 +13,10 @@ from heatmark.benchmarks.machine.devices import autocast, pick_device
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layer
 from heatmark.benchmarks.models.predictions import Prediction, top_k
+from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.job import predict
+from heatmark.benchmarks.sweep.pictures import gallery
 from heatmark.benchmarks.sweep.prepare import Plan, prepare
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.run import run
@@ -89,11 +91,18 @@ def sweep(
     progress = progress or Silent()
     plan = prepare(classifier, dataset, methods, metrics, settings, record.tuned_batch_size)
     record.running(plan)
+    _keep_pictures(record.store, dataset, plan)
     progress.planned(plan)
     with autocast(classifier.module, plan.settings.precision):
         for cell, status in run(_announced(plan.cells, progress), plan, record.store):
             progress.ended(cell, status)
     record.done()
+
+
+def _keep_pictures(store: Store, dataset: Dataset, plan: Plan) -> None:
+    """Store the pictures as the model saw them, for figures and reports."""
+    weights, images = plan.job.classifier.network_digest()[:12], plan.job.batch.pictures[:12]
+    store.write_gallery(weights, images, gallery(dataset, plan.job.classifier))
 
 
 def _announced(cells: Sequence[Cell], progress: Progress) -> Iterator[Cell]:

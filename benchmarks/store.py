@@ -1,16 +1,19 @@
 """Finished cells on disk: each lands whole or not at all, whatever kills the sweep."""
 
+import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import parquet
 
 Array = NDArray[np.generic]
 
@@ -70,8 +73,23 @@ class Record:
     groups: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Gallery:
+    """The first pictures of a job as its model saw them.
+
+    Args:
+        pictures: an image file without loss by the image's name, in the order of the job.
+        labels: the true class by the image's name, where it is known.
+        classes: of the model, in the order of the logits; empty where unknown.
+    """
+
+    pictures: Mapping[str, bytes]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    classes: Sequence[str] = ()
+
+
 class Store:
-    """A run's folder: ``cells/KEY/`` once a cell is done, ``maps/KEY.npy``, ``jobs/KEY.json``.
+    """A run's folder: ``cells/KEY/`` once a cell is done, ``maps/KEY.npy``, ``jobs/KEY.json``, ``pictures/``.
 
     Everything is written beside its place and moved there in one step, so that a reader or a kill at any moment
     sees a whole cell or none. Several processes may write into one folder.
@@ -136,6 +154,23 @@ class Store:
         """Return what is recorded of every job, in the order of the keys."""
         return [json.loads(path.read_text()) for path in sorted((self.root / "jobs").glob("[!.]*.json"))]
 
+    def write_gallery(self, weights_digest: str, images_digest: str, gallery: Gallery) -> None:
+        """Put the pictures that a network (with its preprocessing) saw in their place; jobs that saw the same share it.
+
+        Args:
+            weights_digest, images_digest: as in the tables (:data:`heatmark.benchmarks.schema.DIGESTS`).
+            gallery: the pictures, and what is known of them.
+        """
+        self._write_file(self._gallery(weights_digest, images_digest), _packed(gallery))
+
+    def read_gallery(self, weights_digest: str, images_digest: str) -> Gallery | None:
+        """Return the pictures that a network saw of a set of images, or None where none are stored."""
+        path = self._gallery(weights_digest, images_digest)
+        return _unpacked(path) if path.exists() else None
+
+    def _gallery(self, weights_digest: str, images_digest: str) -> Path:
+        return self.root / "pictures" / f"{weights_digest}-{images_digest}.parquet"
+
     def now(self) -> float:
         """Return the time by the clock of the file system, which need not be this machine's."""
         self.root.mkdir(parents=True, exist_ok=True)
@@ -155,6 +190,30 @@ class Store:
         with beside.open("wb") as file:
             file.write(content) if isinstance(content, bytes) else np.save(file, content)
         beside.replace(path)
+
+
+def _packed(gallery: Gallery) -> bytes:
+    """Return a gallery as a parquet file: one row per picture, the classes beside them."""
+    names = list(gallery.pictures)
+    columns = {
+        "image": pa.array(names, pa.string()),
+        "label": pa.array([gallery.labels.get(name) for name in names], pa.string()),
+        "picture": pa.array(gallery.pictures.values(), pa.binary()),
+    }
+    table = pa.table(columns).replace_schema_metadata({"classes": json.dumps(list(gallery.classes))})
+    file = io.BytesIO()
+    parquet.write_table(table, file, compression="none")  # the pictures are compressed already
+    return file.getvalue()
+
+
+def _unpacked(path: Path) -> Gallery:
+    table = parquet.read_table(path)
+    names, labels, pictures = (table[name].to_pylist() for name in ("image", "label", "picture"))
+    return Gallery(
+        dict(zip(names, pictures, strict=True)),
+        {name: label for name, label in zip(names, labels, strict=True) if label is not None},
+        tuple(json.loads(table.schema.metadata[b"classes"])),
+    )
 
 
 def _umask() -> int:

@@ -1,4 +1,4 @@
-"""From an exception to one paragraph that says what was wrong and what to do."""
+"""From an exception, one of a config's among them, to one paragraph that says what was wrong and what to do."""
 
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException

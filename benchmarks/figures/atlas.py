@@ -10,9 +10,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 import heatmark.benchmarks.figures as folder
-from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.figures.style import save, styled
 from heatmark.benchmarks.figures.tables import Tables
+from heatmark.common.errors import in_words
 from heatmark.common.names import did_you_mean
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def _drawn(name: str, draw: Callable[[Tables], Figure | str], tables: Tables, st
         found = _draw(name, draw, tables, stem)
     except Exception as error:  # one figure's defect must not cost the others, the tables and the statistics
         log.debug("figure %s failed", name, exc_info=True)
-        found = Drawn(name, reason=one_paragraph(error), failed=True)
+        found = Drawn(name, reason=in_words(error), failed=True)
     if not found.files:
         for suffix in ("pdf", "png"):
             stem.with_name(f"{stem.name}.{suffix}").unlink(missing_ok=True)

@@ -1,25 +1,23 @@
 """Images × methods: what the maps look like."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.explain.overlay import tamed
-from heatmark.benchmarks.figures.pictures import configs, job
 from heatmark.benchmarks.figures.style import SMALL, TWO_COLUMNS, below, fold
 from heatmark.benchmarks.figures.tables import Tables, settings, titles
-from heatmark.benchmarks.tables.recorded import is_of
-from heatmark.common.resize import upsample
+from heatmark.benchmarks.store import Gallery
+from heatmark.benchmarks.tables.pictures import NONE_STORED, class_name, pixels, stored
+from heatmark.benchmarks.tables.resizing import upsampled
 
 NAME = "qualitative"
 MOST_METHODS = 8
@@ -39,25 +37,19 @@ class Row:
 
 
 def draw(tables: Tables) -> Figure | str:
-    """Return a row an image: the picture, and every method's map over it in grey, each map on a scale of its own."""
+    """Return one row per image: the picture, and every method's map over it in grey, each map on a scale of its own."""
     if tables.run is None or not (tables.run / "maps").is_dir():
         return "the run keeps no maps"
-    methods = chosen(tables)
-    try:
-        rows = [row for title, scores in settings(tables.deepest) for row in _rows(tables, title, scores, methods)]
-    except (ValueError, OSError, KeyError) as error:  # data that moved must not cost the other figures
-        return f"the pictures cannot be made again: {one_paragraph(error)}"
+    methods, run = chosen(tables), tables.run
+    models = [(title, stored(run, rows.iloc[0].to_dict()), rows) for title, rows in settings(tables.deepest)]
+    if without := [title for title, gallery, _ in models if gallery is None]:  # a grid cannot say whom it lacks
+        return f"{', '.join(without)}: {NONE_STORED}"
+    rows = [
+        row for title, gallery, scores in models if gallery for row in _rows(tables, title, gallery, scores, methods)
+    ]
     if not rows or not methods:
         return "no image of this run has both a picture and a map"
-    figure, axes = _cells(len(rows), len(methods) + 1)
-    for row, scores in zip(rows, axes, strict=True):
-        scores[0].imshow(row.picture, interpolation="bilinear")
-        scores[0].set_ylabel(row.title, fontsize=SMALL, labelpad=2)
-        for ax, method in zip(scores[1:], methods, strict=True):
-            _show(ax, row, method)
-    axes[0][0].set_title("image", fontsize=SMALL, loc="center")
-    for ax, method in zip(axes[0][1:], methods, strict=True):
-        ax.set_title(fold(tables.label(method), LETTERS + 1), fontsize=SMALL, loc="center")
+    figure = _drawn(tables, rows, methods)
     left_out = sorted(set(tables.deepest["method"]) - set(methods))
     more = f" Not shown: {', '.join(map(tables.label, left_out))}." if left_out else ""
     below(
@@ -69,6 +61,19 @@ def draw(tables: Tables) -> Figure | str:
     return figure
 
 
+def _drawn(tables: Tables, rows: Sequence[Row], methods: Sequence[str]) -> Figure:
+    figure, axes = _cells(len(rows), len(methods) + 1)
+    for row, scores in zip(rows, axes, strict=True):
+        scores[0].imshow(row.picture, interpolation="bilinear")
+        scores[0].set_ylabel(row.title, fontsize=SMALL, labelpad=2)
+        for ax, method in zip(scores[1:], methods, strict=True):
+            _show(ax, row, method)
+    axes[0][0].set_title("image", fontsize=SMALL, loc="center")
+    for ax, method in zip(axes[0][1:], methods, strict=True):
+        ax.set_title(fold(tables.label(method), LETTERS + 1), fontsize=SMALL, loc="center")
+    return figure
+
+
 def chosen(tables: Tables) -> list[str]:
     """Return the methods to show: those that stand for themselves, ours first, at most eight; best mean rank first."""
     ranked = tables.leaderboard[tables.leaderboard["same_as"] == ""]
@@ -77,41 +82,42 @@ def chosen(tables: Tables) -> list[str]:
     return [str(name) for name in order.sort_values(["library", "rank"], kind="stable").index[:MOST_METHODS]]
 
 
-def _rows(tables: Tables, title: str, scores: pd.DataFrame, methods: list[str]) -> list[Row]:
-    """Return the rows of one model: its first images, of different classes as far as there are."""
+def _rows(tables: Tables, title: str, gallery: Gallery, scores: pd.DataFrame, methods: list[str]) -> list[Row]:
+    """Return the rows of one model: the first images of its gallery, of different classes as far as there are."""
     run, shown = Path() if tables.run is None else tables.run, len(titles(tables.deepest))
-    cells = scores.drop_duplicates("method").set_index("method")["cell"]
-    # the images of one cell under one metric stand in the table as they stand in its maps
-    images = scores[scores["cell"] == cells.iloc[0]].drop_duplicates("image").reset_index(drop=True)
-    again = images["target"].duplicated()
-    picked = images[["image", "target"]].assign(again=again).sort_values("again", kind="stable")
-    picked = picked.head(max(1, tables.images // shown))
-    known = job(_config(run, title, images.iloc[0].to_dict()), list(picked["image"]))
-    maps = {name: np.load(run / "maps" / f"{cells[name]}.npy", mmap_mode="r") for name in methods if name in cells}
+    above = _lines(title.replace("_", " "), 3) if shown > 1 else []
+    picked = _picked(scores, gallery).head(max(1, tables.images // shown))
+    maps = {name: np.load(file, mmap_mode="r") for name, file in _map_files(run, scores, methods).items()}
     return [
         Row(
-            "\n".join(
-                [*(_lines(title.replace("_", " "), 3) if shown > 1 else []), *_lines(known.class_name(row.target))]
-            ),
-            known.pictures[row.image],
-            {name: np.array(of_all[row.Index]) for name, of_all in maps.items()},
+            "\n".join([*above, *_lines(class_name(gallery, str(target)))]),
+            pixels(gallery.pictures[str(image)]),
+            {name: np.array(of_all[position]) for name, of_all in maps.items()},
         )
-        for row in picked.itertuples()
-        if row.image in known.pictures
+        for position, image, target in picked[["image", "target"]].itertuples(name=None)
     ]
+
+
+def _picked(scores: pd.DataFrame, gallery: Gallery) -> pd.DataFrame:
+    """Return the images with a picture and their classes, the first of each class before all others.
+
+    Their index is the position in the maps: a cell's rows under one metric follow the order of its maps.
+    """
+    images = scores[scores["cell"] == scores["cell"].iloc[0]].drop_duplicates("image").reset_index(drop=True)
+    kept: pd.DataFrame = images[images["image"].isin(list(gallery.pictures))]
+    return kept.assign(again=kept["target"].duplicated()).sort_values("again", kind="stable")
+
+
+def _map_files(run: Path, scores: pd.DataFrame, methods: Sequence[str]) -> dict[str, Path]:
+    """Return the file of each method's maps, where there is one."""
+    cells = scores.drop_duplicates("method").set_index("method")["cell"]
+    files = {name: run / "maps" / f"{cells[name]}.npy" for name in methods if name in cells}
+    return {name: file for name, file in files.items() if file.exists()}
 
 
 def _lines(name: str, most: int = 2) -> list[str]:
     """Break a model's or class's name into so many lines at most, as long as a picture is high."""
     return textwrap.wrap(name, LETTERS, max_lines=most, placeholder=" …")
-
-
-def _config(run: Path, title: str, facts: Mapping[str, str]) -> dict[str, object]:
-    found = [job["config"] for job in configs(run) if is_of(job, facts)]
-    if not found:
-        raise ValueError(f"provenance.json does not know {title}")
-    config: dict[str, object] = found[0]
-    return config
 
 
 def _cells(rows: int, columns: int) -> tuple[Figure, NDArray[np.object_]]:
@@ -144,8 +150,8 @@ def overlay(picture: Array, raw: Array, alpha: float = 0.6) -> Array:
         alpha: weight of the map.
     """
     height, width = picture.shape[:2]
-    full = upsample(torch.from_numpy(np.asarray(raw, np.float32))[None], (height, width))[0].numpy()
-    full = tamed(full) if raw.shape == (height, width) else full
+    full = upsampled(raw, (height, width))
+    full = tamed(full) if raw.shape[0] >= height and raw.shape[1] >= width else full  # a picture may be stored smaller
     span = np.ptp(full)
     scaled = (full - full.min()) / span if span > 0 else np.zeros_like(full)
     gray = picture @ np.array([0.299, 0.587, 0.114], np.float32)

@@ -10,11 +10,12 @@ import pandas as pd
 
 from heatmark.benchmarks.report.maps import affordable_side, quantised, shrink, thinned
 from heatmark.benchmarks.report.pictures import Seen
-from heatmark.benchmarks.schema import SETTING
+from heatmark.benchmarks.schema import DIGESTS, SETTING
 
 MAP_BYTES = 3_000_000
 SUBJECT = [name for name in SETTING if name != "target_rule"]  # several classes of one picture stand side by side
-JOB = ("dataset", "model", "weights")
+VIEW = ["dataset", "model", *DIGESTS]
+"""What tells apart what models saw: a network (with its preprocessing) and a set of images."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def gallery(
     Args:
         tables: of the run.
         ranked: its leaderboard, for names and repeats.
-        views: what each (dataset, model, weights) saw.
+        views: what models saw, by the values of :data:`VIEW`.
         limit: images of each dataset, the first ones; None takes all.
         told: columns that name a subject beside its model.
 
@@ -60,7 +61,7 @@ def gallery(
     pictures: dict[str, int] = {}
     settings = [dict(zip(SUBJECT, facts, strict=True)) for facts in subjects]
     seen = [_subject(facts, views, position, pictures) | {"name": subject_name(facts, told)} for facts in settings]
-    labels = {(k[0], name): label for k, view in views.items() for name, label in view.labels.items()}
+    labels = {(dataset, name): label for (dataset, *_), view in views.items() for name, label in view.labels.items()}
     return {
         "definitions": definitions.to_dict("records"),
         "images": [{"dataset": d, "name": n, "label": labels.get((d, n), "")} for d, n in images],
@@ -96,13 +97,13 @@ def _subject(
     pictures: dict[str, int],
 ) -> dict[str, Any]:
     """Return one model in one setting; its pictures go into the common list, each only once."""
-    view = views.get(tuple(facts[name] for name in JOB), Seen(problem="the run does not say where they came from"))
+    view = views.get(tuple(facts[name] for name in VIEW), Seen())
     shown = {
         position[facts["dataset"], name]: pictures.setdefault(uri, len(pictures))
         for name, uri in view.pictures.items()
         if (facts["dataset"], name) in position
     }
-    return {**facts, "classes": list(view.classes), "pictures": shown, "problem": view.problem}
+    return {**facts, "classes": list(view.classes), "pictures": shown}
 
 
 def _cells(

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
+
+from heatmark.benchmarks.tables.resizing import area_means
 
 Array = NDArray[Any]
 
@@ -29,11 +29,8 @@ def affordable_side(sizes: Sequence[tuple[int, int, int]], budget: int) -> int:
 
 def shrink(maps: Array, side: int) -> Array:
     """Return maps (N, h, w) with at most ``side`` cells a side, each the mean of what it covers."""
-    size = [min(length, side) for length in maps.shape[-2:]]
-    if list(maps.shape[-2:]) == size:
-        return maps
-    smaller: Array = F.interpolate(torch.from_numpy(maps)[:, None].float(), size=size, mode="area")[:, 0].numpy()
-    return smaller
+    height, width = (min(length, side) for length in maps.shape[-2:])
+    return maps if maps.shape[-2:] == (height, width) else area_means(maps, (height, width))
 
 
 def quantised(rows: Array) -> dict[str, Any]:

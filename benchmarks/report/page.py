@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from heatmark.benchmarks.report.figures import figures
-from heatmark.benchmarks.report.gallery import JOB, Tables, gallery, places
+from heatmark.benchmarks.report.gallery import VIEW, Tables, gallery, places, shown_images
 from heatmark.benchmarks.report.pictures import Seen, seen
 from heatmark.benchmarks.report.settings import varying
 from heatmark.benchmarks.report.table import rows
@@ -17,7 +17,7 @@ from heatmark.benchmarks.report.troubles import failures, suspects
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.statistics.variants import told_apart
 from heatmark.benchmarks.tables.gathered import read_table
-from heatmark.benchmarks.tables.recorded import DIGESTS, is_of
+from heatmark.benchmarks.tables.pictures import stored
 from heatmark.benchmarks.tables.repeats import with_repeats
 
 HERE = Path(__file__).parent
@@ -30,14 +30,14 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
     Args:
         run: folder of a gathered run.
         images: how many of each dataset the gallery shows; None shows all.
-        pictures: whether to build the dataset again for its pictures.
+        pictures: whether to show the pictures that the sweep stored, or maps alone.
     """
     gathered, timing, curves = (read_table(run / f"{name}.parquet") for name in ("results", "timing", "curves"))
     results = with_repeats(told_apart(gathered), run / "maps")  # timing and curves are joined by cell
     jobs: list[dict[str, Any]] = json.loads((run / "provenance.json").read_text())["jobs"]
     tables = Tables(results, curves, run / "maps")
     scored, ranked = tables.scored(), leaderboard(results)
-    views = _views(jobs, scored) if pictures else {}
+    views = _views(run, scored, images) if pictures else {}
     told = varying(results)
     shown = gallery(tables, ranked, views, images, told)
     template = environment().get_template("template.html.j2")
@@ -62,7 +62,9 @@ def _facts(
         "definitions": definitions.to_dict("records"),
         "counts": {name: scored[name].nunique() for name in ("model", "method", "image")},
         "total_images": len(scored[["dataset", "image"]].drop_duplicates()),
-        "problems": sorted({f"{key[1]} on {key[0]}: {view.problem}" for key, view in views.items() if view.problem}),
+        "problems": sorted(
+            {f"{model} on {dataset}: {view.problem}" for (dataset, model, *_), view in views.items() if view.problem}
+        ),
         "figures": figures(run / "figures"),
         "jobs": [job | {"text": json.dumps(job.get("config", {}), indent=1)} for job in jobs],
     }
@@ -103,14 +105,10 @@ def breakable(name: str) -> Markup:
     return Markup("_<wbr>").join(Markup(".<wbr>").join(part.split(".")) for part in name.split("_"))
 
 
-def _views(jobs: list[dict[str, Any]], scored: pd.DataFrame) -> dict[tuple[str, ...], Seen]:
-    """Return what each (dataset, model, weights) saw; jobs that differ in other things saw the same."""
-    found: dict[tuple[str, ...], Seen] = {}
-    for key, scores in scored.groupby([*JOB, *DIGESTS]):
-        values, wanted = tuple(map(str, key)), set(scores["image"])
-        facts = dict(zip([*JOB, *DIGESTS], values, strict=True))
-        for job in (job for job in jobs if is_of(job, facts)):
-            view = found[values[: len(JOB)]] = seen(job["config"], wanted)
-            if not view.problem and wanted <= set(view.pictures):
-                break
-    return found
+def _views(run: Path, scored: pd.DataFrame, images: int | None) -> dict[tuple[str, ...], Seen]:
+    """Return what models saw of the images that the gallery shows, by the values of :data:`VIEW`."""
+    shown = pd.DataFrame(shown_images(scored, images), columns=["dataset", "image"])
+    return {
+        tuple(map(str, key)): seen(stored(run, rows.iloc[0].to_dict()), set(rows["image"]))
+        for key, rows in scored.merge(shown).groupby(VIEW)
+    }

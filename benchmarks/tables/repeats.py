@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from heatmark.benchmarks.schema import SETTING
-from heatmark.common.resize import upsample
+from heatmark.benchmarks.tables.resizing import upsampled
 
 TOLERANCE = 1e-3
 """Of a map's range. On sweeps of the shipped networks methods that are one differed by 1e-6 at the most, all others by
@@ -75,7 +74,7 @@ def one_map(first: Array, second: Array) -> bool:
         first, second: (h, w), (h', w').
     """
     size = (max(first.shape[0], second.shape[0]), max(first.shape[1], second.shape[1]))
-    one, other = (scaled(_at(values, size)) for values in (first, second))
+    one, other = (scaled(upsampled(values, size)) for values in (first, second))
     return bool(np.allclose(one, other, rtol=0, atol=TOLERANCE, equal_nan=True))
 
 
@@ -88,9 +87,3 @@ def scaled(values: Array) -> Array:
     if high - low <= FLAT * max(abs(low), abs(high)):
         return np.zeros_like(values)
     return np.asarray((values - low) / (high - low))
-
-
-def _at(values: Array, size: tuple[int, int]) -> Array:
-    if values.shape == size:
-        return values
-    return np.asarray(upsample(torch.from_numpy(np.array(values, dtype=np.float32))[None], size)[0])

@@ -162,6 +162,24 @@ def test_what_a_job_was_tuned_to_outlives_a_failure(heatmark: Heatmark, tmp_path
     assert (facts["status"], facts["batch_size"]) == ("error", 2)
 
 
+def test_figures_and_report_need_no_dataset(heatmark: Heatmark, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    picture(tmp_path / "mine" / "a.png")
+    options = [o for o in QUICK if not o.startswith("dataset")] + [
+        "dataset=folder",
+        f"dataset.root={tmp_path / 'mine'}",
+    ]
+    heatmark("sweep", *options)
+    (tmp_path / "mine" / "a.png").unlink()
+    (tmp_path / "mine").rmdir()
+    code, out, _ = heatmark("figures", "t", "only=[qualitative]")
+    assert (code, "qualitative.pdf, .png" in out) == (0, True)
+    assert heatmark("report", "t")[0] == 0
+    html = (tmp_path / "results" / "runs" / "t" / "report.html").read_text()
+    assert html.count("data:image/webp") >= 1
+    assert "No picture" not in html
+
+
 def test_a_configuration_that_is_only_shown_runs_nothing(heatmark: Heatmark, tmp_path: Path) -> None:
     code, out, _ = heatmark("sweep", *QUICK, "--cfg=job")
     assert code == 0

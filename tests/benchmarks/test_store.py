@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heatmark.benchmarks.store import Measured, Record, Store
+from heatmark.benchmarks.store import Gallery, Measured, Record, Store
 
 KEY = "k" * 64
 
@@ -89,3 +89,37 @@ def test_a_cells_folder_may_be_read_by_whoever_may_read_its_neighbours(tmp_path:
     Store(tmp_path).write(record())
     (tmp_path / "any").mkdir()
     assert (tmp_path / "cells" / KEY).stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+GALLERY = Gallery({"b.png": b"\x00\xff", "a.png": b""}, {"a.png": "tench"}, ("tench, Tinca tinca", "goldfish"))
+
+
+def test_a_gallery_comes_back_as_it_was_for_its_network_and_images(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.read_gallery("aa", "bb") is None
+    store.write_gallery("aa", "bb", GALLERY)
+    back = store.read_gallery("aa", "bb")
+    assert back is not None
+    assert back == GALLERY
+    assert list(back.pictures) == ["b.png", "a.png"]
+    assert store.read_gallery("aa", "cc") is store.read_gallery("cc", "bb") is None
+    store.write_gallery("aa", "cc", Gallery({}))
+    assert store.read_gallery("aa", "cc") == Gallery({})
+
+
+def test_a_second_gallery_takes_the_firsts_place_and_a_kill_leaves_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    store = Store(tmp_path)
+    store.write_gallery("aa", "bb", GALLERY)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.write_gallery("aa", "bb", Gallery({}))
+    assert store.read_gallery("aa", "bb") == GALLERY
+    store.write_gallery("aa", "bb", Gallery({}))
+    assert store.read_gallery("aa", "bb") == Gallery({})
+    assert [path.name for path in (tmp_path / "pictures").glob("[!.]*")] == ["aa-bb.parquet"]

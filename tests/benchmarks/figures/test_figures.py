@@ -1,5 +1,6 @@
 """Every figure shows the tables' own numbers, and the same bytes each time."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 from scipy import stats
 
 from heatmark.benchmarks.figures import (
@@ -25,6 +27,7 @@ from heatmark.benchmarks.figures import (
 from heatmark.benchmarks.figures.atlas import draw_all, drawings
 from heatmark.benchmarks.figures.style import SMALL, looks, repeats, styled
 from heatmark.benchmarks.figures.tables import Tables, by_depth, family, load, panels
+from heatmark.benchmarks.store import Gallery, Store
 
 FIGURES = sorted(set(drawings()) - {"qualitative", "conformance_matrix"})
 
@@ -269,6 +272,34 @@ def test_a_few_pixels_do_not_outshine_a_map_of_pixels() -> None:
     raw[:2, :10], raw[0, 0] = 1.0, 1000.0
     mixed = qualitative.overlay(np.zeros((20, 20, 3), np.float32), raw)
     np.testing.assert_allclose(mixed[:2, :10], np.broadcast_to(mixed[0, 0], (2, 10, 3)))
+
+
+def test_the_grid_shows_the_stored_pictures_their_maps_and_the_classes_names(
+    published: Callable[[], Path], tables: Tables
+) -> None:
+    run = published()
+    stored = {f"image-{i}": solid(10 * i) for i in range(12) if i not in (0, 3)}
+    Store(run).write_gallery("", "", Gallery(stored, {}, ("a", "b", "c", "great white shark, white shark")))
+    figure = drawn(qualitative.draw, replace(tables, run=run, images=8))
+    first_of_row = [ax for ax in figure.axes if ax.get_ylabel()]
+    assert [ax.get_ylabel() for ax in first_of_row] == ["net a\ngreat white\nshark"] * 4 + [
+        "net b\ngreat white\nshark"
+    ] * 4
+    pictures = [ax.images[0].get_array() for ax in first_of_row]
+    assert [round(255 * float(picture[0, 0, 0])) for picture in pictures[:4]] == [10, 20, 40, 50]
+    column = [ax.get_title() for ax in figure.axes].index("LayerCAM")
+    cell = tables.deepest.query("model == 'net_a' and method == 'layer_cam'")["cell"].iloc[0]
+    for position, ax in zip((1, 2, 4, 5), figure.axes[column :: len(figure.axes) // 8], strict=False):
+        expected = qualitative.overlay(
+            np.full((8, 8, 3), position / 25.5, np.float32), np.load(run / "maps" / f"{cell}.npy")[position]
+        )
+        np.testing.assert_allclose(ax.images[0].get_array(), expected, atol=1e-6)
+
+
+def solid(grey: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), (grey,) * 3).save(file, "PNG")
+    return file.getvalue()
 
 
 def test_what_has_no_data_says_why(tables: Tables, tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heatmark.benchmarks.config.building import build
 from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.store import Measured, Record, Store
+from heatmark.benchmarks.sweep.pictures import gallery
 from heatmark.benchmarks.tables.gather import gather
 
 ONES = ["grad_cam", "layer_cam"]
@@ -18,13 +20,16 @@ PLACES = [("cpu", "fp32"), ("cuda", "fp32"), ("cuda", "bf16")]
 HOSTILE = "</script><script>document.title='broken'</script>"
 IMAGES = [f"shapes-test-{index:05d}" for index in range(6)]
 FRACTIONS = np.linspace(0, 1, 8)
+WEIGHTS = {"shapes_plain": "1a1a1a1a1a1a", "shapes_residual": "2b2b2b2b2b2b"}
+PICTURES = "3c3c3c3c3c3c"
 DELETION = {"grad_cam": 0.2, "layer_cam": 0.3, "pgc_grad_cam": 0.2, "random": 0.5, HOSTILE: 0.4}
 
 
 def columns(model: str, method: str, target: int = 3) -> dict[str, str]:
     implementation = "pytorch_grad_cam" if method.startswith("pgc") else "heatmark"
     fixed = {"weights": "shapes", "dataset": "shapes", "target_rule": str(target), "device": "cpu", "precision": "fp32"}
-    return {"model": model, "layer": "last", "method": method, "implementation": implementation, **fixed}
+    digests = {"weights_digest": WEIGHTS[model], "images_digest": PICTURES}
+    return {"model": model, "layer": "last", "method": method, "implementation": implementation, **fixed, **digests}
 
 
 def record(model: str, method: str, target: int) -> Record:
@@ -51,12 +56,14 @@ def record(model: str, method: str, target: int) -> Record:
     )
 
 
-def job(model: str) -> dict[str, Any]:
-    from omegaconf import OmegaConf
-
+def write_job(store: Store, model: str) -> None:
+    """Leave what a sweep leaves of a job beside its cells: its facts and its pictures."""
     config = compose_command("sweep", [f"model={model}", "dataset.limit=6"])
-    plain = OmegaConf.to_container(config, resolve=True)
-    return {"model": model, "weights": "shapes", "dataset": "shapes", "status": "done", "reason": "", "config": plain}
+    facts: dict[str, Any] = {"weights": "shapes", "weights_digest": WEIGHTS[model], "dataset": "shapes"}
+    config_for_people = {"model": {"name": model}}
+    store.write_job(model, {"model": model, **facts, "status": "done", "reason": "", "config": config_for_people})
+    seen = gallery(build(config.dataset, "dataset"), build(config.model, "model"))
+    store.write_gallery(WEIGHTS[model], PICTURES, seen)
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +74,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for method in DELETION:
             for target in (3, 7):
                 store.write(record(model, method, target))
-        store.write_job(model, job(model))
+        write_job(store, model)
     store.write(Record("skipped", columns("shapes_plain", "captum_deep_lift"), "skipped", "a ReLU is <used> twice"))
     store.write(Record("error", columns("shapes_plain", "broken"), "error", "RuntimeError: out of luck"))
     gather(folder)
@@ -83,7 +90,8 @@ def placed(model: str, layer: str, method: str, device: str, precision: str, shi
     }
     facts = {**made.columns, "layer": layer, "device": device, "precision": precision}
     maps = np.random.default_rng(round(1e6 * shift)).random((6, 8, 8)).astype(np.float32)
-    return replace(made, key="-".join(facts.values()), columns=facts, metrics=measured, maps=maps)
+    key = "-".join(value for name, value in facts.items() if not name.endswith("_digest"))
+    return replace(made, key=key, columns=facts, metrics=measured, maps=maps)
 
 
 def swapped(made: Record) -> Record:
@@ -104,7 +112,7 @@ def varied(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for layer, method in [*((layer, name) for layer in layers for name in ONES), ("input", "random")]:
                 shift = len(list((folder / "cells").glob("*"))) / 100
                 store.write(placed(model, layer, method, device, precision, shift))
-        store.write_job(model, job(model))
+        write_job(store, model)
     store.write(swapped(placed("shapes_plain", "features.15", "grad_cam", "cpu", "fp32", 0.0)))
     gather(folder)
     return folder

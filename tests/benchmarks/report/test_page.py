@@ -11,11 +11,11 @@ from PIL import Image
 
 from heatmark.benchmarks.report.figures import figures
 from heatmark.benchmarks.report.page import breakable, latency, page, rank
-from heatmark.benchmarks.report.pictures import seen
 from heatmark.benchmarks.report.settings import varying
 from heatmark.benchmarks.report.troubles import failures
+from heatmark.benchmarks.store import Gallery, Store
 
-from .conftest import HOSTILE, IMAGES, job
+from .conftest import HOSTILE, IMAGES, PICTURES, WEIGHTS
 
 
 def data(html: str) -> dict:
@@ -53,12 +53,27 @@ def test_repeats_faults_and_reasons_are_told(html: str) -> None:
     assert "RuntimeError: out of luck" in html
 
 
-def test_a_dataset_that_is_gone_is_a_remark_and_no_failure() -> None:
-    config = job("shapes_plain")["config"]
-    config["dataset"] = {"_target_": "heatmark.benchmarks.data.folder.Folder", "root": "gone"}
-    view = seen(config, {"a"})
-    assert view.pictures == {}
-    assert "does not exist" in view.problem
+def test_a_run_without_pictures_says_so_and_shows_its_maps(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "without")
+    (copy / "pictures" / f"{WEIGHTS['shapes_plain']}-{PICTURES}.parquet").unlink()
+    html = page(copy, None, True)
+    said = "No picture: shapes_plain on shapes: the run keeps no pictures of it; heatmark sweep, repeated, stores them"
+    assert html.count("No picture: ") == html.count(said) == 1
+    with_pictures = {subject["model"]: len(subject["pictures"]) for subject in data(html)["subjects"]}
+    assert with_pictures == {"shapes_plain": 0, "shapes_residual": 6}
+    assert "No picture" not in page(copy, None, False)  # nobody asked for them
+
+
+def test_images_beyond_the_stored_pictures_are_counted_where_they_are_shown(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "fewer")
+    for digest in WEIGHTS.values():
+        whole = Store(copy).read_gallery(digest, PICTURES)
+        assert whole is not None
+        first = dict(list(whole.pictures.items())[:4])
+        Store(copy).write_gallery(digest, PICTURES, Gallery(first, whole.labels, whole.classes))
+    said = "2 of 6 images have none; the run keeps those of the first 4"
+    assert page(copy, None, True).count(said) == 2
+    assert "images have none" not in page(copy, 4, True)
 
 
 def test_targets_are_told_apart_where_a_run_has_several(html: str) -> None:
@@ -158,7 +173,12 @@ def test_two_checkpoints_of_one_label_have_two_names_and_their_own_pictures(run:
     twice = [results.assign(weights_digest=digest, cell=results["cell"] + end)
              for digest, end in (("1111aaaa", ""), ("2222bbbb", "-b"))]  # fmt: skip
     pd.concat(twice, ignore_index=True).to_parquet(copy / "results.parquet")
+    seen = [Store(run).read_gallery(digest, PICTURES) for digest in WEIGHTS.values()]
+    for digest, its, label in zip(("1111aaaa", "2222bbbb"), seen, ("one", "two"), strict=True):
+        assert its is not None
+        Store(copy).write_gallery(digest, PICTURES, Gallery(its.pictures, its.labels, (label,)))
     html = page(copy, None, True)
+    assert [subject["classes"] for subject in data(html)["subjects"]] == [["one"], ["two"]]
     assert {subject["weights"] for subject in data(html)["subjects"]} == {"shapes #1111", "shapes #2222"}
     assert all(subject["pictures"] for subject in data(html)["subjects"])
     assert "<option>shapes #1111</option><option>shapes #2222</option>" in html

@@ -1,0 +1,18 @@
+"""What readers of a run's stored pictures are told."""
+
+from heatmark.benchmarks.store import Gallery
+from heatmark.benchmarks.tables.pictures import NONE_STORED, class_name, missing
+
+GALLERY = Gallery({"a.png": b"", "b.png": b""}, {}, ("tench, Tinca tinca", "goldfish"))
+
+
+def test_why_images_have_no_picture() -> None:
+    assert missing(None, {"a.png"}) == NONE_STORED
+    assert missing(GALLERY, {"a.png", "b.png"}) == ""
+    assert missing(GALLERY, {"b.png", "c.png", "d.png"}) == (
+        "2 of 3 images have none; the run keeps those of the first 2"
+    )
+
+
+def test_a_class_has_the_first_of_its_names_or_its_number() -> None:
+    assert [class_name(GALLERY, target) for target in ("0", "1", "2")] == ["tench", "goldfish", "class 2"]
