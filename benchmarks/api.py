@@ -12,10 +12,9 @@ from heatmark.benchmarks.explain.explanation import Explanation, chosen_targets,
 from heatmark.benchmarks.machine.devices import autocast, pick_device
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layer
-from heatmark.benchmarks.models.predictions import Prediction, top_k
+from heatmark.benchmarks.models.predictions import Prediction, predict, top_k
 from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.cells import Cell
-from heatmark.benchmarks.sweep.job import predict
 from heatmark.benchmarks.sweep.pictures import gallery
 from heatmark.benchmarks.sweep.prepare import Plan, prepare
 from heatmark.benchmarks.sweep.record import JobRecord
@@ -101,7 +100,7 @@ def sweep(
 
 def _keep_pictures(store: Store, dataset: Dataset, plan: Plan) -> None:
     """Store the pictures as the model saw them, for figures and reports."""
-    weights, images = plan.job.classifier.network_digest()[:12], plan.job.batch.pictures[:12]
+    weights, images = plan.job.classifier.network_digest()[:12], plan.job.image_set.pictures[:12]
     store.write_gallery(weights, images, gallery(dataset, plan.job.classifier))
 
 

@@ -14,7 +14,8 @@ from heatmark.benchmarks.conformance.suite import Claims, alternating, check_inv
 from heatmark.benchmarks.conformance.where import checked_layers_of, drawn_size, layer_of
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.sweep.job import Batch, load_batch, predict
+from heatmark.benchmarks.models.predictions import predict
+from heatmark.benchmarks.sweep.images import ImageSet, load_images
 from heatmark.common.errors import in_words
 
 
@@ -52,9 +53,9 @@ class Examination:
     settings: CheckSettings
 
     @cached_property
-    def batch(self) -> Batch:
+    def image_set(self) -> ImageSet:
         """The pictures as this model wants them."""
-        return load_batch(self.dataset, self.classifier)
+        return load_images(self.dataset, self.classifier)
 
     @cached_property
     def targets(self) -> Tensor:
@@ -64,7 +65,7 @@ class Examination:
     @cached_property
     def logits(self) -> Tensor:
         """What the network says of the pictures; refused where these are no logits."""
-        return predict(self.classifier, self.batch.images, len(self.batch.names), self.batch.images.device)
+        return predict(self.classifier, self.image_set.images, len(self.image_set.names), self.image_set.images.device)
 
     @cached_property
     def double(self) -> nn.Module:
@@ -84,13 +85,15 @@ class Examination:
     def _layers(self) -> Iterator[str]:
         """Yield the dotted names of the layers, each once, of a network that gives logits."""
         _ = self.logits  # what are no logits is told of before anything is compared
-        yield from dict.fromkeys(layer_of(self.classifier, role, self.batch.images) for role in self.settings.layers)
+        yield from dict.fromkeys(
+            layer_of(self.classifier, role, self.image_set.images) for role in self.settings.layers
+        )
 
     def _at_layer(self, layer: str) -> Iterator[tuple[str, Callable[[], Iterable[Finding]]]]:
         """Yield the checks at one layer, with what they check."""
-        yield "linter", lambda: check_layer(self.classifier, layer, self.batch.images)
+        yield "linter", lambda: check_layer(self.classifier, layer, self.image_set.images)
         sizes = self.settings.sizes or [drawn_size(self.classifier.name, layer)]
-        checked_layers, refused = checked_layers_of(self.classifier, self.double, layer, self.batch.images, sizes)
+        checked_layers, refused = checked_layers_of(self.classifier, self.double, layer, self.image_set.images, sizes)
         if self.settings.sizes is not None:
             yield "sizes", lambda: refused
         for checked in checked_layers:
@@ -112,7 +115,7 @@ class Examination:
         """Yield what the reference libraries say, on the pictures as they are unless sizes were asked for."""
         from heatmark.benchmarks.conformance.reference_libraries import compare_with_reference_libraries
 
-        images, targets = self.batch.images, self.targets
+        images, targets = self.image_set.images, self.targets
         if self.settings.sizes is not None:
             images, targets = checked.images.to(images), checked.targets
         return compare_with_reference_libraries(self.classifier, images, targets, checked.layer, checked)
@@ -121,12 +124,12 @@ class Examination:
         """Say whether the regression baseline speaks of this layer: never of random weights."""
         if self.classifier.weights.startswith("random-"):
             return False
-        return baseline.every_layer or layer == layer_of(self.classifier, "last", self.batch.images)
+        return baseline.every_layer or layer == layer_of(self.classifier, "last", self.image_set.images)
 
     def _held_to(self, baseline: Baseline, layer: str) -> Iterable[Finding]:
         """Measure the maps, write them where that was asked for, and yield whether they are the table's."""
         rows = regression_baseline.measure(
-            self.classifier, layer, baseline.methods, baseline.metrics, self.batch, self.targets
+            self.classifier, layer, baseline.methods, baseline.metrics, self.image_set, self.targets
         )
         if baseline.write:
             regression_baseline.save(rows, baseline.path)

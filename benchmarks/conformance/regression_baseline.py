@@ -26,7 +26,7 @@ from torch import Tensor
 
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.sweep.job import Batch
+from heatmark.benchmarks.sweep.images import ImageSet
 from heatmark.common.identity import definition
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
@@ -47,7 +47,7 @@ def measure(
     layer: str,
     methods: Mapping[str, Method],
     metrics: Mapping[str, Metric],
-    batch: Batch,
+    image_set: ImageSet,
     targets: Tensor,
 ) -> pd.DataFrame:
     """Return the rows of one layer: every method on every image.
@@ -57,28 +57,28 @@ def measure(
         layer: dotted name.
         methods: by name.
         metrics: by name; a column each, under its definition.
-        batch: the images.
+        image_set: the images.
         targets: (N,).
     """
     weights = classifier.digest()[:12]
     rows: list[dict[str, Any]] = []
     for name, method in methods.items():
-        maps = method(classifier.module, batch.images, targets, layer)
-        explained = _explained(classifier, batch, targets, maps)
+        maps = method(classifier.module, image_set.images, targets, layer)
+        explained = _explained(classifier, image_set, targets, maps)
         scores = {definition(m, metric): metric(explained) for m, metric in metrics.items()}
-        for n, image in enumerate(batch.names):
+        for n, image in enumerate(image_set.names):
             key = {"model": classifier.name, "layer": layer, "method": name, "image": image}
-            picture = float(batch.images[n].double().mean())
+            picture = float(image_set.images[n].double().mean())
             facts = {"weights": weights, "picture": picture, "target": int(targets[n])}
             measured = {metric: float(values[n]) for metric, values in scores.items()}
             rows.append({**key, **facts, **_summary(maps[n]), **measured})
     return pd.DataFrame(rows)
 
 
-def _explained(classifier: Classifier, batch: Batch, targets: Tensor, maps: Tensor) -> Explained:
-    height, width = batch.images.shape[-2:]
+def _explained(classifier: Classifier, image_set: ImageSet, targets: Tensor, maps: Tensor) -> Explained:
+    height, width = image_set.images.shape[-2:]
     sized = upsample(maps.float(), (height, width))
-    return Explained(classifier.module, batch.images, targets, sized, batch.masks, lambda _m, _x, _t: sized)
+    return Explained(classifier.module, image_set.images, targets, sized, image_set.masks, lambda _m, _x, _t: sized)
 
 
 def _summary(values: Tensor) -> dict[str, Any]:

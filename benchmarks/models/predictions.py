@@ -1,4 +1,4 @@
-"""Predictions of a classifier: the most probable classes of each image, by name."""
+"""Predictions of a classifier: its logits, and the most probable classes of each image, by name."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.common.model_state import evaluating
+from heatmark.benchmarks.models.outputs import as_logits, check_outputs
+from heatmark.common.model_state import evaluating, observing
 from heatmark.common.probabilities import class_probabilities
 
 
@@ -44,3 +45,23 @@ def top_k(classifier: Classifier, images: Tensor, k: int = 5) -> list[list[Predi
 
 def _name(classifier: Classifier, index: int) -> str:
     return classifier.classes[index] if classifier.classes else str(index)
+
+
+def predict(classifier: Classifier, images: Tensor, batch_size: int, device: torch.device) -> Tensor:
+    """Return the logits (N, classes) on the CPU, looked at before anything is explained.
+
+    Raises:
+        ValueError: where the model gives NaN, infinity or no logits (:mod:`heatmark.benchmarks.models.outputs`).
+    """
+    chunks = torch.split(images, batch_size)
+    with observing(classifier.module):
+        parts = [as_logits(classifier, classifier.module(chunk.to(device)), len(chunk)) for chunk in chunks]
+    logits = torch.cat(parts)
+    if not logits.isfinite().all():
+        bad = int((~logits.isfinite().all(1)).sum())
+        raise ValueError(
+            f"{classifier.name} ({classifier.weights}) gives NaN or infinite logits for {bad} of {len(images)} images; "
+            "check the weights and the preprocessing (nothing was explained)"
+        )
+    check_outputs(classifier, logits, images[:1].to(device))
+    return logits

@@ -19,7 +19,7 @@ def raw_maps(cell: Cell, job: Job, device: torch.device, batch_size: int) -> Ten
         ValueError: where the method gives anything but one map per image.
     """
     method = with_batch_size(cell.method, batch_size)
-    chunks = zip(torch.split(job.batch.images, batch_size), torch.split(job.targets, batch_size), strict=True)
+    chunks = zip(torch.split(job.image_set.images, batch_size), torch.split(job.targets, batch_size), strict=True)
     maps = []
     for images, targets in chunks:
         found = method(job.classifier.module, images.to(device), targets.to(device), cell.layer)

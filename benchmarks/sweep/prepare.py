@@ -10,8 +10,10 @@ from heatmark.benchmarks.machine.batch_size import best_batch_size
 from heatmark.benchmarks.machine.devices import autocast, pick_device
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layer
+from heatmark.benchmarks.models.predictions import predict
 from heatmark.benchmarks.sweep.cells import Cell, cells
-from heatmark.benchmarks.sweep.job import Batch, Job, load_batch, predict
+from heatmark.benchmarks.sweep.images import ImageSet, load_images
+from heatmark.benchmarks.sweep.job import Job
 from heatmark.benchmarks.sweep.settings import RunSettings, SweepSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.common.batching import halving
@@ -54,15 +56,15 @@ def prepare(
         ValueError: for anything in the model, the data or the settings that cannot be run.
     """
     _require_some(methods, metrics)
-    batch = load_batch(dataset, classifier)
-    run = _run_settings(settings, classifier, batch, tuned)
+    image_set = load_images(dataset, classifier)
+    run = _run_settings(settings, classifier, image_set, tuned)
     with autocast(classifier.module, run.precision):
-        logits = halving(lambda size: predict(classifier, batch.images, size, run.device), run.batch_size)
-    first = batch.images[:1].to(run.device)
+        logits = halving(lambda size: predict(classifier, image_set.images, size, run.device), run.batch_size)
+    first = image_set.images[:1].to(run.device)
     layers = [resolve_layer(classifier, layer, first) for layer in settings.layers]
-    targets = choose_targets(settings.target, logits, batch.labels, classifier)
-    job = Job(classifier, dataset.name, batch, targets, _in_the_key(settings, run, metrics))
-    return Plan(job, list(cells(methods, layers, job.identity())), metrics, run, _accuracy(logits, batch))
+    targets = choose_targets(settings.target, logits, image_set.labels, classifier)
+    job = Job(classifier, dataset.name, image_set, targets, _in_the_key(settings, run, metrics))
+    return Plan(job, list(cells(methods, layers, job.identity())), metrics, run, _accuracy(logits, image_set))
 
 
 def _require_some(methods: Mapping[str, Method], metrics: Mapping[str, Metric]) -> None:
@@ -71,11 +73,13 @@ def _require_some(methods: Mapping[str, Method], metrics: Mapping[str, Metric]) 
             raise ValueError(f"{group} is empty, expected at least one, such as {group}=[{example}]")
 
 
-def _run_settings(settings: SweepSettings, classifier: Classifier, batch: Batch, tuned: int | None) -> RunSettings:
+def _run_settings(
+    settings: SweepSettings, classifier: Classifier, image_set: ImageSet, tuned: int | None
+) -> RunSettings:
     device = pick_device(settings.device)
     classifier.module.to(device).eval()
     with autocast(classifier.module, settings.precision):
-        size = settings.batch_size or tuned or best_batch_size(classifier.module, batch.images[0].to(device))
+        size = settings.batch_size or tuned or best_batch_size(classifier.module, image_set.images[0].to(device))
     return RunSettings(device, settings.precision, size, settings.repeats, settings.max_seconds)
 
 
@@ -90,6 +94,6 @@ def _in_the_key(settings: SweepSettings, run: RunSettings, metrics: Mapping[str,
     }
 
 
-def _accuracy(logits: torch.Tensor, batch: Batch) -> float:
-    known = batch.labels >= 0
-    return float((logits.argmax(1) == batch.labels)[known].double().mean()) if known.any() else float("nan")
+def _accuracy(logits: torch.Tensor, image_set: ImageSet) -> float:
+    known = image_set.labels >= 0
+    return float((logits.argmax(1) == image_set.labels)[known].double().mean()) if known.any() else float("nan")

@@ -50,7 +50,7 @@ class JobRecord:
 
 def facts(plan: Plan) -> dict[str, Any]:
     """Return what a run's provenance says of a job: model, images, accuracy, batch size, versions, device."""
-    labels = plan.job.batch.labels
+    labels = plan.job.image_set.labels
     return {
         "model": plan.job.classifier.name,
         "weights": plan.job.classifier.weights,

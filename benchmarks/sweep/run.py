@@ -51,14 +51,14 @@ def _measured(
     cell: Cell, job: Job, metrics: Mapping[str, Metric], settings: RunSettings, columns: Mapping[str, str]
 ) -> Record:
     raw = halving(lambda size: raw_maps(cell, job, settings.device, size), settings.batch_size)
-    maps = upsample(raw, (job.batch.images.shape[-2], job.batch.images.shape[-1]))
+    maps = upsample(raw, (job.image_set.images.shape[-2], job.image_set.images.shape[-1]))
     measured = scores(cell, job, maps, metrics, settings)
     timing = halving(lambda size: time_cell(cell, job, settings, size), settings.batch_size)
     return Record(
         cell.key,
         columns,
-        images=job.batch.names,
-        groups=job.batch.groups,
+        images=job.image_set.names,
+        groups=job.image_set.groups,
         targets=job.targets.tolist(),
         flags=degeneracies(raw),
         metrics=measured,
@@ -80,7 +80,7 @@ def _columns(cell: Cell, job: Job, settings: RunSettings) -> dict[str, str]:
         "device": settings.device.type,
         "precision": settings.precision,
         "weights_digest": str(cell.identity.get("weights", ""))[:12],
-        "images_digest": job.batch.pictures[:12],
+        "images_digest": job.image_set.pictures[:12],
         "options": json.dumps(options(cell.method), sort_keys=True, separators=(",", ":")),
         "depth": _depth(job.classifier.module, cell.layer),
     }

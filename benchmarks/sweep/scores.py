@@ -54,12 +54,12 @@ def explained_batches(cell: Cell, job: Job, maps: Tensor, device: torch.device, 
         batch_size: images per batch; the last batch may be shorter.
     """
     again = Again(cell.method, cell.layer, (maps.shape[-2], maps.shape[-1]))
-    masks = job.batch.masks
+    masks = job.image_set.masks
     for start in range(0, len(maps), batch_size):
         part = slice(start, start + batch_size)
         yield Explained(
             model=job.classifier.module,
-            images=job.batch.images[part].to(device),
+            images=job.image_set.images[part].to(device),
             targets=job.targets[part].to(device),
             maps=maps[part].to(device),
             masks=None if masks is None else masks[part].to(device),

@@ -12,7 +12,7 @@ from heatmark.common.batching import with_batch_size
 def time_cell(cell: Cell, job: Job, settings: RunSettings, batch_size: int) -> Timing:
     """Return the timing of a cell's method on the job's first batch of images, beside a forward pass of them."""
     model = job.classifier.module
-    images = job.batch.images[:batch_size].to(settings.device)
+    images = job.image_set.images[:batch_size].to(settings.device)
     targets = job.targets[:batch_size].to(settings.device)
     method = with_batch_size(cell.method, batch_size)
 

@@ -12,7 +12,8 @@ from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.sweep.cells import cells
 from heatmark.benchmarks.sweep.degenerate import degeneracies
-from heatmark.benchmarks.sweep.job import Batch, Job
+from heatmark.benchmarks.sweep.images import ImageSet
+from heatmark.benchmarks.sweep.job import Job
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 
@@ -38,12 +39,14 @@ class Another(Configured):
 def identity_answers() -> Iterator[Finding]:
     """Yield whether keys differ where they must, and whether upsampled and degenerate maps are right."""
     network = nn.BatchNorm2d(3).eval()
-    whole = Batch(["a", "b"], torch.zeros(2, 3, 2, 2), torch.tensor([0, 1]), torch.zeros(2, 2, 2, dtype=torch.bool))
+    whole = ImageSet(["a", "b"], torch.zeros(2, 3, 2, 2), torch.tensor([0, 1]), torch.zeros(2, 2, 2, dtype=torch.bool))
     job = Job(Classifier("net", network, "own", Preprocessing()), "toys", whole, torch.tensor([0, 1]), {"a": 1})
     (key,) = _keys(job, Configured())
     others = {
-        "masks": _keys(replace(job, batch=replace(whole, masks=torch.ones(2, 2, 2, dtype=torch.bool))), Configured()),
-        "labels": _keys(replace(job, batch=replace(whole, labels=torch.tensor([1, 1]))), Configured()),
+        "masks": _keys(
+            replace(job, image_set=replace(whole, masks=torch.ones(2, 2, 2, dtype=torch.bool))), Configured()
+        ),
+        "labels": _keys(replace(job, image_set=replace(whole, labels=torch.tensor([1, 1]))), Configured()),
         "targets": _keys(replace(job, targets=torch.tensor([1, 1])), Configured()),
         "settings": _keys(replace(job, settings={"a": 2}), Configured()),
         "seed": _keys(job, Configured(seed=1)),

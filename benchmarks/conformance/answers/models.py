@@ -18,12 +18,14 @@ from heatmark.benchmarks.data.base import Dataset, Sample
 from heatmark.benchmarks.data.folder import Folder
 from heatmark.benchmarks.data.pictures import read_picture
 from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.predictions import predict
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.models.weights_io import read_state
 from heatmark.benchmarks.schema import DIGESTS, SETTING
 from heatmark.benchmarks.store import Measured
 from heatmark.benchmarks.sweep.cells import cells
-from heatmark.benchmarks.sweep.job import Batch, Job, load_batch, predict
+from heatmark.benchmarks.sweep.images import ImageSet, load_images
+from heatmark.benchmarks.sweep.job import Job
 from heatmark.benchmarks.sweep.run import run_cell
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
@@ -237,8 +239,8 @@ class _Two(Dataset):
 
 
 def _labels() -> Iterator[Finding]:
-    def batch(dataset: Dataset, preprocessing: Preprocessing = WHOLE) -> Batch:
-        return load_batch(dataset, _named(_net(), CLASSES, preprocessing))
+    def batch(dataset: Dataset, preprocessing: Preprocessing = WHOLE) -> ImageSet:
+        return load_images(dataset, _named(_net(), CLASSES, preprocessing))
 
     two = batch(_Two())
     yield _equal("labels", two.labels.tolist(), [2, -1])
@@ -273,7 +275,7 @@ def _targets() -> Iterator[Finding]:
 def _tables() -> Iterator[Finding]:
     """Yield whether groups, and the digests of weights and pictures, are in the rows of results."""
     classifier, device = _named(_net(), CLASSES), torch.device("cpu")
-    batch = replace(load_batch(_Two(), classifier), groups=["p1", ""])
+    batch = replace(load_images(_Two(), classifier), groups=["p1", ""])
     job = Job(classifier, "two", batch, torch.tensor([0, 1]), {"target": "0"})
     (cell,) = cells({"centre_prior": CentrePrior()}, [], job.identity())
     record = run_cell(cell, job, {}, RunSettings(device, "fp32", 2, 1, 0.01))

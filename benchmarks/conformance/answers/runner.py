@@ -27,9 +27,11 @@ from heatmark.benchmarks.conformance.answers.signed import (
 )
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.predictions import predict
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.sweep.cells import cells
-from heatmark.benchmarks.sweep.job import Job, load_batch, predict
+from heatmark.benchmarks.sweep.images import load_images
+from heatmark.benchmarks.sweep.job import Job
 from heatmark.benchmarks.sweep.run import run_cell
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
@@ -110,7 +112,7 @@ def _check(rule: str, batch_size: int) -> Iterator[Finding]:
 def _job(known: Known, rule: str, batch_size: int) -> Job:
     plain = Preprocessing(resize=None, crop=None, mean=(0, 0, 0), std=(1, 1, 1))
     classifier = Classifier("known", known, "by hand", plain, classes=CLASSES)
-    batch = load_batch(Pictures(), classifier)
+    batch = load_images(Pictures(), classifier)
     logits = predict(classifier, batch.images, batch_size, torch.device("cpu"))
     targets = choose_targets(rule, logits, batch.labels, classifier)
     return Job(classifier, "pictures", batch, targets, {"seed": 0, "target": rule})

@@ -102,14 +102,14 @@ def test_maps_of_other_targets_are_red(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("field", ["names", "labels", "masks"])
 def test_a_mixed_up_dataset_is_red(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
-    right = of_runner.load_batch
+    right = of_runner.load_images
 
     def wrong(*args: object) -> object:
         batch = right(*args)
         value = getattr(batch, field)
         return replace(batch, **{field: value[::-1] if isinstance(value, list) else value.flip(0)})
 
-    monkeypatch.setattr(of_runner, "load_batch", wrong)
+    monkeypatch.setattr(of_runner, "load_images", wrong)
     assert any_red(of_runner.runner_answers)
 
 

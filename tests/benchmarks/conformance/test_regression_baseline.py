@@ -14,7 +14,7 @@ from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.toy import Toy
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
-from heatmark.benchmarks.sweep.job import Batch
+from heatmark.benchmarks.sweep.images import ImageSet
 from heatmark.methods.base import Method
 from heatmark.methods.grad_cam import GradCAM
 from heatmark.metrics.deletion import Deletion
@@ -36,13 +36,13 @@ class Drifted(Method):
 
 
 @pytest.fixture(scope="module")
-def case() -> tuple[Classifier, Batch, Tensor]:
+def case() -> tuple[Classifier, ImageSet, Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = Toy().eval()
         images = torch.randn(2, 3, 32, 48)
     classifier = Classifier("toy", module, "trained", Preprocessing())
-    return classifier, Batch(["a", "b"], images, torch.tensor([-1, -1]), None), torch.tensor([0, 1])
+    return classifier, ImageSet(["a", "b"], images, torch.tensor([-1, -1]), None), torch.tensor([0, 1])
 
 
 def measured(case, method: Method) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from torch import nn
 from heatmark.benchmarks.data.folder import Folder, imagenet_numbers
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
-from heatmark.benchmarks.sweep.job import load_batch
+from heatmark.benchmarks.sweep.images import load_images
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "data" / "imagenet-sample"
 
@@ -80,7 +80,7 @@ def test_a_label_file_says_which_pictures_belong_together(tmp_path: Path) -> Non
     assert [(s.name, s.label, s.group) for s in map(folder.__getitem__, range(3))] == [
         ("x.png", None, None), ("y.png", 3, "p7"), ("z.png", None, "p7"),
     ]  # fmt: skip
-    batch = load_batch(folder, Classifier("net", nn.Identity(), "-", Preprocessing(None, None)))
+    batch = load_images(folder, Classifier("net", nn.Identity(), "-", Preprocessing(None, None)))
     assert batch.groups == ["", "p7", "p7"]
 
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torchvision import models
 
 from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.predictions import predict
 from heatmark.benchmarks.models.preprocessing import Preprocessing
-from heatmark.benchmarks.sweep.job import predict
 
 IMAGES = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.predictions import predict
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.store import Record, Store
 from heatmark.benchmarks.sweep.cells import Cell, cells
 from heatmark.benchmarks.sweep.degenerate import tied_share
-from heatmark.benchmarks.sweep.job import Batch, Job, predict
+from heatmark.benchmarks.sweep.images import ImageSet
+from heatmark.benchmarks.sweep.job import Job
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.run import run, run_cell
 from heatmark.benchmarks.sweep.settings import RunSettings
@@ -78,7 +80,7 @@ def job() -> Job:
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).eval()
     images, masks = torch.rand(5, 3, 8, 8), torch.zeros(5, 8, 8, dtype=torch.bool)
     masks[:, :2] = True
-    batch = Batch([f"{i}.png" for i in range(5)], images, torch.tensor([0, 1, 2, 0, 1]), masks)
+    batch = ImageSet([f"{i}.png" for i in range(5)], images, torch.tensor([0, 1, 2, 0, 1]), masks)
     return Job(
         Classifier("net", net, "random-0", Preprocessing()),
         "toys",
@@ -93,8 +95,8 @@ def settings(batch_size: int = 2) -> RunSettings:
 
 
 def test_a_record_says_whose_weights_and_pictures_it_is_of_and_the_images_groups(job: Job) -> None:
-    batch = replace(job.batch, groups=["a", "a", "", "b", "b"], pictures="5" * 64)
-    job = replace(job, batch=batch)
+    batch = replace(job.image_set, groups=["a", "a", "", "b", "b"], pictures="5" * 64)
+    job = replace(job, image_set=batch)
     record = run_cell(one(Red(), job), job, METRICS, settings())
     assert record.columns["weights_digest"] == job.classifier.network_digest()[:12]
     assert record.columns["images_digest"] == "5" * 12
@@ -111,7 +113,7 @@ def one(method: Method, job: Job, layer: str = "0") -> Cell:
 
 def test_values_curves_targets_and_maps_are_each_images_own(job: Job) -> None:
     record = run_cell(one(Red(), job), job, METRICS, settings())
-    red = job.batch.images[:, 0]
+    red = job.image_set.images[:, 0]
     assert record.status == "ok", record.reason
     np.testing.assert_allclose(record.metrics["mass"].values, red[:, :2].flatten(1).sum(1).double(), rtol=1e-6)
     ramp = torch.stack([red[:, 0, 0], red[:, -1, -1]], 1)
@@ -171,7 +173,7 @@ def seven() -> Job:
         images = torch.randn(7, 3, 12, 10) + torch.randn(7, 3, 1, 1)
     masks = torch.arange(7).view(7, 1, 1) >= torch.arange(120).view(1, 12, 10) % 8
     labels = torch.tensor([3, 0, 1, 2, 2, 0, 1])
-    batch = Batch([f"{i}.png" for i in range(7)], images, labels, masks)
+    batch = ImageSet([f"{i}.png" for i in range(7)], images, labels, masks)
     return Job(
         Classifier("net", net, "random-4", Preprocessing()), "toys", batch, labels.flip(0), {"seed": 0, "target": "x"}
     )
@@ -179,8 +181,8 @@ def seven() -> Job:
 
 def alone(job: Job, n: int, target: int, steps: int, insertion: bool) -> float:
     """The area under one image's curve: float64, one image, one point at a time."""
-    net, image = copy.deepcopy(job.classifier.module).double(), job.batch.images[n].double()
-    relevance = job.batch.images[n, 0] * (1 + target) + job.batch.images[n, 1]  # what Aimed says
+    net, image = copy.deepcopy(job.classifier.module).double(), job.image_set.images[n].double()
+    relevance = job.image_set.images[n, 0] * (1 + target) + job.image_set.images[n, 1]  # what Aimed says
     order = relevance.flatten().argsort(descending=True).tolist()
     start, end = (torch.zeros_like(image), image) if insertion else (image, torch.zeros_like(image))
     scores = []
@@ -228,7 +230,7 @@ def test_every_image_is_scored_with_its_own_target_mask_and_map(seven: Job, batc
     record = run_cell(one(Aimed(), seven), seven, metrics, settings(batch_size))
     assert record.status == "ok", record.reason
     for n, target in enumerate(seven.targets.tolist()):
-        image, mask = seven.batch.images[n].double(), seven.batch.masks[n]
+        image, mask = seven.image_set.images[n].double(), seven.image_set.masks[n]
         with torch.no_grad():
             logit = copy.deepcopy(seven.classifier.module).double()(image[None])[0, target]
         relevance = image[0] * (1 + target) + image[1]
@@ -243,10 +245,10 @@ def test_every_image_is_scored_with_its_own_target_mask_and_map(seven: Job, batc
 @pytest.mark.parametrize("rule", ["predicted", "second", "label", "2"])
 @pytest.mark.parametrize("batch_size", [2, 5])
 def test_every_rule_gives_each_image_the_target_that_it_has_alone(seven: Job, rule: str, batch_size: int) -> None:
-    logits = predict(seven.classifier, seven.batch.images, batch_size, torch.device("cpu"))
-    targets = choose_targets(rule, logits, seven.batch.labels, seven.classifier)
+    logits = predict(seven.classifier, seven.image_set.images, batch_size, torch.device("cpu"))
+    targets = choose_targets(rule, logits, seven.image_set.labels, seven.classifier)
     record = run_cell(one(Aimed(), seven), replace(seven, targets=targets), {"all": ReadsAll()}, settings(batch_size))
-    for n, image in enumerate(seven.batch.images):
+    for n, image in enumerate(seven.image_set.images):
         with torch.no_grad():
             ranked = seven.classifier.module(image[None])[0].argsort(descending=True).tolist()
         alone = {"predicted": ranked[0], "second": ranked[1], "label": [3, 0, 1, 2, 2, 0, 1][n], "2": 2}[rule]
@@ -379,10 +381,10 @@ def test_a_finished_cell_is_never_computed_again(job: Job, tmp_path: Path) -> No
 
 
 def test_degenerate_maps_are_flagged_per_image(job: Job, tmp_path: Path) -> None:
-    images = job.batch.images.clone()
+    images = job.image_set.images.clone()
     images[1] = 0
     images[3, 0, 0, 0] = float("nan")
-    batch = Batch(job.batch.names, images, job.batch.labels, job.batch.masks)
+    batch = ImageSet(job.image_set.names, images, job.image_set.labels, job.image_set.masks)
     changed = Job(job.classifier, "toys", batch, job.targets, job.settings)
     record: Record = run_cell(one(Red(), changed), changed, METRICS, settings())
     assert record.flags == ["", "all zero", "", "not finite", ""]

@@ -45,7 +45,7 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_one_row_a_cell_image_and_metric(run: Path) -> None:
+def test_one_row_per_cell_image_and_metric(run: Path) -> None:
     results = gather(run)
     assert list(results.columns) == RESULTS
     assert len(results) == 2 * 3 * 2 + 1 + 1

@@ -1,0 +1,95 @@
+"""The images of a job: a dataset read, preprocessed and labelled for one model."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.benchmarks.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A dataset as a model sees it.
+
+    Args:
+        names: of the images, unique.
+        images: (N, 3, H, W), preprocessed, on the CPU.
+        labels: (N,) the true class's logit, −1 where it is unknown or no class of the model.
+        masks: (N, H, W) booleans, or None where any image lacks one.
+        groups: of the images, ``""`` where unknown; empty where none is known.
+        pictures: the SHA-256 of the decoded pictures before preprocessing (see :func:`digest_pictures`), or ``""``.
+    """
+
+    names: list[str]
+    images: Tensor
+    labels: Tensor
+    masks: Tensor | None
+    groups: list[str] = field(default_factory=list)
+    pictures: str = ""
+
+    def digest(self) -> str:
+        """Return the SHA-256 of names, groups, pixels, labels and masks."""
+        sha = hashlib.sha256("\n".join([*self.names, *self.groups]).encode())
+        for tensor in (self.images, self.labels, self.masks):
+            sha.update(b"" if tensor is None else tensor.contiguous().numpy().tobytes())
+        return sha.hexdigest()
+
+
+def load_images(dataset: Dataset, classifier: Classifier) -> ImageSet:
+    """Read, preprocess and label every picture of a dataset.
+
+    Raises:
+        ValueError: for an empty dataset, a broken file, two pictures of one name, or pictures of unequal size.
+    """
+    names, images, labels, masks, groups, pictures = [], [], [], [], [], []
+    for sample in map(dataset.__getitem__, range(len(dataset))):  # one decoded picture in memory at a time
+        names.append(sample.name)
+        groups.append(sample.group or "")
+        pictures.append(digest_picture(sample.image))
+        images.append(classifier.preprocessing.image(sample.image))
+        labels.append(_label(sample, dataset, classifier))
+        if sample.mask is not None:
+            masks.append(classifier.preprocessing.mask(sample.mask))
+    if not names:
+        raise ValueError(f"{dataset} holds no image")
+    if len(set(names)) < len(names):
+        raise ValueError(f"two images are called {max(names, key=names.count)!r}; expected a name of its own for each")
+    if len(sizes := {tuple(image.shape) for image in images}) > 1:
+        raise ValueError(
+            f"images of different sizes after preprocessing ({sorted(sizes)[:3]}…); give the model a crop, such as "
+            "model.preprocessing.crop=[224,224]"
+        )
+    return ImageSet(
+        names,
+        torch.stack(images),
+        torch.tensor(labels),
+        torch.stack(masks) if len(masks) == len(names) else None,
+        groups if any(groups) else [],
+        digest_pictures(pictures),
+    )
+
+
+def digest_picture(picture: Image.Image) -> str:
+    """Return the SHA-256 of a picture's size and its pixels in RGB."""
+    pixels = picture.convert("RGB")
+    return hashlib.sha256(f"{pixels.size}".encode() + pixels.tobytes()).hexdigest()
+
+
+def digest_pictures(digests: Iterable[str]) -> str:
+    """Return the SHA-256 of a set of pictures by their digests: neither names nor order change it."""
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+
+
+def _label(sample: Sample, dataset: Dataset, classifier: Classifier) -> int:
+    if sample.label is None:
+        return -1
+    named = isinstance(sample.label, int) and dataset.classes
+    try:
+        return classifier.class_index(dataset.classes[int(sample.label)] if named else sample.label)
+    except ValueError:  # a dataset's class need not be one of the model's; the summary counts these
+        return -1
