@@ -14,4 +14,3 @@ CELL_KEY = ["cell", "layer", "method", "implementation", *SETTING]
 OF_CELLS = ["options", "depth"]
 """Further columns of a cell in the results: the method's options (JSON; ``""`` where unknown), and the depth of its
 layer in the model, in (0, 1] (NaN where unknown, and for methods without a layer, whose layer is ``input``)."""
-

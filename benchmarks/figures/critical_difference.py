@@ -36,11 +36,9 @@ def draw(tables: Tables) -> Figure | str:
         ax.set(xlim=(1 - reach, len(found.mean_ranks) + reach), ylim=(tallest + 0.6, -2.5))
     counted = span(found.n_blocks for _, found in parts)
     units = " and ".join(sorted({comparison.unit for comparison in comparisons(tables.deepest)}))
-    note = (
-        f"Mean rank over {counted} {units}, 1 the best. Bars join methods that do not differ significantly at α = 0.05, "
-    )
-    note += "tested in each diagram by itself (CD: critical difference of Nemenyi's test; null hypothesis: every order "
-    note += f"of the methods is equally likely). {tables.where}{tables.repeats}"
+    note = f"Mean rank over {counted} {units}, 1 the best. Bars join methods that do not differ significantly "
+    note += "(α = 0.05 in each diagram; CD: critical difference of Nemenyi's test; null hypothesis: every order of the "
+    note += f"methods is equally likely). {tables.where}{tables.repeats}"
     below(figure, note + _left_out(parts))
     return figure
 

@@ -33,8 +33,8 @@ def draw(tables: Tables) -> Figure | str:
     for ax, (title, rows) in zip(axes, parts, strict=True):
         plot(ax, rows, appearance)
         ax.set(title=fold(title), ylabel=heading(rows, ranked)[:-2])
-    note = f"Means over {span(ranked['n'])} images, the same for all of a panel, with 95 % BCa intervals; points of one "
-    note += "layer are shifted sideways so that they do not overlap. Horizontal: methods without a layer."
+    note = f"Means over {span(ranked['n'])} images, the same for all of a panel, with 95 % BCa intervals. "
+    note += "Points of one layer are shifted sideways to be told apart. Horizontal: methods without a layer."
     below(figure, note, ranked["method"].unique(), tables)
     return figure
 

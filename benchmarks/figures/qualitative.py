@@ -46,7 +46,7 @@ def draw(tables: Tables) -> Figure | str:
     """Return one row per image: the picture, and every method's map over the grey picture, each on its own scale."""
     if tables.run is None or not (tables.run / "maps").is_dir():
         return "the run keeps no maps"
-    methods, run = chosen(tables), tables.run
+    methods, run = shown_methods(tables), tables.run
     models = [(title, stored(run, rows.iloc[0].to_dict()), rows) for title, rows in settings(tables.deepest)]
     if without := [title for title, gallery, _ in models if gallery is None]:  # a grid would not show what it lacks
         return f"{', '.join(without)}: {NONE_STORED}"
@@ -81,7 +81,7 @@ def _drawn(tables: Tables, rows: Sequence[Row], methods: Sequence[str]) -> Figur
     return figure
 
 
-def chosen(tables: Tables) -> list[str]:
+def shown_methods(tables: Tables) -> list[str]:
     """Return the methods to show: the suite's own first, then by mean rank, at most eight; none with repeated maps."""
     ranked = tables.leaderboard[tables.leaderboard["same_as"] == ""]
     order = ranked.groupby("method").agg(rank=("rank", "mean"), kind=("implementation", "first"))

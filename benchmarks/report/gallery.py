@@ -15,8 +15,8 @@ from heatmark.benchmarks.schema import DIGESTS, SETTING
 MAP_BYTES = 3_000_000
 """Largest size of all maps together, in the page."""
 SUBJECT = [name for name in SETTING if name != "target_rule"]
-"""Columns that identify a subject: a model in a setting. Maps for several classes of an image are shown side by side, so
-that the rule by which a class is chosen is not among them."""
+"""Columns that identify a subject: a model in a setting. The rule by which the explained class is chosen is not among
+them, so that maps for several classes of an image are shown together."""
 VIEW = ["dataset", "model", *DIGESTS]
 """Columns that identify a view: a set of images as one network (with its preprocessing) saw them."""
 

@@ -13,7 +13,7 @@ from heatmark.benchmarks.schema import DIGESTS
 from heatmark.benchmarks.store import Gallery, Store
 
 NONE_STORED = (
-    "the run keeps no pictures of it; heatmark sweep, repeated, stores them and leaves finished cells as they are"
+    "the run keeps no pictures of it; run the same heatmark sweep again to store them (no finished cell is repeated)"
 )
 
 
@@ -35,7 +35,7 @@ def missing(gallery: Gallery | None, wanted: Collection[str]) -> str:
     lacking = len(set(wanted) - set(gallery.pictures))
     if not lacking:
         return ""
-    return f"{lacking} of {len(wanted)} images have none; the run keeps those of the first {len(gallery.pictures)}"
+    return f"{lacking} of {len(wanted)} images have no picture; the run keeps only the first {len(gallery.pictures)}"
 
 
 def opened(picture: bytes) -> Image.Image:

@@ -18,7 +18,7 @@ def test_figures_tables_and_statistics_are_written(
     run = published()
     assert dispatch(["figures", "small", f"results_dir={run.parent}"]) == 0
     said = capsys.readouterr().out
-    assert "skipped: net_a, net_b: the run keeps no pictures of it; heatmark sweep, repeated, stores them" in said
+    assert "skipped: net_a, net_b: the run keeps no pictures of it; run the same heatmark sweep again" in said
     for name in ("curves", "pareto", "critical_difference"):
         assert (run / "figures" / f"{name}.pdf").exists()
         assert f"{name}.pdf, .png" in said

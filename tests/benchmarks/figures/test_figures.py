@@ -138,7 +138,7 @@ def test_figures_of_one_layer_of_several_say_which(tables: Tables) -> None:
     alone = replace(tables, results=tables.results[tables.results["layer"] != "features.8"])
     for figure in (critical_difference, curves, metric_agreement, pareto, rank_heatmap):
         note = " ".join(drawn(figure.draw, tables).texts[-1].get_text().split())
-        assert "Each model's deepest layer alone: features.15." in note, figure.NAME
+        assert "Only each model's deepest layer is shown: features.15." in note, figure.NAME
         assert "deepest" not in drawn(figure.draw, alone).texts[-1].get_text()
 
 
@@ -388,13 +388,14 @@ def test_images_are_counted_panel_by_panel(tables: Tables) -> None:
 
 
 def test_repeats_are_told_setting_by_setting(tables: Tables) -> None:
-    assert repeats(tables) == "Grad-CAM = Grad-CAM (pgc) on net_a and net_b, drawn once."
+    same = "Methods with the same maps, drawn once: Grad-CAM = Grad-CAM (pgc) on"
+    assert repeats(tables) == f"{same} net_a and net_b."
     second = tables.results.assign(cell=tables.results["cell"] + "b", target="5", target_rule="second")
     library = (second["method"] == "pgc_grad_cam") & (second["model"] == "net_a")
     second["map_of"] = (second["map_of"] + "b").mask(library, second["cell"])
     both = replace(tables, results=pd.concat([tables.results, second]))
     told = "net_a, predicted and net_b, predicted and net_b, second"
-    assert repeats(both) == f"Grad-CAM = Grad-CAM (pgc) on {told}, drawn once."
+    assert repeats(both) == f"{same} {told}."
 
 
 @pytest.fixture
@@ -497,4 +498,4 @@ def test_a_method_flagged_on_most_images_is_marked_in_the_heatmap(tables: Tables
     status = tables.results["status"].mask(hit, "degenerate")
     figure = drawn(rank_heatmap.draw, replace(tables, results=tables.results.assign(status=status)))
     assert any(text.get_text().startswith("2†") for text in figure.axes[0].texts)
-    assert "† flagged (degenerate) on most images" in figure.texts[-1].get_text().replace("\n", " ")
+    assert "†: map flagged as degenerate on most images" in figure.texts[-1].get_text().replace("\n", " ")

@@ -140,7 +140,7 @@ def test_a_method_and_a_class_come_and_go_with_their_maps_and_curves(browser: An
 def test_colours_and_opacity_change_the_overlay(browser: Any) -> None:
     changed(browser, pick(browser, "#colours", "viridis"))
     changed(browser, typed("#opacity", "90"))
-    changed(browser, "document.getElementById('cells').click()")
+    changed(browser, "document.getElementById('raw').click()")
 
 
 def test_a_phone_scrolls_in_one_direction_only(browser: Any) -> None:

@@ -46,7 +46,7 @@ def test_the_gallery_holds_every_cell_and_each_picture_once(html: str) -> None:
 
 def test_repeats_faults_and_reasons_are_told(html: str) -> None:
     assert "= grad_<wbr>cam" in html
-    assert "has another one's maps there" in html
+    assert "marks a method with the same maps as another" in html
     assert "1 undefined" in html
     assert "undefined insertion:rise-2018" in html
     assert re.search(r"<td>constant</td>\s*<td class=\"num\">1 of 6</td>", html)
@@ -57,11 +57,13 @@ def test_a_run_without_pictures_says_so_and_shows_its_maps(run: Path, tmp_path: 
     copy = shutil.copytree(run, tmp_path / "without")
     (copy / "pictures" / f"{WEIGHTS['shapes_plain']}-{PICTURES}.parquet").unlink()
     html = page(copy, None, True)
-    said = "No picture: shapes_plain on shapes: the run keeps no pictures of it; heatmark sweep, repeated, stores them"
-    assert html.count("No picture: ") == html.count(said) == 1
+    said = (
+        "Missing pictures: shapes_plain on shapes: the run keeps no pictures of it; run the same heatmark sweep again"
+    )
+    assert html.count("Missing pictures: ") == html.count(said) == 1
     with_pictures = {subject["model"]: len(subject["pictures"]) for subject in data(html)["subjects"]}
     assert with_pictures == {"shapes_plain": 0, "shapes_residual": 6}
-    assert "No picture" not in page(copy, None, False)  # nobody asked for them
+    assert "Missing pictures" not in page(copy, None, False)  # nobody asked for them
 
 
 def test_images_beyond_the_stored_pictures_are_counted_where_they_are_shown(run: Path, tmp_path: Path) -> None:
@@ -71,9 +73,9 @@ def test_images_beyond_the_stored_pictures_are_counted_where_they_are_shown(run:
         assert whole is not None
         first = dict(list(whole.pictures.items())[:4])
         Store(copy).write_gallery(digest, PICTURES, Gallery(first, whole.labels, whole.classes))
-    said = "2 of 6 images have none; the run keeps those of the first 4"
+    said = "2 of 6 images have no picture; the run keeps only the first 4"
     assert page(copy, None, True).count(said) == 2
-    assert "images have none" not in page(copy, 4, True)
+    assert "have no picture" not in page(copy, 4, True)
 
 
 def test_targets_are_told_apart_where_a_run_has_several(html: str) -> None:
@@ -159,7 +161,7 @@ def test_without_maps_a_reader_is_told_that_repeats_were_not_looked_for(run: Pat
     copy = shutil.copytree(run, tmp_path / "mapless")
     shutil.rmtree(copy / "maps")
     html = page(copy, None, False)
-    assert "methods that are one were not looked for" in html
+    assert "methods with identical maps were not looked for" in html
     assert "= grad_<wbr>cam" not in html
 
 

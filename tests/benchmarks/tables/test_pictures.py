@@ -10,7 +10,7 @@ def test_why_images_have_no_picture() -> None:
     assert missing(None, {"a.png"}) == NONE_STORED
     assert missing(GALLERY, {"a.png", "b.png"}) == ""
     assert missing(GALLERY, {"b.png", "c.png", "d.png"}) == (
-        "2 of 3 images have none; the run keeps those of the first 2"
+        "2 of 3 images have no picture; the run keeps only the first 2"
     )
 
 

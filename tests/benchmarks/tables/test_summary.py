@@ -65,7 +65,7 @@ def test_the_terminal_says_it(tmp_path, capsys: pytest.CaptureFixture[str], monk
     assert "2!" in said  # flagged on most images
     assert "unflagged 1, rank 1→–" in said
     assert "random (n 2)" in said
-    assert "in the order on the 2 images that all have" in " ".join(said.split())
+    assert "over the 2 images on which all methods are defined" in " ".join(said.split())
     assert "+0.250" in said  # over this checkpoint's own random: (0.6 − 0.1) / 2
 
 
