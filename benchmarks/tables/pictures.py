@@ -12,9 +12,7 @@ from PIL import Image
 from heatmark.benchmarks.schema import DIGESTS
 from heatmark.benchmarks.store import Gallery, Store
 
-NONE_STORED = (
-    "the run keeps no pictures of it; run the same heatmark sweep again to store them (no finished cell is repeated)"
-)
+NONE_STORED = "the run keeps no pictures of it; run the same heatmark sweep again to store them (finished cells stay)"
 
 
 def stored(run: Path, facts: Mapping[Any, Any]) -> Gallery | None:

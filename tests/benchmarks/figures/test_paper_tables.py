@@ -1,4 +1,4 @@
-"""Paper tables: the numbers, the bold ones, and LaTeX that compiles."""
+"""Tests of the tables for a paper: their numbers, what is bold, and that the LaTeX compiles."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.tables.paper import Estimate, escape, latex, markdown, paper_tables
 
 
-def test_cells_are_the_leaderboards_and_the_best_is_bold(tables: Tables) -> None:
+def test_means_are_those_of_the_leaderboard_and_the_best_is_bold(tables: Tables) -> None:
     table = next(iter(paper_tables(tables.results, tables.timing, tables.label)))
     ranked = leaderboard(tables.results).query("model == 'net_a' and metric == 'deletion'").set_index("cell")
     best = ranked["mean"].idxmin()
@@ -49,7 +49,7 @@ def cell_of(tables: Tables, method: str, layer: str) -> str:
     return str(rows["cell"].iloc[0])
 
 
-def test_a_mean_over_fewer_images_says_so_and_is_never_bold(tables: Tables) -> None:
+def test_a_mean_over_fewer_images_shows_n_and_is_never_bold(tables: Tables) -> None:
     cell = cell_of(tables, "layer_cam", "features.15")
     frame = tables.results.copy()
     rows = (frame["cell"] == cell) & (frame["metric"] == "deletion")
@@ -130,7 +130,7 @@ def test_the_latex_compiles(tables: Tables, tmp_path: Path) -> None:
     assert (tmp_path / "paper.pdf").stat().st_size > 1000
 
 
-def test_flagged_maps_are_told_and_a_method_flagged_on_most_images_is_never_bold(tables: Tables) -> None:
+def test_flagged_maps_are_counted_and_a_method_flagged_on_most_images_is_never_bold(tables: Tables) -> None:
     cells = {cell_of(tables, method, "features.15"): images
               for method, images in (("grad_cam", 8), ("pgc_grad_cam", 8), ("layer_cam", 3))}  # fmt: skip
     frame = tables.results.copy()
@@ -163,7 +163,7 @@ def test_two_checkpoints_of_one_label_are_two_tables(tables: Tables) -> None:
     np.testing.assert_allclose(gap, 0.125)
 
 
-def test_groups_are_told_and_resampled(tables: Tables) -> None:
+def test_groups_are_counted_and_resampled(tables: Tables) -> None:
     number = tables.results["image"].str.removeprefix("image-").astype(int)
     grouped = tables.results.assign(group="p" + (number // 3).astype(str))
     table = next(iter(paper_tables(grouped, tables.timing)))
