@@ -16,7 +16,7 @@ from heatmark.benchmarks.tables.gathered import read_table
 from heatmark.benchmarks.tables.repeats import with_repeats
 
 NO_LAYER = "input"
-"""The layer in the tables of a method that explains the input and belongs to no layer."""
+"""What the tables have as the layer of methods that explain the input and belong to no layer."""
 TOLD = [name for name in SETTING if name != "model" and not name.endswith("_digest")]
 """Columns that a title may give beside the model. Digests are left out: equal labels of two digests are made distinct
 before."""
@@ -32,7 +32,8 @@ class Tables:
         results, timing, curves: the tables that ``heatmark gather`` writes.
         conformance: the table that ``heatmark check`` writes; empty where there is none.
         run: folder of the run, for its maps and pictures; None where there is none.
-        names: labels of methods by name; that of another library's method also applies with the library's name.
+        names: labels of methods by name; a label also applies to the same method of another library, whose name is then
+            added.
         controls: names of the control methods, whose maps do not depend on the model.
         images: number of rows of the qualitative grid.
     """

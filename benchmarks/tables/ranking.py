@@ -22,7 +22,7 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 def ranking(scored: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
     """Return one row per cell, the most faithful first; a cell with another one's maps follows it.
 
-    Faithfulness is the sum of the metrics, those of which lower is better negated: insertion − deletion.
+    Faithfulness is the sum of the metrics, each negated where lower is better: insertion − deletion.
 
     Args:
         scored: rows of the results table of one model on one dataset, all scored with the same metrics.
