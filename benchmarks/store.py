@@ -1,4 +1,4 @@
-"""Finished cells on disk: each lands whole or not at all, whatever kills the sweep."""
+"""The store: a run's cells, maps, pictures and jobs on disk, each written whole or not at all."""
 
 import io
 import json
@@ -20,15 +20,16 @@ Array = NDArray[np.generic]
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric's numbers for all images of a cell.
+    """The scores of one metric for all images of a cell.
 
     Args:
-        definition: id of what was measured.
-        higher_is_better: of the metric.
+        definition: the metric's name with its protocol and options, such as ``deletion:rise-2018[steps=4]``.
+        higher_is_better: whether a higher value is better.
         values: (N,), NaN where undefined.
-        fractions, scores: (K,) and (N, K), the curves; None where the metric has none.
-        tied: (N,), the share of pixels that the scored map does not rank.
-        tie_low, tie_high: (N,), the range of the value over orders of ties; None where it was not asked for.
+        fractions: (K,) fraction of pixels that are perturbed at each point of the curves; None without curves.
+        scores: (N, K) score of the explained class at each point; None without curves.
+        tied: (N,) fraction of pixels whose value in the scored map is shared with others, in [0, 1].
+        tie_low, tie_high: (N,) lowest and highest value over the orders of tied pixels; None where not asked for.
     """
 
     definition: str
@@ -43,20 +44,22 @@ class Measured:
 
 @dataclass(frozen=True)
 class Record:
-    """What a cell leaves.
+    """The results of a cell, which is a method at a layer of a model.
 
     Args:
-        key: of the cell.
-        columns: what every row of the cell shares: model, weights, layer, method, …
-        status: ``ok``, ``skipped`` (the method says why) or ``error``.
-        reason: of the skip or the error, else ``""``.
-        images, targets, flags: name, explained class and degeneracy (or ``""``) of every image.
-        metrics: by name.
-        timing: one row of the timing table a batch size.
-        maps: the raw maps (N, h, w).
-        identity: what the key is the digest of.
-        groups: of every image, what it shares with others that are not independent of it (patient, video), or ``""``;
-            empty where none is known.
+        key: the cell's key.
+        columns: the columns that are the same in all of the cell's rows: model, weights, layer, method, …
+        status: ``ok``, ``skipped`` (the method does not support the model or layer) or ``error``.
+        reason: the reason of the skip or the error, else ``""``.
+        images: names of the images.
+        targets: the class explained on each image.
+        flags: why each image's map is degenerate, ``""`` where it is not.
+        metrics: scores by a metric's name.
+        timing: one row of the timing table per batch size.
+        maps: raw maps (N, h, w).
+        identity: the facts of which the key is the digest.
+        groups: name of each image's group, such as a patient or a video, whose images are not independent of one
+            another; ``""`` for an image without a group. Empty where the dataset has no groups.
     """
 
     key: str
@@ -75,12 +78,12 @@ class Record:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The first pictures of a job as its model saw them.
+    """The first images of a job as its model saw them, resized and cropped.
 
     Args:
-        pictures: an image file without loss by the image's name, in the order of the job.
-        labels: the true class by the image's name, where it is known.
-        classes: of the model, in the order of the logits; empty where unknown.
+        pictures: losslessly compressed image files by the images' names, in the order of the job.
+        labels: names of the true classes by the images' names, for those that are labelled.
+        classes: names of the model's classes, in the order of the logits; empty where unknown.
     """
 
     pictures: Mapping[str, bytes]
@@ -89,22 +92,25 @@ class Gallery:
 
 
 class Store:
-    """A run's folder: ``cells/KEY/`` once a cell is done, ``maps/KEY.npy``, ``jobs/KEY.json``, ``pictures/``.
+    """A run's folder: ``cells/KEY/`` per cell, ``maps/KEY.npy``, ``jobs/KEY.json``, ``pictures/*.parquet``.
 
-    Everything is written beside its place and moved there in one step, so that a reader or a kill at any moment
-    sees a whole cell or none. Several processes may write into one folder.
+    Everything is written under a temporary name and then renamed, so that a reader, at any moment and also after the
+    writer was killed, finds a whole cell or none. Several processes may write into one folder.
+
+    Args:
+        root: the folder; it is made where it does not exist.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def finished(self, key: str) -> bool:
-        """Say whether a cell's numbers (or the reason to skip it) are there; an error counts as not finished."""
+        """Return whether a cell is stored with its scores, or as skipped; a failed cell is not finished."""
         path = self.root / "cells" / key / "cell.json"
         return path.exists() and json.loads(path.read_text())["status"] != "error"
 
     def write(self, record: Record) -> None:
-        """Put a cell in its place: first its maps, then all the rest at once."""
+        """Store a cell: first its maps, then all the rest in one step."""
         if record.maps is not None:
             self._write_file(self.root / "maps" / f"{record.key}.npy", record.maps)
         folder = self.root / "cells"
@@ -125,7 +131,7 @@ class Store:
             shutil.rmtree(beside)
 
     def read(self) -> Iterator[Record]:
-        """Yield every finished, skipped or failed cell, in the order of the keys; maps stay on disk."""
+        """Yield every stored cell, in the order of keys, with None for its maps (:meth:`maps` reads them)."""
         for path in sorted((self.root / "cells").glob("[!.]*/cell.json")):
             header = json.loads(path.read_text())
             with np.load(path.with_name("arrays.npz"), allow_pickle=False) as arrays:
@@ -141,30 +147,30 @@ class Store:
         return maps
 
     def write_job(self, key: str, facts: Mapping[str, Any]) -> None:
-        """Record a job's configuration, machine and state."""
+        """Store the facts of a job: its configuration, its machine and its status."""
         self._write_file(self.root / "jobs" / f"{key}.json", json.dumps(facts, indent=1).encode())
 
     def read_job(self, key: str) -> dict[str, Any]:
-        """Return what is recorded of a job, or an empty dict."""
+        """Return the facts of a job; an empty dict where none are stored."""
         path = self.root / "jobs" / f"{key}.json"
         facts: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         return facts
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return what is recorded of every job, in the order of the keys."""
+        """Return the facts of every job, in the order of keys."""
         return [json.loads(path.read_text()) for path in sorted((self.root / "jobs").glob("[!.]*.json"))]
 
     def write_gallery(self, weights_digest: str, images_digest: str, gallery: Gallery) -> None:
-        """Put the pictures that a network (with its preprocessing) saw in their place; jobs that saw the same share it.
+        """Store the pictures of a set of images as a network saw them; a gallery of the same digests is replaced.
 
         Args:
             weights_digest, images_digest: as in the tables (:data:`heatmark.benchmarks.schema.DIGESTS`).
-            gallery: the pictures, and what is known of them.
+            gallery: the pictures, their labels and the names of classes.
         """
         self._write_file(self._gallery(weights_digest, images_digest), _packed(gallery))
 
     def read_gallery(self, weights_digest: str, images_digest: str) -> Gallery | None:
-        """Return the pictures that a network saw of a set of images, or None where none are stored."""
+        """Return the pictures of a set of images as a network saw them, or None where none are stored."""
         path = self._gallery(weights_digest, images_digest)
         return _unpacked(path) if path.exists() else None
 
@@ -172,13 +178,13 @@ class Store:
         return self.root / "pictures" / f"{weights_digest}-{images_digest}.parquet"
 
     def now(self) -> float:
-        """Return the time by the clock of the file system, which need not be this machine's."""
+        """Return the time by the file system's clock, which may differ from this machine's."""
         self.root.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(prefix=".now-", dir=self.root) as file:
             return Path(file.name).stat().st_mtime
 
     def failed_since(self, moment: float) -> bool:
-        """Say whether a cell or a job was written as failed at this moment or later."""
+        """Return whether a cell or a job was stored as failed at this moment or later."""
         files = (*(self.root / "cells").glob("[!.]*/cell.json"), *(self.root / "jobs").glob("[!.]*.json"))
         recent = (path for path in files if path.stat().st_mtime >= moment)
         return any(json.loads(path.read_text())["status"] == "error" for path in recent)
@@ -193,7 +199,7 @@ class Store:
 
 
 def _packed(gallery: Gallery) -> bytes:
-    """Return a gallery as a parquet file: one row per picture, the classes beside them."""
+    """Return a gallery as the bytes of a parquet file: one row per picture, the classes in its metadata."""
     names = list(gallery.pictures)
     columns = {
         "image": pa.array(names, pa.string()),

@@ -1,1 +1,1 @@
-"""Figures of a run, from its tables alone: every file here with a NAME and a ``draw`` is one figure."""
+"""Figures of a run, drawn from its tables and stored maps; every file here with a NAME and a ``draw`` is one figure."""

@@ -1,4 +1,4 @@
-"""All figures of the folder, found by looking: a new figure is one new file."""
+"""The list of all figures, and a function that draws them; a new figure is one new file in this folder."""
 
 import importlib
 import logging
@@ -20,7 +20,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Drawn:
-    """One figure: its files, or the reason why there are none; ``failed`` where that is an error."""
+    """The outcome of drawing one figure.
+
+    Args:
+        name: the figure's name.
+        files: the files written; empty where there are none.
+        reason: why there are none.
+        failed: whether the reason is an error, rather than missing data.
+    """
 
     name: str
     files: tuple[Path, ...] = ()
@@ -29,7 +36,7 @@ class Drawn:
 
 
 def drawings() -> dict[str, Callable[[Tables], Figure | str]]:
-    """Return what draws each figure, by name: ``draw`` of every module here that has a ``NAME``."""
+    """Return the function that draws each figure, by the figure's name."""
     modules = (
         importlib.import_module(f"{folder.__name__}.{info.name}") for info in pkgutil.iter_modules(folder.__path__)
     )
@@ -37,12 +44,15 @@ def drawings() -> dict[str, Callable[[Tables], Figure | str]]:
 
 
 def draw_all(tables: Tables, into: Path, only: Sequence[str] = ()) -> Iterator[Drawn]:
-    """Draw the figures (all, or the named ones) into a folder, one by one; a figure without data says why.
+    """Draw figures and yield each outcome. Old files of a figure that cannot be drawn are removed.
 
-    Files of a figure that is no longer drawn are removed: a stale figure is worse than none.
+    Args:
+        tables: the run's tables.
+        into: folder of the files, one PDF and one PNG per figure.
+        only: names of the figures to draw; none for all.
 
     Raises:
-        ValueError: for a figure that does not exist; it names the nearest one.
+        ValueError: for a figure that does not exist; the message names the nearest one.
     """
     known = drawings()
     for name in only:

@@ -1,4 +1,4 @@
-"""Which checks each model passes: the table of ``heatmark check`` in one picture."""
+"""A matrix of checks and models: the outcomes of ``heatmark check``."""
 
 import pandas as pd
 from matplotlib.colors import ListedColormap
@@ -13,7 +13,7 @@ OUTCOMES = {"not applicable": "#E8E8E8", "all agree": "#A6CEE3", "a known cause"
 
 
 def draw(tables: Tables) -> Figure | str:
-    """Return checks × models: how many of the applicable checks agree, coloured by the worst outcome."""
+    """Return a matrix of checks × models: how many comparisons agree, coloured by the worst outcome."""
     if tables.conformance.empty:
         return "no conformance.parquet; heatmark check writes one"
     worst, counts = matrix(tables.conformance)
@@ -40,14 +40,18 @@ def draw(tables: Tables) -> Figure | str:
     handles = [Patch(color=colour, label=name) for name, colour in OUTCOMES.items()]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.3, -0.01), ncols=2 if columns <= 3 else 4)
     figure.set_figheight(figure.get_figheight() + (0.4 if columns <= 3 else 0.2))
-    below(figure, "Cells: comparisons that agree / that apply, over methods and layers.")
+    below(figure, "Comparisons that agree / comparisons that apply, over methods and layers; coloured by the worst.")
     return figure
 
 
 def matrix(conformance: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return (checks × models) the worst outcome's position in :data:`OUTCOMES`, and ``agreeing/applicable``.
+    """Return two tables (checks × models); a check that applies to no model is left out.
 
-    A check that applies nowhere is left out.
+    Args:
+        conformance: the table that ``heatmark check`` writes.
+
+    Returns:
+        The position of the worst outcome in :data:`OUTCOMES`, and the text ``agreeing/applicable``.
     """
     conformance = conformance.groupby("check", sort=False).filter(lambda rows: (rows["verdict"] != "skipped").any())
     outcome = conformance["verdict"].map({"skipped": 0, "agrees": 1, "diverges": 2, "error": 3})

@@ -1,4 +1,4 @@
-"""Critical-difference diagrams: mean ranks over images, and which methods are not told apart."""
+"""Critical-difference diagrams: mean ranks over images, and the methods that do not differ significantly."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,12 +12,13 @@ from heatmark.benchmarks.statistics.friedman import CriticalDifference, comparab
 
 NAME = "critical_difference"
 ROW, BAR = 1.0, 0.55
-"""Heights of a name's row and of a bar, in the diagram's own unit."""
+"""Heights of a name's row and of a bar, in data units of the vertical axis."""
 LETTER_INCHES = 0.056
+"""Width of a letter."""
 
 
 def draw(tables: Tables) -> Figure | str:
-    """Return a diagram a model and definition; bars join methods that Nemenyi's test does not tell apart."""
+    """Return one diagram per model and definition; bars join methods that do not differ by Nemenyi's test."""
     parts = diagrams(tables)
     if not parts:
         return "no model has two methods on two images with a score of both"
@@ -35,23 +36,21 @@ def draw(tables: Tables) -> Figure | str:
         ax.set(xlim=(1 - reach, len(found.mean_ranks) + reach), ylim=(tallest + 0.6, -2.5))
     counted = span(found.n_blocks for _, found in parts)
     units = " and ".join(sorted({comparison.unit for comparison in comparisons(tables.deepest)}))
-    note = (
-        f"Mean rank over {counted} {units}, 1 the best. Bars join methods not told apart at α = 0.05, in each diagram "
-    )
-    note += "by itself (CD: critical difference, Nemenyi; the hypothesis is that every order of the methods is equally "
-    note += f"likely). {tables.where}{tables.repeats}"
+    note = f"Mean rank over {counted} {units}, 1 the best. Bars join methods that do not differ significantly "
+    note += "(α = 0.05 in each diagram; CD: critical difference of Nemenyi's test; null hypothesis: every order of the "
+    note += f"methods is equally likely). {tables.where}{tables.repeats}"
     below(figure, note + _left_out(parts))
     return figure
 
 
 def _left_out(parts: list[tuple[str, CriticalDifference]]) -> str:
-    """Say which methods have no score at all, and in which diagram."""
+    """Return which methods have no score at all, and in which diagram; ``""`` for none."""
     told = [f"{', '.join(found.left_out)} ({title})" for title, found in parts if found.left_out]
     return f" Left out, as undefined on every image: {'; '.join(told)}." if told else ""
 
 
 def diagrams(tables: Tables) -> list[tuple[str, CriticalDifference]]:
-    """Return the title and the statistics of every diagram; comparisons with too little to compare are left out."""
+    """Return the title and the statistics of every diagram: of comparisons of two methods or more on two images."""
     models = titles(tables.deepest)
     return [
         (
@@ -73,7 +72,13 @@ def _labelled(comparison: Comparison, tables: Tables) -> pd.DataFrame:
 
 
 def plot(ax: Axes, found: CriticalDifference, colours: dict[str, str]) -> None:
-    """Draw one diagram: the axis of ranks, a bar a group, and the names, the better half on the left."""
+    """Draw one diagram: the axis of ranks, one bar per group, and the names, the better half on the left.
+
+    Args:
+        ax: where to draw.
+        found: mean ranks, the critical difference and the groups of methods that do not differ by more.
+        colours: of the methods, by name.
+    """
     ranks, k = found.mean_ranks, len(found.mean_ranks)
     bars = len(found.groups) * BAR
     ax.axis("off")
@@ -95,7 +100,7 @@ def plot(ax: Axes, found: CriticalDifference, colours: dict[str, str]) -> None:
         ax.plot([rank, rank, side], [0, height, height], color=colour, linewidth=0.7, zorder=1)
         ax.text(side, height, f" {name} {rank:.1f} ", ha="right" if better else "left", va="center")
     for text in ax.texts:
-        text.set_in_layout(False)  # names may take all of the panel's sides; the axis keeps its length
+        text.set_in_layout(False)  # names stand in the margins left free by the limits; they must not narrow the axis
 
 
 def _ticks(k: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Deletion and insertion curves: how the score moves as the most relevant pixels go or come."""
+"""Deletion and insertion curves: the class's score as the most relevant pixels are removed or inserted."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ NAME = "curves"
 
 
 def draw(tables: Tables) -> Figure | str:
-    """Return a panel a model and definition: each method's mean curve with its pointwise 95 % band over images."""
+    """Return one panel per model and definition: each method's mean curve with its pointwise 95 % band."""
     if tables.curves.empty:
         return "curves.parquet has no rows: no metric of this run keeps its curves"
     shown = tables.leaderboard[tables.leaderboard["same_as"] == ""]
@@ -42,7 +42,7 @@ def draw(tables: Tables) -> Figure | str:
 
 
 def plot(ax: Axes, cell: pd.DataFrame, look: Look) -> None:
-    """Draw one cell's mean curve and band."""
+    """Draw one cell's mean curve and its pointwise 95 % band (Student's t over images, or over groups of images)."""
     wide = cell.pivot(index=["image", "group"], columns="fraction", values="score")
     rows = wide.index.to_frame(index=False)
     codes = group_codes(rows["group"], rows["image"])

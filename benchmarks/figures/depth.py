@@ -1,4 +1,4 @@
-"""A metric against the depth of the layer that is explained."""
+"""Mean scores over the depth of the explained layer."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ NAME = "depth"
 
 
 def draw(tables: Tables) -> Figure | str:
-    """Return a panel a model and definition: each method's mean and 95 % interval, layer by layer."""
+    """Return one panel per model and definition: each method's mean and 95 % interval, layer by layer."""
     deep = [alike(rows) for _, rows in settings(tables.scored) if len(by_depth(rows)) > 1]
     if not deep:
         return "every model was explained at one layer only; sweep with layer=[early,middle,last]"
@@ -33,14 +33,14 @@ def draw(tables: Tables) -> Figure | str:
     for ax, (title, rows) in zip(axes, parts, strict=True):
         plot(ax, rows, appearance)
         ax.set(title=fold(title), ylabel=heading(rows, ranked)[:-2])
-    note = f"Means over {span(ranked['n'])} images, the same for all of a panel, with 95 % BCa intervals, set apart "
-    note += "sideways. Horizontal: methods without a layer."
+    note = f"Means over {span(ranked['n'])} images, the same for all of a panel, with 95 % BCa intervals. "
+    note += "Points of one layer are shifted sideways to be told apart. Horizontal: methods without a layer."
     below(figure, note, ranked["method"].unique(), tables)
     return figure
 
 
 def plot(ax: Axes, rows: pd.DataFrame, appearance: dict[str, Look]) -> None:
-    """Draw one line a method over the layers; a method that belongs to none is a level."""
+    """Draw one line per method over the layers; the line of a method without a layer is horizontal."""
     layers = by_depth(rows)
     methods = [
         name for name in sorted(rows["method"].unique()) if name in set(rows.loc[rows["layer"] != NO_LAYER, "method"])

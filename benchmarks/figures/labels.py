@@ -1,4 +1,4 @@
-"""Names beside points, none upon another."""
+"""Placement of names beside points so that they do not overlap."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,10 @@ from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
 REACHES = (5.0, 9.0, 14.0, 20.0, 27.0, 36.0, 46.0, 58.0)
-"""How far a name may stand from its point, in points of print."""
+"""Distances of a name from its point that are tried, in points of print."""
 
 ANGLES = np.deg2rad([0, 180, 30, -30, 150, -150, 60, -60, 120, -120, 90, -90])
+"""Directions from its point that are tried at each distance."""
 
 
 def place(
@@ -22,14 +23,16 @@ def place(
     names: Sequence[str],
     others: Sequence[tuple[float, float]] = (),
 ) -> list[Annotation]:
-    """Write every name by its point, at the nearest place where it covers no marker and no other name.
+    """Write every name beside its point, at the nearest place where it covers no marker and no other name.
 
-    A name that does not stand right beside its point, or nearer to another one, is tied to it with a thin line; lines
-    behind a name are parted. The panel's limits must be final; its layout is fixed here.
+    A thin line connects a name to its point where they are apart, or where another point is nearer to the name. A
+    name hides the lines behind it. The axes' limits must not change afterwards.
 
     Args:
-        points, names: in data coordinates; one name a point.
-        others: points without a name.
+        figure, ax: where to write.
+        points: in data coordinates.
+        names: one per point.
+        others: points without a name, which no name may cover.
     """
     figure.draw_without_rendering()
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
@@ -62,7 +65,11 @@ def _free(
     inside: Bbox,
     size: float,
 ) -> tuple[tuple[float, float], Bbox]:
-    """Return the first free place: its offset in points, and its box in pixels; the least crowded where none is."""
+    """Return the first place that overlaps nothing, or else the one that overlaps least.
+
+    Returns:
+        Its offset from the point in points of print, and its box in pixels.
+    """
     tried: list[tuple[float, tuple[float, float], Bbox]] = []
     for reach in REACHES:
         for angle in ANGLES:

@@ -1,4 +1,7 @@
-"""Do metrics, and models, agree on the order of methods: rank correlations of all pairs of judges."""
+"""Agreement of metrics and models on the order of methods: rank correlations of every two judges.
+
+A judge is a metric on a model; it orders the methods by their mean score.
+"""
 
 import numpy as np
 import pandas as pd
@@ -15,17 +18,18 @@ from heatmark.benchmarks.statistics.kendall import kendall_w
 
 NAME = "metric_agreement"
 FEWEST = 3
+"""Number of methods of which an order can be compared."""
 LETTER, CELL = 0.056, 0.28
-"""Inches that a letter and a number take."""
+"""Width of a letter, and of a number with its margin, in inches."""
 LONGEST = 34
-"""Letters of a judge's name in one line."""
+"""Largest number of letters of a judge's name in one line."""
 
 
 def draw(tables: Tables) -> Figure | str:
-    """Return judges × judges: below the diagonal Kendall's τ-b of their orders of methods, above it Spearman's ρ."""
+    """Return a matrix of judges × judges: Kendall's τ-b of their scores below the diagonal, Spearman's ρ above."""
     scores = panel_of_judges(tables)
     if len(scores) < 2 or scores.shape[1] < FEWEST:
-        return f"agreement takes two judges (a metric on a model) and {FEWEST} methods that all of them have scored"
+        return f"agreement needs two judges (a judge is a metric on a model) that both have scored {FEWEST} methods"
     values, n = agreement(scores), len(scores)
     names = _names([tuple(key) for key in scores.index])
     needed = LETTER * max(len(line) for name in names for line in name.split("\n")) + CELL * n + 0.75
@@ -41,20 +45,20 @@ def draw(tables: Tables) -> Figure | str:
     ax.spines[:].set_visible(False)
     figure.colorbar(image, ax=ax, shrink=0.9, aspect=12, ticks=[-1, 0, 1], label="correlation")
     w = kendall_w(scores, ["all"] * len(scores))
-    below(figure, f"Order of {scores.shape[1]} methods. Below the diagonal: Kendall's τ; above: Spearman's ρ. "
-                     f"All judges together: Kendall's W\u00a0=\u00a0{w.w:.2f}, which only describes: "
-                     f"judges of one model are not independent. {tables.where}".rstrip())  # fmt: skip
+    below(figure, f"Agreement on the order of {scores.shape[1]} methods. Below the diagonal: Kendall's τ-b; above: "
+                     f"Spearman's ρ. Over all rows: Kendall's W\u00a0=\u00a0{w.w:.2f}, which is descriptive only: "
+                     f"metrics of one model are not independent. {tables.where}".rstrip())  # fmt: skip
     return figure
 
 
 def _names(judges: list[tuple[str, ...]]) -> list[str]:
-    """Return a number and a name for every judge, in two lines where one would be too long."""
+    """Return the number and name of every judge, in two lines where one would be too long."""
     long = max(len(metric) + len(model) for model, metric in judges) > LONGEST
     return [f"{i + 1}  {metric},{chr(10) if long else ' '}{model}" for i, (model, metric) in enumerate(judges)]
 
 
 def panel_of_judges(tables: Tables) -> pd.DataFrame:
-    """Return (judges × methods): mean scores, higher is better, of the methods that all judges have."""
+    """Return mean scores (judges × methods), higher is better, of the methods that all judges have scored."""
     if tables.deepest.empty:
         return pd.DataFrame()
     scores = judges(tables.deepest).dropna(axis="columns")
@@ -66,7 +70,14 @@ def panel_of_judges(tables: Tables) -> pd.DataFrame:
 
 
 def agreement(scores: pd.DataFrame) -> NDArray[np.float64]:
-    """Return (judges, judges): Kendall's τ-b below the diagonal, Spearman's ρ above, 1 on it; NaN where all tie."""
+    """Return a matrix (judges, judges) with Kendall's τ-b below the diagonal, Spearman's ρ above it and 1 on it.
+
+    Args:
+        scores: (judges × methods).
+
+    Returns:
+        NaN where one of the two judges gives all methods the same score.
+    """
     values = scores.to_numpy(dtype=np.float64)
     n = len(values)
     result = np.eye(n)

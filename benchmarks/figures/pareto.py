@@ -1,4 +1,4 @@
-"""Faithfulness against cost: which methods no other one beats at their price."""
+"""Faithfulness over cost, with the Pareto front: the methods that no other method beats in both."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,12 +13,13 @@ from heatmark.benchmarks.statistics.leaderboard import leaderboard
 
 NAME = "pareto"
 FEW = 6
-"""Methods whose names one column of print has room for."""
+"""Largest number of methods whose names have room in a figure one column wide."""
 CELL = [*CELL_KEY, "image", "group", "target", "status", "map_of"]
+"""Columns of results that do not depend on the metric."""
 
 
 def draw(tables: Tables) -> Figure | str:
-    """Return a panel a model: mean faithfulness over cost in forwards, 95 % intervals, Pareto's front."""
+    """Return one panel per model: mean faithfulness with 95 % intervals over cost in forward passes."""
     if tables.timing.empty:
         return "timing.parquet has no rows: nothing was timed in this run"
     scores = faithfulness(tables.deepest)
@@ -27,7 +28,7 @@ def draw(tables: Tables) -> Figure | str:
     cost = tables.timing.groupby("cell", as_index=False)["cost_in_forwards"].median()
     ranked = leaderboard(on_common_images(scores)).merge(cost, on="cell").dropna(subset=["mean", "cost_in_forwards"])
     if ranked.empty:
-        return "no method has both insertion − deletion and a cost: one of them is undefined for each"
+        return "no method has both insertion − deletion and a cost: for each method, one of them is undefined"
     parts, appearance = _parts(ranked), looks(tables)
     figure, axes = grid(len(parts), 2, 2.7)
     if len(parts) == 1 and ranked["method"].nunique() > FEW:
@@ -35,7 +36,7 @@ def draw(tables: Tables) -> Figure | str:
     for ax, (title, rows) in zip(axes, parts, strict=True):
         ax.set(title=fold(title), xscale="log", xlabel="cost in forward passes", ylabel="insertion − deletion")
         plot(ax, rows, appearance)
-    rest = repeated(ranked, tables)
+    rest = small_markers(ranked, tables)
     note = f"Means over {span(ranked['n'])} images, the same for all methods of a panel; bars: 95 % BCa intervals. "
     below(figure, note + "Grey line: Pareto front; up and to the left is better. " + tables.where + rest)
     for ax, (_, rows) in zip(axes, parts, strict=True):
@@ -49,7 +50,7 @@ def _points(rows: pd.DataFrame) -> list[tuple[float, float]]:
 
 
 def _parts(ranked: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Return the rows of every model, and of every definition where there are several; the title says which."""
+    """Return the title and the rows of every panel: one per model, and per definition where there are several."""
     several = ranked["definition"].nunique() > 1
     return [
         (f"{title}: {definition}" if several else title, part)
@@ -59,7 +60,7 @@ def _parts(ranked: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def faithfulness(scored: pd.DataFrame) -> pd.DataFrame:
-    """Return insertion − deletion of every cell and image, as rows of a results table; NaN where either is."""
+    """Return rows of a results table with insertion − deletion of every cell and image; NaN where either is NaN."""
     cell = [name for name in CELL if name in scored]
     insertion, deletion = (
         scored[scored["metric"] == name].set_index(cell)[["definition", "value"]].add_suffix(f"_{name}")
@@ -76,14 +77,17 @@ def faithfulness(scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def front(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that no other one beats: none is both as cheap and more faithful, or cheaper and as faithful."""
+    """Return the Pareto front: the rows to which no other is equal or better in both cost and mean, cheapest first.
+
+    Of rows that are equal in both, the first.
+    """
     ordered = rows.sort_values(["cost_in_forwards", "mean"], ascending=[True, False], kind="stable")
     best = ordered["mean"].cummax().shift(fill_value=float("-inf"))
     return ordered[ordered["mean"] > best]
 
 
 def plot(ax: Axes, rows: pd.DataFrame, appearance: dict[str, Look]) -> None:
-    """Draw one model's methods and their front; a method that repeats another one's scores is a small dot."""
+    """Draw one model's methods and their front; a method with another method's maps has a small marker."""
     edge = front(rows)
     ax.step(edge["cost_in_forwards"], edge["mean"], where="post", color=GREY, linewidth=0.8, zorder=0, label="front")
     for _, row in rows.iterrows():
@@ -109,7 +113,7 @@ def plot(ax: Axes, rows: pd.DataFrame, appearance: dict[str, Look]) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def repeated(ranked: pd.DataFrame, tables: Tables) -> str:
-    """Say what the small markers are."""
+def small_markers(ranked: pd.DataFrame, tables: Tables) -> str:
+    """Return what small markers mean; ``""`` where there are none."""
     names = sorted({tables.label(name) for name in ranked.loc[ranked["same_as"] != "", "method"]})
-    return f"Small: another method's maps at a cost of its own ({', '.join(names)})." if names else ""
+    return f"Small markers: same maps as another method, at another cost ({', '.join(names)})." if names else ""

@@ -1,4 +1,4 @@
-"""Images × methods: what the maps look like."""
+"""A grid of images and methods that shows their maps."""
 
 import textwrap
 from collections.abc import Sequence
@@ -22,14 +22,20 @@ from heatmark.benchmarks.tables.resizing import upsampled
 NAME = "qualitative"
 MOST_METHODS = 8
 LETTERS = 13
-"""Of a name that stand beside a picture."""
+"""Largest number of letters in one line of a name beside a picture."""
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One image of one model: a title, the picture (H, W, 3) in [0, 1], its maps (h, w) by method."""
+    """A row of the grid: one image explained for one model.
+
+    Args:
+        title: the name of the class, below the model's where there are several models.
+        picture: (H, W, 3) in [0, 1].
+        maps: raw maps (h, w) by method.
+    """
 
     title: str
     picture: Array
@@ -37,15 +43,15 @@ class Row:
 
 
 def draw(tables: Tables) -> Figure | str:
-    """Return one row per image: the picture, and every method's map over it in grey, each map on a scale of its own."""
+    """Return one row per image: the picture, and every method's map over the grey picture, each on its own scale."""
     if tables.run is None or not (tables.run / "maps").is_dir():
         return "the run keeps no maps"
-    methods, run = chosen(tables), tables.run
+    methods, run = shown_methods(tables), tables.run
     models = [(title, stored(run, rows.iloc[0].to_dict()), rows) for title, rows in settings(tables.deepest)]
-    if without := [title for title, gallery, _ in models if gallery is None]:  # a grid cannot say whom it lacks
+    if without := [title for title, gallery, _ in models if gallery is None]:  # a grid would not show what it lacks
         return f"{', '.join(without)}: {NONE_STORED}"
     rows = [
-        row for title, gallery, scores in models if gallery for row in _rows(tables, title, gallery, scores, methods)
+        row for title, gallery, scored in models if gallery for row in _rows(tables, title, gallery, scored, methods)
     ]
     if not rows or not methods:
         return "no image of this run has both a picture and a map"
@@ -54,19 +60,20 @@ def draw(tables: Tables) -> Figure | str:
     more = f" Not shown: {', '.join(map(tables.label, left_out))}." if left_out else ""
     below(
         figure,
-        "Maps of the explained class, each from its own smallest value (dark) to its largest (bright); maps of single "
-        f"pixels to the 99th percentile. {tables.where}".rstrip()
+        "Maps of the explained class, each coloured from its smallest value (dark) to its largest (bright); maps with "
+        "one value per pixel are clipped at the 99th percentile of their absolute values. "
+        f"{tables.where}".rstrip()
         + more,
     )
     return figure
 
 
 def _drawn(tables: Tables, rows: Sequence[Row], methods: Sequence[str]) -> Figure:
-    figure, axes = _cells(len(rows), len(methods) + 1)
-    for row, scores in zip(rows, axes, strict=True):
-        scores[0].imshow(row.picture, interpolation="bilinear")
-        scores[0].set_ylabel(row.title, fontsize=SMALL, labelpad=2)
-        for ax, method in zip(scores[1:], methods, strict=True):
+    figure, axes = _grid(len(rows), len(methods) + 1)
+    for row, panels in zip(rows, axes, strict=True):
+        panels[0].imshow(row.picture, interpolation="bilinear")
+        panels[0].set_ylabel(row.title, fontsize=SMALL, labelpad=2)
+        for ax, method in zip(panels[1:], methods, strict=True):
             _show(ax, row, method)
     axes[0][0].set_title("image", fontsize=SMALL, loc="center")
     for ax, method in zip(axes[0][1:], methods, strict=True):
@@ -74,20 +81,20 @@ def _drawn(tables: Tables, rows: Sequence[Row], methods: Sequence[str]) -> Figur
     return figure
 
 
-def chosen(tables: Tables) -> list[str]:
-    """Return the methods to show: those that stand for themselves, ours first, at most eight; best mean rank first."""
+def shown_methods(tables: Tables) -> list[str]:
+    """Return the methods to show: the suite's own first, then by mean rank, at most eight; none with repeated maps."""
     ranked = tables.leaderboard[tables.leaderboard["same_as"] == ""]
     order = ranked.groupby("method").agg(rank=("rank", "mean"), kind=("implementation", "first"))
     order["library"] = order["kind"] != "heatmark"
     return [str(name) for name in order.sort_values(["library", "rank"], kind="stable").index[:MOST_METHODS]]
 
 
-def _rows(tables: Tables, title: str, gallery: Gallery, scores: pd.DataFrame, methods: list[str]) -> list[Row]:
-    """Return the rows of one model: the first images of its gallery, of different classes as far as there are."""
+def _rows(tables: Tables, title: str, gallery: Gallery, scored: pd.DataFrame, methods: list[str]) -> list[Row]:
+    """Return the rows of one model: the first images of its gallery, of as many classes as possible."""
     run, shown = Path() if tables.run is None else tables.run, len(titles(tables.deepest))
     above = _lines(title.replace("_", " "), 3) if shown > 1 else []
-    picked = _picked(scores, gallery).head(max(1, tables.images // shown))
-    maps = {name: np.load(file, mmap_mode="r") for name, file in _map_files(run, scores, methods).items()}
+    picked = _picked(scored, gallery).head(max(1, tables.images // shown))
+    maps = {name: np.load(file, mmap_mode="r") for name, file in _map_files(run, scored, methods).items()}
     return [
         Row(
             "\n".join([*above, *_lines(class_name(gallery, str(target)))]),
@@ -98,30 +105,30 @@ def _rows(tables: Tables, title: str, gallery: Gallery, scores: pd.DataFrame, me
     ]
 
 
-def _picked(scores: pd.DataFrame, gallery: Gallery) -> pd.DataFrame:
+def _picked(scored: pd.DataFrame, gallery: Gallery) -> pd.DataFrame:
     """Return the images with a picture and their classes, the first of each class before all others.
 
-    Their index is the position in the maps: a cell's rows under one metric follow the order of its maps.
+    The index is an image's position in the maps: a cell's rows under one metric are in the order of its maps.
     """
-    images = scores[scores["cell"] == scores["cell"].iloc[0]].drop_duplicates("image").reset_index(drop=True)
+    images = scored[scored["cell"] == scored["cell"].iloc[0]].drop_duplicates("image").reset_index(drop=True)
     kept: pd.DataFrame = images[images["image"].isin(list(gallery.pictures))]
     return kept.assign(again=kept["target"].duplicated()).sort_values("again", kind="stable")
 
 
-def _map_files(run: Path, scores: pd.DataFrame, methods: Sequence[str]) -> dict[str, Path]:
+def _map_files(run: Path, scored: pd.DataFrame, methods: Sequence[str]) -> dict[str, Path]:
     """Return the file of each method's maps, where there is one."""
-    cells = scores.drop_duplicates("method").set_index("method")["cell"]
+    cells = scored.drop_duplicates("method").set_index("method")["cell"]
     files = {name: run / "maps" / f"{cells[name]}.npy" for name in methods if name in cells}
     return {name: file for name, file in files.items() if file.exists()}
 
 
 def _lines(name: str, most: int = 2) -> list[str]:
-    """Break a model's or class's name into so many lines at most, as long as a picture is high."""
+    """Return a model's or class's name in at most ``most`` lines, each no longer than a picture is high."""
     return textwrap.wrap(name, LETTERS, max_lines=most, placeholder=" …")
 
 
-def _cells(rows: int, columns: int) -> tuple[Figure, NDArray[np.object_]]:
-    """Return a figure two columns wide of square scores without ticks."""
+def _grid(rows: int, columns: int) -> tuple[Figure, NDArray[np.object_]]:
+    """Return a figure two columns of print wide, and its axes (rows, columns), which are square and have no ticks."""
     side = (TWO_COLUMNS - 0.35) / columns
     figure = Figure(figsize=(TWO_COLUMNS, rows * side + 0.35), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)  # type: ignore[union-attr, call-arg]
@@ -140,14 +147,15 @@ def _show(ax: Axes, row: Row, method: str) -> None:
 
 
 def overlay(picture: Array, raw: Array, alpha: float = 0.6) -> Array:
-    """Return a map over its picture: α inferno(map, min–max to [0, 1]) + (1 − α) gray; a flat map counts as 0.
+    """Return a map over its picture (H, W, 3): α inferno((map − min) / (max − min)) + (1 − α) gray, in [0, 1].
 
-    A map that has a value of its own for every pixel is held within the 99th percentile of its absolute values.
+    A constant map counts as 0. A map with at least one value per pixel is clipped at the 99th percentile of its
+    absolute values first.
 
     Args:
         picture: (H, W, 3) in [0, 1].
-        raw: (h, w), brought to the picture's size as metrics see it.
-        alpha: weight of the map.
+        raw: (h, w), upsampled to the picture's size as for metrics.
+        alpha: weight of the map, in [0, 1].
     """
     height, width = picture.shape[:2]
     full = upsampled(raw, (height, width))

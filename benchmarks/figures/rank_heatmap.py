@@ -1,4 +1,4 @@
-"""Ranks of all methods under every model and metric, in one picture."""
+"""A matrix of ranks: methods as rows, models and metrics as columns."""
 
 import numpy as np
 import pandas as pd
@@ -10,11 +10,11 @@ from heatmark.benchmarks.figures.tables import Tables, heading, settings
 
 NAME = "rank_heatmap"
 LETTER = 0.056
-"""Inches that a letter takes."""
+"""Width of a letter, in inches."""
 
 
 def draw(tables: Tables) -> Figure | str:
-    """Return methods × (model, metric), the best on average on top; a cell is the rank with its 95 % interval."""
+    """Return a matrix of methods × (model, metric) of ranks with 95 % intervals, the best mean rank on top."""
     ranks = rank_table(tables)
     if len(ranks) < 2 or ranks.isna().all(axis=None):
         return "fewer than two methods have ranks"
@@ -34,10 +34,10 @@ def draw(tables: Tables) -> Figure | str:
     ax.spines[:].set_visible(False)
     _models(ax, [title for title, _, _ in keys], room, turned)
     interval = "" if narrow else ", with its 95 % bootstrap interval"
-    flagged = " † flagged (degenerate) on most images." if tables.leaderboard["mostly_flagged"].any() else ""
-    again = " = has another method's maps." if (tables.leaderboard["same_as"] != "").any() else ""
+    flagged = " †: map flagged as degenerate on most images." if tables.leaderboard["mostly_flagged"].any() else ""
+    again = " =: same maps as another method." if (tables.leaderboard["same_as"] != "").any() else ""
     told = f"{interval}.{flagged}{again} {tables.where}{tables.repeats}"
-    below(figure, f"Rank by mean over the images that all methods share{told}")
+    below(figure, f"Rank by mean over the images on which all methods are defined{told}")
     return figure
 
 
@@ -52,7 +52,7 @@ def _fill(ax: Axes, ranks: pd.DataFrame, words: list[list[str]]) -> None:
 
 
 def rank_table(tables: Tables) -> pd.DataFrame:
-    """Return ranks, methods × (model, metric, definition), the best mean rank first; NaN where a method has none."""
+    """Return ranks (methods × (model, metric, definition)), the best mean rank first; NaN where a method has none."""
     parts = {
         (title, heading(rows, tables.leaderboard), str(definition)): rows.drop_duplicates("method").set_index("method")[
             "rank"
@@ -78,10 +78,13 @@ def _cell(tables: Tables, method: str, key: tuple[str, str, str]) -> str:
 
 
 def _models(ax: Axes, titles: list[str], room: float, turned: float) -> None:
-    """Write each model once above its metrics, in a column's ``room`` (letters), and part the models with a white line.
+    """Write each model's name once above its metrics, and draw a white line between models.
 
     Args:
-        turned: inches that turned names of metrics take.
+        ax: where to draw.
+        titles: the model's name of every column.
+        room: number of letters that have room in a column.
+        turned: height of the metrics' names where they are rotated, in inches; else 0.
     """
     starts = [i for i, title in enumerate(titles) if i == 0 or titles[i - 1] != title]
     for start, end in zip(starts, [*starts[1:], len(titles)], strict=True):

@@ -1,4 +1,4 @@
-"""One look for all figures: sizes for print, colours that everybody can tell apart, files that repeat byte for byte."""
+"""Style of all figures: print sizes, colours for colour-blind readers too, legends, notes, reproducible files."""
 
 import re
 import textwrap
@@ -18,13 +18,13 @@ from heatmark.benchmarks.figures.tables import Tables, family, library_of, setti
 from heatmark.benchmarks.statistics.variants import plain
 
 ONE_COLUMN, TWO_COLUMNS = 3.35, 6.9
-"""Widths in inches."""
+"""Widths of figures, in inches: one and two columns of print."""
 
 SMALL = 7.0
 """The smallest text, in points at print size."""
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito, "Color Universal Design" (2008), without its yellow, which is lost on white paper."""
+"""The palette of Okabe and Ito, "Color Universal Design" (2008), without its yellow, which is faint on white paper."""
 
 GREY = "#808080"
 TIED = "\u00a0"
@@ -38,7 +38,7 @@ DASHES: dict[str, str | tuple[float, tuple[float, ...]]] = {
     "Captum layer": (0, (2, 1)),
 }
 OTHER_MARKERS = ("*", "X", "<", ">", "p", "h")
-"""Of one method with other options."""
+"""Markers of a method's second, third, … set of options."""
 CONTROL_DASHES = (0, (1, 1.2))
 
 RC: dict[Any, Any] = {
@@ -70,7 +70,7 @@ RC: dict[Any, Any] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the one style, whatever the user's own settings are."""
+    """Return a context in which figures have this style, whatever the user's own settings are."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(RC)
@@ -78,7 +78,7 @@ def styled() -> Iterator[None]:
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure as PDF and PNG without dates and versions, so that one table always gives the same bytes."""
+    """Write a figure as PDF and PNG, without dates and versions, so that equal tables give equal bytes."""
     files = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("pdf", "png")]
     figure.savefig(files[0], metadata={"CreationDate": None, "Creator": None, "Producer": None})
     figure.savefig(files[1], metadata={"Software": None})
@@ -87,10 +87,16 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Look:
-    """How one method is drawn: the colour and the marker are its family's; reference libraries are open and dashed,
-    controls grey.
+    """The colour, marker and line of one method.
 
-    A method with several sets of options has one colour and several markers.
+    Methods of one family, such as ``grad_cam`` and ``pgc_grad_cam``, share colour and marker; those of reference
+    libraries have open markers and dashed lines, controls are grey. A method with several sets of options has a marker
+    for each.
+
+    Args:
+        colour: of line and marker.
+        marker, dashes: as matplotlib takes them.
+        filled: whether markers are filled.
     """
 
     colour: str
@@ -100,18 +106,18 @@ class Look:
 
     @property
     def markers(self) -> dict[str, Any]:
-        """Options of a plot for its markers."""
+        """Arguments of matplotlib's ``plot`` for the markers."""
         face = self.colour if self.filled else "white"
         return {"marker": self.marker, "markerfacecolor": face, "markeredgecolor": self.colour, "markeredgewidth": 0.9}
 
     @property
     def line(self) -> dict[str, Any]:
-        """Options of a plot for its line."""
+        """Arguments of matplotlib's ``plot`` for the line."""
         return {"color": self.colour, "linestyle": self.dashes}
 
 
 def looks(tables: Tables) -> dict[str, Look]:
-    """Return every method's look, the same in all figures of a run."""
+    """Return every method's look by its name, the same in all figures of a run."""
     methods = sorted(set(tables.results["method"]) - {""})
     families = sorted({family(name) for name in methods if plain(name) not in tables.controls})
     found: dict[str, Look] = {}
@@ -126,18 +132,18 @@ def _look(method: str, families: Sequence[str], controls: Sequence[str]) -> Look
         return Look(GREY, ("x", "+", "1")[controls.index(method) % 3], CONTROL_DASHES, True)
     position, library = families.index(family(method)), library_of(method)
     colour = OKABE_ITO[position % len(OKABE_ITO)]
-    # one step further in each round of the colours: no two families share both colour and marker
+    # shifted by one each time the colours begin again, so that no two families share both colour and marker
     marker = MARKERS[(position + position // len(OKABE_ITO)) % len(MARKERS)]
     return Look(colour, marker, DASHES[library], not library)
 
 
 def grid(count: int, per_row: int, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure with so many axes, one column wide where they are one a row, two columns otherwise.
+    """Return a figure and its axes; it is one column of print wide with one panel per row, otherwise two.
 
     Args:
-        count: of axes.
-        per_row: at most.
-        height: of a row, in inches.
+        count: number of axes.
+        per_row: largest number of axes per row.
+        height: height of a row, in inches.
     """
     columns = min(count, per_row)
     rows = ceil(count / columns)
@@ -150,7 +156,14 @@ def grid(count: int, per_row: int, height: float) -> tuple[Figure, list[Axes]]:
 
 
 def below(figure: Figure, text: str, methods: Iterable[str] = (), tables: Tables | None = None) -> None:
-    """Put a note below the panels and above it one legend for all methods, and make the figure taller by as much."""
+    """Add a note below the panels, and a legend between them, and increase the figure's height accordingly.
+
+    Args:
+        figure: changed in place.
+        text: the note.
+        methods: names of the methods in the legend; none for no legend.
+        tables: the run's tables, for labels and looks; None for no legend.
+    """
     inches = _note(figure, text)
     panels = figure.get_figheight()
     handles = [] if tables is None else _handles(methods, tables)
@@ -167,7 +180,7 @@ def below(figure: Figure, text: str, methods: Iterable[str] = (), tables: Tables
 
 
 def _note(figure: Figure, text: str) -> float:
-    """Write the note, whose place :func:`below` sets; return the inches it takes."""
+    """Write the note, which :func:`below` then moves to its place; return its height in inches."""
     lines = textwrap.wrap(text, int(figure.get_figwidth() * 17.5), break_on_hyphens=False)
     note = figure.text(
         0, 0, "\n".join(lines), ha="left", va="bottom", fontsize=SMALL, color="#404040", linespacing=1.25
@@ -177,37 +190,40 @@ def _note(figure: Figure, text: str) -> float:
 
 
 def _handles(methods: Iterable[str], tables: Tables) -> list[Line2D]:
-    chosen, appearance = sorted(methods, key=lambda n: (plain(n) in tables.controls, family(n), n)), looks(tables)
+    ordered, appearance = sorted(methods, key=lambda n: (plain(n) in tables.controls, family(n), n)), looks(tables)
     return [
-        Line2D([], [], label=tables.label(name), **appearance[name].line, **appearance[name].markers) for name in chosen
+        Line2D([], [], label=tables.label(name), **appearance[name].line, **appearance[name].markers)
+        for name in ordered
     ]
 
 
 def _columns(figure: Figure, handles: Sequence[Line2D]) -> int:
-    """Return how many keys stand side by side."""
+    """Return the number of columns of the legend."""
     widest = max((len(str(handle.get_label())) for handle in handles), default=1)
     return min(max(1, int(figure.get_figwidth() / (0.058 * widest + 0.42))), max(1, len(handles)))
 
 
 def repeats(tables: Tables) -> str:
-    """Return, setting by setting, which methods have another one's maps and so are not drawn; ``""`` for none."""
+    """Return a sentence on the methods that are not drawn as they have another method's maps; ``""`` for none."""
     said: dict[str, list[str]] = {}
     for title, rows in settings(tables.leaderboard):
         again = rows[rows["same_as"] != ""]
-        for stands, methods in again.groupby("same_as")["method"]:
-            words = " = ".join([tables.label(str(stands)), *map(tables.label, sorted(methods.unique()))])
+        for original, methods in again.groupby("same_as")["method"]:
+            words = " = ".join([tables.label(str(original)), *map(tables.label, sorted(methods.unique()))])
             said.setdefault(words, []).append(title)
     told = "; ".join(f"{words} on {' and '.join(models)}" for words, models in said.items())
-    return f"{told}, drawn once." if told else "" if tables.leaderboard["maps_compared"].any() else tables.repeats
+    if told:
+        return f"Methods with the same maps, drawn once: {told}."
+    return "" if tables.leaderboard["maps_compared"].any() else tables.repeats
 
 
 def fold(title: str, letters: int = 50) -> str:
-    """Return a panel's title in lines no longer than the panel is wide."""
+    """Return a panel's title in lines of at most so many letters."""
     whole = re.sub(" (?=[↑↓]$)", TIED, title)  # an arrow stays with its metric
     return "\n".join(textwrap.wrap(whole, letters, break_on_hyphens=False)).replace(TIED, " ")
 
 
 def span(numbers: Iterable[int]) -> str:
-    """Return a number, or the least and the largest where they differ: ``12``, ``12 to 50``."""
+    """Return the smallest and the largest of some numbers, such as ``12 to 50``, or ``12`` where they are equal."""
     least, *_, most = sorted([*numbers] * 2)
     return f"{least}" if least == most else f"{least} to {most}"

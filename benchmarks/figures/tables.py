@@ -1,4 +1,4 @@
-"""What a figure is drawn from: a run's tables, and the few views of them that several figures share."""
+"""The data of figures: a run's tables, and what several figures select from them (panels, titles, labels)."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,22 +16,26 @@ from heatmark.benchmarks.tables.gathered import read_table
 from heatmark.benchmarks.tables.repeats import with_repeats
 
 NO_LAYER = "input"
+"""What the tables have as the layer of methods that explain the input and belong to no layer."""
 TOLD = [name for name in SETTING if name != "model" and not name.endswith("_digest")]
-"""What a title may tell beside the model: labels, in which equal ones of two digests are told apart already."""
+"""Columns that a title may give beside the model. Digests are left out: equal labels of two digests are made distinct
+before."""
 LIBRARIES = {"pgc_": "pgc", "captum_layer_": "Captum layer", "captum_": "Captum"}
+"""Labels of libraries in figures, by the prefix of their methods' names."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """A run's tables.
+    """A run's tables, and how figures show them.
 
     Args:
-        results, timing, curves: as ``heatmark gather`` writes them.
-        conformance: as ``heatmark check`` writes it; empty where there is none.
-        run: the folder, for the maps and the provenance; None where there is none.
-        names: how figures call methods; another library's is called like ours, with the library's name.
-        controls: methods that know nothing of the model.
-        images: rows of the qualitative grid.
+        results, timing, curves: the tables that ``heatmark gather`` writes.
+        conformance: the table that ``heatmark check`` writes; empty where there is none.
+        run: folder of the run, for its maps and pictures; None where there is none.
+        names: labels of methods by name; a label also applies to the same method of another library, whose name is then
+            added.
+        controls: names of the control methods, whose maps do not depend on the model.
+        images: number of rows of the qualitative grid.
     """
 
     results: pd.DataFrame
@@ -44,7 +48,7 @@ class Tables:
     images: int = 6
 
     def label(self, method: str) -> str:
-        """Return how figures and paper tables call a method."""
+        """Return a method's label in figures and paper tables."""
         if method in self.names:
             return self.names[method]
         own, base, library = plain(method), family(method), library_of(method)
@@ -55,48 +59,52 @@ class Tables:
 
     @cached_property
     def scored(self) -> pd.DataFrame:
-        """The rows of results that carry a metric."""
+        """The rows of results that have a score."""
         return self.results[self.results["metric"] != ""] if len(self.results) else self.results
 
     @cached_property
     def deepest(self) -> pd.DataFrame:
         """The scored rows at each model's deepest layer, and of methods that belong to no layer.
 
-        Where cells of one model were scored on different images or classes, those like most of them.
+        Where cells of one model were scored on different images or classes, only those of the most frequent set.
         """
-        parts = [alike(rows[rows["layer"].isin([NO_LAYER, *by_depth(rows)[-1:]])]) for _, rows in settings(self.scored)]
-        return pd.concat(parts) if parts else self.scored
+        found = [alike(rows[rows["layer"].isin([NO_LAYER, *by_depth(rows)[-1:]])]) for _, rows in settings(self.scored)]
+        return pd.concat(found) if found else self.scored
 
     @cached_property
     def leaderboard(self) -> pd.DataFrame:
-        """The leaderboard of :attr:`deepest`: every method once a model and definition."""
+        """The leaderboard of :attr:`deepest`, with one row per model, method and definition."""
         return leaderboard(self.deepest)
 
     @property
     def where(self) -> str:
-        """What a reader must know of the layers of :attr:`deepest`, where the run has others; it ends in a space."""
+        """A sentence on the layers of :attr:`deepest` where the run has others, with a space after it, else ``""``."""
         layers = [str(name) for name in self.deepest["layer"].unique() if name != NO_LAYER]
         if not set(self.scored["layer"]) - {*layers, NO_LAYER}:
             return ""
-        return f"Each model's deepest layer alone: {', '.join(layers)}. "
+        return f"Only each model's deepest layer is shown: {', '.join(layers)}. "
 
     @property
     def repeats(self) -> str:
-        """What a reader must know of methods that are one map."""
+        """A sentence on methods with the same maps."""
         if len(self.leaderboard) and self.leaderboard["maps_compared"].any():
-            return "Methods with another one's maps do not compete."
-        return "The run keeps no maps: methods that are one were not looked for."
+            return "Of methods with the same maps, only one is ranked."
+        return "The run keeps no maps, so methods with identical maps were not looked for."
 
 
 def load(
     run: Path, names: Mapping[str, str] | None = None, controls: Sequence[str] = ("random",), images: int = 6
 ) -> Tables:
-    """Return the tables of a run's folder, a method with several sets of options under several names.
+    """Return the tables in a run's folder; a method with several sets of options has a name for each.
 
-    Methods that are one map are looked for in the run's maps (:func:`heatmark.benchmarks.tables.repeats.with_repeats`).
+    Methods with the same maps are looked for (:func:`heatmark.benchmarks.tables.repeats.with_repeats`).
+
+    Args:
+        run: the folder.
+        names, controls, images: as in :class:`Tables`.
 
     Raises:
-        ValueError: where the folder has neither results nor a conformance table, or they are an older version's.
+        ValueError: where the folder has neither results nor a conformance table, or an older version wrote them.
     """
     tables = {name: _read(run / f"{name}.parquet") for name in ("results", "timing", "curves")}
     checked = run / "conformance.parquet"
@@ -113,7 +121,7 @@ def load(
 
 
 def alike(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of those cells that were scored on the images and classes that most cells were scored on."""
+    """Return the rows of the largest group of cells that were scored on the same images and classes."""
     found = scored_on(rows)
     counts = found.map(lambda scored: (found == scored).sum())
     most: pd.DataFrame = rows[rows["cell"].map(found) == found.loc[str(counts.idxmax())]]
@@ -123,7 +131,7 @@ def alike(rows: pd.DataFrame) -> pd.DataFrame:
 def on_common_images(scored: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of those images on which all cells of a setting and definition have a value.
 
-    A cell without any value hides no image.
+    A cell that has no value at all is left out and removes no image.
     """
     defined = scored[scored["value"].notna()]
     comparable = [*SETTING, "definition"]
@@ -137,18 +145,18 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def family(method: str) -> str:
-    """Return a method's name without its library's and options: what ``grad_cam`` and ``pgc_grad_cam`` share."""
+    """Return a method's name without library and options: ``grad_cam`` for ``pgc_grad_cam``."""
     prefix = next((prefix for prefix in LIBRARIES if method.startswith(prefix)), "")
     return plain(method).removeprefix(prefix)
 
 
 def library_of(method: str) -> str:
-    """Return how figures call the library that a method's name begins with; ``""`` for the suite's own."""
+    """Return the label of the library that a method's name begins with; ``""`` for the suite's own methods."""
     return next((library for prefix, library in LIBRARIES.items() if method.startswith(prefix)), "")
 
 
 def settings(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the rows of every model on every dataset, titled by the model and whatever else tells it from others."""
+    """Yield a title and the rows of every setting; the title is the model and those facts of which it has several."""
     if frame.empty:
         return
     varied = [name for name in TOLD if (frame.groupby("model")[name].nunique() > 1).any()]
@@ -158,10 +166,10 @@ def settings(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def by_depth(rows: pd.DataFrame) -> list[str]:
-    """Return the layers of one model's rows from the first to the last, as the column ``depth`` says.
+    """Return the layers of one model's rows in the order of the column ``depth``, the deepest last.
 
-    Where the depth of one is not known, the dotted names tell the order of all: numbers count as numbers
-    (``features.8`` before ``features.15``), and a container comes after what it holds.
+    Where a depth is not known, they are in the order of their dotted names, with numbers compared as numbers
+    (``features.8`` before ``features.15``) and a container after its parts.
     """
     layers = [str(name) for name in rows["layer"].unique() if name not in ("", NO_LAYER)]
     known = rows.groupby("layer")["depth"].max().reindex(layers) if "depth" in rows else pd.Series(dtype=float)
@@ -171,7 +179,7 @@ def by_depth(rows: pd.DataFrame) -> list[str]:
 
 
 def depths(results: pd.DataFrame) -> "pd.Series[float]":
-    """Return how deep every cell's layer lies; nothing where the run does not know."""
+    """Return the depth of every cell's layer, by cell; empty where the results have no such column."""
     return results.groupby("cell")["depth"].first() if "depth" in results else pd.Series(dtype=float)
 
 
@@ -181,24 +189,30 @@ def _by_name(layer: str) -> list[tuple[int, int, str]]:
 
 
 def titles(frame: pd.DataFrame) -> dict[tuple[str, ...], str]:
-    """Return the title of every setting of a table, by the values of its columns ``SETTING``."""
+    """Return the title of every setting of a table, by the values of the columns ``SETTING``."""
     return {tuple(rows.iloc[0][SETTING]): title for title, rows in settings(frame)}
 
 
 def named(metric: str, definition: str, among: pd.DataFrame) -> str:
-    """Return how a figure calls a metric: by its definition where the table has several of that metric."""
+    """Return a metric's name in a figure: its definition where the table has several definitions of that metric."""
     return definition if among.loc[among["metric"] == metric, "definition"].nunique() > 1 else metric
 
 
 def heading(rows: pd.DataFrame, among: pd.DataFrame) -> str:
-    """Return the name of the rows' metric with the direction in which it is better, such as ``deletion ↓``."""
+    """Return the name of the rows' metric with an arrow towards better values, such as ``deletion ↓``.
+
+    Args:
+        rows: rows of one definition of a metric.
+        among: the table of which they are a part.
+    """
     first = rows.iloc[0]
     name = named(str(first["metric"]), str(first["definition"]), among)
     return f"{name} {'↑' if first['higher_is_better'] else '↓'}"
 
 
 def panels(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Return the rows of every model and definition, titled ``model: metric ↓``."""
+    """Return a title, such as ``resnet50: deletion ↓``, and the rows of every setting and definition."""
+
     return [
         (f"{title}: {heading(part, frame)}", part)
         for title, rows in settings(frame)

@@ -1,1 +1,1 @@
-"""A run as one page to look at: a single HTML file that needs nothing but a browser."""
+"""The report of a run: a single HTML file that opens in any browser and loads nothing else."""

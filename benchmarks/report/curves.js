@@ -1,4 +1,4 @@
-// Curves as SVG: score over the fraction of pixels, a line a map.
+// Drawing of curves as SVG: score over the fraction of pixels replaced, one line per map.
 const PLOT = { width: 360, height: 230, left: 38, right: 10, top: 10, bottom: 38 };
 
 function svg(name, attributes, ...children) {
@@ -9,7 +9,7 @@ function svg(name, attributes, ...children) {
 }
 
 function scoresOf(curve, index) {
-  return [...cellsOf({ ...curve, h: 1, w: curve.fractions.length }, index)];
+  return [...valuesOf({ ...curve, h: 1, w: curve.fractions.length }, index)];
 }
 
 // lines: [{ fractions, scores, style: { colour, dash }, name, id }]
@@ -26,7 +26,7 @@ function plot(lines, title) {
       svg("text", { x: x(0) - 6, y: y(score) + 4, "text-anchor": "end" }, String(Number(score.toPrecision(2)))),
       svg("text", { x: x(tick), y: PLOT.height - PLOT.bottom + 16, "text-anchor": "middle" }, String(tick)));
   }
-  drawing.append(svg("text", { x: x(0.5), y: PLOT.height - 4, "text-anchor": "middle" }, "fraction of pixels changed"));
+  drawing.append(svg("text", { x: x(0.5), y: PLOT.height - 4, "text-anchor": "middle" }, "fraction of pixels replaced"));
   for (const line of lines) drawing.append(drawn(line, x, y));
   return drawing;
 }

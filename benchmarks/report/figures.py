@@ -1,4 +1,4 @@
-"""The figures of a run, small enough to travel inside a page."""
+"""Figures of a run, compressed and encoded as data URIs for the page."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -9,19 +9,29 @@ from PIL import Image
 from heatmark.benchmarks.report.pictures import webp_uri
 
 WIDTH_PIXELS = 1400
+"""Largest width of a figure in the page."""
 BUDGET_BYTES = 3_000_000
+"""Largest size of all figures together, as data URIs."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure by its name, as a data URI; ``""`` where the page has no room for it."""
+    """A figure of the page.
+
+    Args:
+        name: its file's name, with spaces.
+        uri: the figure as a data URI, ``""`` where the page has no room for it.
+    """
 
     name: str
     uri: str
 
 
 def figures(folder: Path) -> list[Figure]:
-    """Return every figure of a folder by name, until the budget of 3 MB is spent; an SVG goes before its PNG."""
+    """Return every PNG and SVG of a folder, in the order of names; of two with one name, the SVG.
+
+    A figure that would exceed :data:`BUDGET_BYTES` has no data URI.
+    """
     files = {path.stem: path for suffix in ("png", "svg") for path in sorted(folder.glob(f"*.{suffix}"))}
     found: list[Figure] = []
     for stem, path in sorted(files.items()):

@@ -1,11 +1,11 @@
-// The gallery: one image; its maps by class and method, and their curves beside them.
+// The gallery: one image at a time, its maps by class and method, and their curves.
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const SHOWN_AT_FIRST = 6;
 const LINES = 8;
 const DASHES = ["", "6 3", "2 3"];
 const ALL = "all";
-// A method has a line's style as long as it is chosen: up to eight never share a colour.
+// The number of a method's line style. A method keeps it while it is chosen; up to eight chosen methods differ in colour.
 function slotOf(method) {
   slots.forEach((owner, i) => { if (!chosen.methods.has(owner)) slots[i] = undefined; });
   if (!slots.includes(method)) {
@@ -48,7 +48,8 @@ const anyUri = (image) => data.subjects.map((_, subject) => uriOf(subject, image
 const imageText = ({ name, label, dataset }) => `${name}${label ? ` (${label})` : ""}${datasets.size > 1 ? `, ${dataset}` : ""}`;
 const datasets = new Set(data.images.map((image) => image.dataset));
 
-// Every map there is of the chosen image at the chosen model and layer: a cell and the position in its lists.
+// All maps of the chosen image for the chosen model and layer: the cell, the image's position in the cell's lists, the
+// explained class and the subject.
 function maps() {
   const [subject, layer] = [byId("subject").value, byId("layer").value];
   return data.cells.flatMap((cell) => {
@@ -75,7 +76,7 @@ function chips(box, entries, set) {
   }));
 }
 
-// A new image: what can be picked changes with it.
+// Offers the models, layers, classes and methods that the chosen image has maps of, and draws these maps.
 function offer() {
   const here = data.cells.filter((cell) => cell.images.includes(chosen.image));
   const subjects = [...new Set(here.map((cell) => cell.subject))].sort((a, b) => a - b);
@@ -86,13 +87,13 @@ function offer() {
 function offerLayers(here = data.cells.filter((cell) => cell.images.includes(chosen.image))) {
   const subject = byId("subject").value;
   const layers = [...new Set(here.filter((cell) => subject === ALL || cell.subject === Number(subject))
-    .map((cell) => cell.layer))].filter((layer) => layer !== "input").sort((a, b) => cellsAt(a) - cellsAt(b));
+    .map((cell) => cell.layer))].filter((layer) => layer !== "input").sort((a, b) => sizeAt(a) - sizeAt(b));
   options(byId("layer"), [...layers.map((layer) => [layer, layer]), [ALL, "all layers"]]);
   offerChips();
 }
 
-// The deepest layer comes first: the one whose maps are the coarsest.
-function cellsAt(layer) {
+// The number of values of a layer's maps. The layer with the smallest maps, usually the deepest, is offered first.
+function sizeAt(layer) {
   return Math.min(...data.cells.filter((cell) => cell.layer === layer && cell.map).map(({ map }) => map.h * map.w));
 }
 
@@ -107,7 +108,7 @@ function offerChips() {
   draw();
 }
 
-// At first, methods that repeat no other one, the best before the others.
+// The methods that are shown at first: the best of those that do not repeat another method's maps.
 function firstMethods(found) {
   const names = [...new Set(found.filter((map) => !map.cell.same_as).map((map) => map.cell.method))];
   return names.slice(0, SHOWN_AT_FIRST);
@@ -135,7 +136,7 @@ async function draw() {
   if (!shown.length) byId("stage").append(make("p", { className: "notice", textContent: "Pick a class and a method to see their maps." }));
 }
 
-// One class: its maps, and the curves of all of them.
+// The part of the page for one explained class: its maps and their curves.
 function section(shown) {
   const title = make("h3", {}, `Explained: ${classText(shown[0])}`);
   const cards = make("div", { className: "cards" }, ...(shown[0].picture ? [original(shown[0])] : []), ...shown.map(card));
@@ -166,7 +167,7 @@ function card(map) {
   canvas.setAttribute("aria-label", `Map of ${describe(map)} for ${classText(map)}`);
   if (cell.map) {
     paint(canvas, map.picture, cell.map, index,
-      { colours: byId("colours").value, opacity: byId("opacity").value / 100, smooth: !byId("cells").checked });
+      { colours: byId("colours").value, opacity: byId("opacity").value / 100, smooth: !byId("raw").checked });
   }
   const numbers = data.definitions.filter(({ definition }) => cell.values[definition]).map(({ definition, metric, higher_is_better }) =>
     [`${metric} ${higher_is_better ? "↑" : "↓"}`, cell.values[definition][index]?.toFixed(3) ?? "undefined"]);
@@ -183,7 +184,7 @@ function heading(map) {
   return make("b", {}, make("i", { className: "swatch", style: `background:${map.style.colour}` }), ...breakable(describe(map)));
 }
 
-// A name in pieces that may stand on lines of their own.
+// A name in pieces between which a line may break.
 function breakable(name) {
   return name.split(/(?<=_)/).flatMap((part) => [part, make("wbr")]);
 }
@@ -196,7 +197,7 @@ function brief(value) {
 function remarks({ cell, index }) {
   const range = cell.map && `${brief(cell.map.low[index])} to ${brief(cell.map.high[index])}, ${cell.map.size.join("×")}`;
   return [
-    make("span", { className: "by" }, range || "no map was kept"),
+    make("span", { className: "by" }, range || "map not stored"),
     ...(cell.flags[index] ? [make("span", { className: "badge" }, cell.flags[index])] : []),
     ...(cell.same_as ? [make("span", { className: "same" }, `= ${cell.same_as}`)] : []),
   ];
@@ -215,7 +216,7 @@ function curvesOf(shown, definition) {
     style: map.style, name: describe(map), id: map.id,
   }));
   if (!lines.length) return null;
-  const title = `${metric}: class score over the fraction of pixels changed`;
+  const title = `${metric}: class score over the fraction of pixels replaced`;
   return make("figure", { className: "plot" }, make("figcaption", {}, make("b", {}, metric), make("span", { className: "by" }, "score of the class")), plot(lines, title));
 }
 
@@ -229,7 +230,7 @@ function show(image) {
   offer();
 }
 
-// A flagged map: its cell and image, on the stage alone.
+// Shows only the map of one cell and image, such as a flagged one.
 function lookAt({ cell: key, image }) {
   const cell = data.cells.find((entry) => entry.cell === key);
   const index = cell?.images.find((i) => data.images[i].name === image);
@@ -259,11 +260,11 @@ function start() {
   });
   byId("previous").addEventListener("click", () => step(-1));
   byId("next").addEventListener("click", () => step(1));
-  // Not every browser that is driven sends "input" from a select; all send "change", once, as people's do.
+  // Browsers driven by a test do not all send "input" from a select; all send "change".
   byId("image").addEventListener("change", (event) => show(Number(event.target.value)));
   byId("subject").addEventListener("change", () => { chosen.classes.clear(); offerLayers(); });
   byId("layer").addEventListener("change", offerChips);
-  for (const id of ["colours", "cells"]) byId(id).addEventListener("change", draw);
+  for (const id of ["colours", "raw"]) byId(id).addEventListener("change", draw);
   byId("opacity").addEventListener("input", draw);
   for (const id of ["classes", "methods"]) {
     byId(id).addEventListener("change", ({ target }) => {

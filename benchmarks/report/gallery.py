@@ -1,4 +1,4 @@
-"""What the gallery shows: pictures, maps, curves and numbers as plain data that a script can read."""
+"""Data of the gallery: pictures, maps, curves and scores, as plain values that become JSON."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,21 +13,30 @@ from heatmark.benchmarks.report.pictures import Seen
 from heatmark.benchmarks.schema import DIGESTS, SETTING
 
 MAP_BYTES = 3_000_000
-SUBJECT = [name for name in SETTING if name != "target_rule"]  # several classes of one picture stand side by side
+"""Largest size of all maps together, in the page."""
+SUBJECT = [name for name in SETTING if name != "target_rule"]
+"""Columns that identify a subject: a model in a setting. The rule by which the explained class is chosen is not among
+them, so that maps for several classes of an image are shown together."""
 VIEW = ["dataset", "model", *DIGESTS]
-"""What tells apart what models saw: a network (with its preprocessing) and a set of images."""
+"""Columns that identify a view: a set of images as one network (with its preprocessing) saw them."""
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A run's tables: results (all of them, scored and not), curves and the folder of its maps."""
+    """The tables of a run from which the gallery is made.
+
+    Args:
+        results: the results table, with rows of skipped and failed cells.
+        curves: the curves table.
+        maps: folder of the raw maps, one file per cell.
+    """
 
     results: pd.DataFrame
     curves: pd.DataFrame
     maps: Path
 
     def scored(self) -> pd.DataFrame:
-        """Return the rows that carry a metric."""
+        """Return the rows of results that have a score."""
         return self.results[self.results["metric"] != ""]
 
 
@@ -38,20 +47,21 @@ def gallery(
     limit: int | None,
     told: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the gallery of a run.
+    """Return the data of a run's gallery.
 
     Args:
-        tables: of the run.
-        ranked: its leaderboard, for names and repeats.
-        views: what models saw, by the values of :data:`VIEW`.
-        limit: images of each dataset, the first ones; None takes all.
-        told: columns that name a subject beside its model.
+        tables: the run's tables.
+        ranked: the run's leaderboard, for names of methods and repeated maps.
+        views: the images as models saw them, by the values of :data:`VIEW`.
+        limit: number of images of each dataset, of which the first are shown; None for all.
+        told: columns whose values are part of a subject's name, beside its model.
 
     Returns:
-        ``pictures`` (data URIs); ``images`` (dataset, name, label); ``definitions``; ``subjects`` (one a model in a
-        setting: name, facts, classes, which picture belongs to which image); ``cells`` (cell, subject, layer, method,
-        explained classes, flags, map, values and curves by definition), of which every list follows the cell's
-        ``images``.
+        ``pictures``: data URIs. ``images``: dataset, name and label of each. ``definitions``: of metrics.
+        ``subjects``: of each, a name, its facts, the names of classes, and the position in ``pictures`` by the position
+        of an image. ``cells``: of each, the facts, the positions of its subject and ``images``, and, in the order of
+        these: ``targets`` (explained classes), ``flags``, ``map`` (packed by :func:`.maps.quantised`), ``values`` and
+        ``curves`` by definition.
     """
     scored = tables.scored()
     images = shown_images(scored, limit)
@@ -72,19 +82,19 @@ def gallery(
 
 
 def subject_name(facts: Mapping[str, str], told: Sequence[str]) -> str:
-    """Return a model's name, with what else tells it from the run's other ones in brackets."""
+    """Return a model's name, followed in brackets by its values of the columns ``told``."""
     details = ", ".join(facts[name] for name in told)
     return f"{facts['model']} ({details})" if details else facts["model"]
 
 
 def places(shown: Mapping[str, Any]) -> Collection[tuple[str, str]]:
-    """Return the (cell, image's name) that a gallery shows."""
+    """Return the pairs (cell, name of the image) that a gallery shows."""
     names = [image["name"] for image in shown["images"]]
     return {(cell["cell"], names[index]) for cell in shown["cells"] for index in cell["images"]}
 
 
 def shown_images(scored: pd.DataFrame, limit: int | None) -> list[tuple[str, str]]:
-    """Return (dataset, name) of the first images of every dataset, in the order of the table."""
+    """Return the pairs (dataset, name) of the first ``limit`` images of every dataset, in the order of the table."""
     pairs = scored[["dataset", "image"]].drop_duplicates()
     kept = pairs if limit is None else pairs.groupby("dataset", sort=False).head(limit)
     return list(kept.itertuples(index=False, name=None))
@@ -96,7 +106,7 @@ def _subject(
     position: Mapping[tuple[str, str], int],
     pictures: dict[str, int],
 ) -> dict[str, Any]:
-    """Return one model in one setting; its pictures go into the common list, each only once."""
+    """Return the data of one subject; its pictures are added to ``pictures`` where they are not there yet."""
     view = views.get(tuple(facts[name] for name in VIEW), Seen())
     shown = {
         position[facts["dataset"], name]: pictures.setdefault(uri, len(pictures))
@@ -116,20 +126,20 @@ def _cells(
     curves = dict(iter(tables.curves.groupby("cell")))
     scored = dict(iter(tables.scored().groupby("cell")))
     for row in ranked.drop_duplicates("cell").to_dict("records"):
-        chosen = scored[row["cell"]]
-        listed = chosen.drop_duplicates("image")
-        kept = np.array([(row["dataset"], image) in position for image in listed["image"]])
+        scores = scored[row["cell"]]
+        per_image = scores.drop_duplicates("image")
+        kept = np.array([(row["dataset"], image) in position for image in per_image["image"]])
         if not kept.any():
             continue
-        names = listed["image"][kept]
+        names = per_image["image"][kept]
         yield {
             **{name: row[name] for name in ("cell", "layer", "method", "implementation", "label", "same_as")},
             "subject": subjects.index(tuple(row[name] for name in SUBJECT)),
             "images": [position[row["dataset"], name] for name in names],
-            "targets": listed["target"][kept].tolist(),
-            "flags": listed["reason"][kept].tolist(),
+            "targets": per_image["target"][kept].tolist(),
+            "flags": per_image["reason"][kept].tolist(),
             "map": _map(tables.maps / f"{row['cell']}.npy", kept, side),
-            "values": {key: _values(part, names) for key, part in chosen.groupby("definition")},
+            "values": {key: _values(part, names) for key, part in scores.groupby("definition")},
             "curves": _curves(curves.get(row["cell"]), names),
         }
 

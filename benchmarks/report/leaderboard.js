@@ -1,17 +1,17 @@
-// The leaderboard: sorts by any column, filters by words and choices.
+// Sorting of the leaderboard by any column, and filtering by words and by menus.
 const ranking = document.getElementById("ranking");
 
 function sortBy(header, body) {
-  const cells = [...body.rows].map((row) => ({ row, value: row.cells[column(header)].dataset.value }));
+  const entries = [...body.rows].map((row) => ({ row, value: row.cells[column(header)].dataset.value }));
   const ascending = header.getAttribute("aria-sort") === "none"
     ? header.dataset.first === "ascending"
     : header.getAttribute("aria-sort") === "descending";
   const compare = header.dataset.kind === "number" ? numeric : (a, b) => a.localeCompare(b);
-  cells.sort((a, b) => undefinedLast(a.value, b.value, header.dataset.kind)
+  entries.sort((a, b) => undefinedLast(a.value, b.value, header.dataset.kind)
     ?? (ascending ? compare(a.value, b.value) : compare(b.value, a.value)));
   for (const other of header.closest("thead").querySelectorAll("[aria-sort]")) other.setAttribute("aria-sort", "none");
   header.setAttribute("aria-sort", ascending ? "ascending" : "descending");
-  body.append(...cells.map(({ row }) => row));
+  body.append(...entries.map(({ row }) => row));
 }
 
 function numeric(a, b) {
@@ -24,7 +24,7 @@ function undefinedLast(a, b, kind) {
   return noA || noB ? noA - noB : undefined;
 }
 
-// Headers stand in two rows: those of the metrics' columns below their groups.
+// The number of a header's column. Headers are in two rows: a metric's name is above those of its two columns.
 function column(header) {
   const [top, below] = header.closest("thead").rows;
   const singles = [...top.cells].flatMap((cell) => cell.colSpan === 1 ? [cell] : Array(cell.colSpan).fill(null));

@@ -1,4 +1,4 @@
-"""Maps and curves small enough to travel inside a page: fewer cells, one byte a value."""
+"""Compression of maps and curves for the page: lower resolution, and one byte per value."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -12,14 +12,19 @@ from heatmark.benchmarks.tables.resizing import area_means
 Array = NDArray[Any]
 
 SIDES = (32, 24, 20, 16, 12, 8)
+"""Largest numbers of values per side of a map that are tried."""
 LEVELS = 254
+"""The byte of a row's largest value; its smallest is 0."""
 UNDEFINED = 255
+"""The byte of a value that is not finite."""
 
 
 def affordable_side(sizes: Sequence[tuple[int, int, int]], budget: int) -> int:
-    """Return the largest of :data:`SIDES` at which maps of these sizes (N, h, w) take at most ``budget`` bytes.
+    """Return the largest of :data:`SIDES` with which maps take at most ``budget`` bytes, else the smallest.
 
-    The smallest side where none does.
+    Args:
+        sizes: (N, h, w) of every array of maps.
+        budget: in bytes, of which a value takes one.
     """
     for side in SIDES:
         if sum(n * min(h, side) * min(w, side) for n, h, w in sizes) <= budget:
@@ -28,17 +33,17 @@ def affordable_side(sizes: Sequence[tuple[int, int, int]], budget: int) -> int:
 
 
 def shrink(maps: Array, side: int) -> Array:
-    """Return maps (N, h, w) with at most ``side`` cells a side, each the mean of what it covers."""
+    """Return maps (N, h, w) with at most ``side`` values per side, each the mean of the values that it covers."""
     height, width = (min(length, side) for length in maps.shape[-2:])
     return maps if maps.shape[-2:] == (height, width) else area_means(maps, (height, width))
 
 
 def quantised(rows: Array) -> dict[str, Any]:
-    """Return an array (N, …) as one byte a value: value = low + byte / 254 · (high − low), row by row.
+    """Return an array (N, …) with one byte per value: value = low + byte / 254 · (high − low).
 
     Returns:
-        ``bytes`` (base64, in C order), ``low`` and ``high`` of every row, to six digits. The byte 255 stands for a
-        value that is not finite; a row without any finite value has low = high = 0.
+        ``bytes`` (base64, in C order), and ``low`` and ``high`` of each of the N rows, to six digits. A value that is
+        not finite has the byte 255; a row without a finite value has low = high = 0.
     """
     flat = rows.reshape(len(rows), -1).astype(np.float64)
     finite = np.isfinite(flat)
@@ -54,7 +59,13 @@ def quantised(rows: Array) -> dict[str, Any]:
 
 
 def thinned(fractions: Array, scores: Array, most: int = 40) -> tuple[Array, Array]:
-    """Return at most ``most`` points of curves (N, K), evenly spread, both ends among them."""
+    """Return at most ``most`` points of curves, evenly spaced, with the first and the last.
+
+    Args:
+        fractions: (K,).
+        scores: (N, K).
+        most: number of points.
+    """
     if len(fractions) <= most:
         return fractions, scores
     kept = np.unique(np.rint(np.linspace(0, len(fractions) - 1, most)).astype(int))

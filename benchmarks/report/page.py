@@ -1,4 +1,4 @@
-"""From a run's folder to one HTML file."""
+"""The HTML page of a run's report, made from its folder."""
 
 import json
 from pathlib import Path
@@ -25,12 +25,12 @@ SCRIPTS = ("leaderboard.js", "colours.js", "curves.js", "gallery.js")
 
 
 def page(run: Path, images: int | None, pictures: bool) -> str:
-    """Return a run's report.
+    """Return a run's report as HTML.
 
     Args:
-        run: folder of a gathered run.
-        images: how many of each dataset the gallery shows; None shows all.
-        pictures: whether to show the pictures that the sweep stored, or maps alone.
+        run: folder of the run, with its tables.
+        images: number of images of each dataset that the gallery shows; None for all.
+        pictures: whether the gallery shows the images, or only their maps.
     """
     gathered, timing, curves = (read_table(run / f"{name}.parquet") for name in ("results", "timing", "curves"))
     results = with_repeats(told_apart(gathered), run / "maps")  # timing and curves are joined by cell
@@ -55,7 +55,7 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
 def _facts(
     run: Path, scored: pd.DataFrame, jobs: list[dict[str, Any]], views: dict[tuple[str, ...], Seen]
 ) -> dict[str, Any]:
-    """Return what the page says of the run as a whole."""
+    """Return what the template needs beside the leaderboard, the gallery and the failures."""
     definitions = scored.drop_duplicates("definition")[["definition", "metric", "higher_is_better"]]
     return {
         "run": run.resolve().name,
@@ -71,7 +71,7 @@ def _facts(
 
 
 def environment() -> jinja2.Environment:
-    """Return what fills the template: everything escaped but the page's own style and scripts."""
+    """Return the environment of the template, which escapes everything but the page's own style and scripts."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -86,27 +86,27 @@ def environment() -> jinja2.Environment:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return a number for reading, a dash where it is undefined."""
+    """Return a number as text, with a minus sign (−) and not a hyphen; a dash (–) for NaN."""
     return "–" if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
 
 
 def rank(value: float) -> str:
-    """Return a rank as it is: ties share one that may lie between two whole ones."""
+    """Return a rank as text, unrounded: tied methods share a mean rank such as 1.5."""
     return f"{value:g}"
 
 
 def latency(milliseconds: float) -> str:
-    """Return a latency for reading; above 100 ms its decimals say nothing."""
+    """Return a latency as text: from 100 ms on without decimals."""
     return number(milliseconds, 0 if milliseconds >= 100 else 1)
 
 
 def breakable(name: str) -> Markup:
-    """Return a name, escaped, that may break after its underscores and dots."""
+    """Return a name, escaped, in which a line may break after underscores and dots."""
     return Markup("_<wbr>").join(Markup(".<wbr>").join(part.split(".")) for part in name.split("_"))
 
 
 def _views(run: Path, scored: pd.DataFrame, images: int | None) -> dict[tuple[str, ...], Seen]:
-    """Return what models saw of the images that the gallery shows, by the values of :data:`VIEW`."""
+    """Return the gallery's images as models saw them, by the values of :data:`VIEW`."""
     shown = pd.DataFrame(shown_images(scored, images), columns=["dataset", "image"])
     return {
         tuple(map(str, key)): seen(stored(run, rows.iloc[0].to_dict()), set(rows["image"]))

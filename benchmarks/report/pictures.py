@@ -1,4 +1,4 @@
-"""The stored pictures of a run, small enough to travel inside a page."""
+"""The stored pictures of a run, reduced and encoded as data URIs for the page."""
 
 import io
 from base64 import b64encode
@@ -12,18 +12,20 @@ from heatmark.benchmarks.store import Gallery
 from heatmark.benchmarks.tables.pictures import missing, opened
 
 PICTURE_PIXELS = 160
+"""Largest width and height of a picture in the page."""
 QUALITY = 72
+"""Quality of its WebP compression, 0 to 100."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What one model saw.
+    """The images of a dataset as one model saw them, resized and cropped.
 
     Args:
-        pictures: a data URI by the image's name.
-        labels: the true class by the image's name, where it is known.
-        classes: of the model, in the order of the logits; empty where unknown.
-        problem: why some image has no picture, or ``""``.
+        pictures: data URIs by the images' names.
+        labels: names of the true classes by the images' names, for those that are labelled.
+        classes: names of the model's classes, in the order of the logits; empty where unknown.
+        problem: why some images have no picture; ``""`` where all have one.
     """
 
     pictures: Mapping[str, str] = field(default_factory=dict)
@@ -33,10 +35,10 @@ class Seen:
 
 
 def seen(gallery: Gallery | None, wanted: Collection[str]) -> Seen:
-    """Return the wanted pictures of a gallery; for those that it lacks, ``problem`` says why.
+    """Return the wanted pictures of a stored gallery.
 
     Args:
-        gallery: as the sweep stored it, None where it did not.
+        gallery: the pictures that the sweep stored; None where it stored none.
         wanted: names of images.
     """
     problem = missing(gallery, wanted)
@@ -47,14 +49,14 @@ def seen(gallery: Gallery | None, wanted: Collection[str]) -> Seen:
 
 
 def data_uri(picture: Image.Image) -> str:
-    """Return a picture, at most 160 pixels a side, as a WebP data URI."""
+    """Return a picture as a WebP data URI, reduced to at most :data:`PICTURE_PIXELS` per side."""
     small = picture.copy()
     small.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
     return webp_uri(small, quality=QUALITY)
 
 
 def webp_uri(picture: Image.Image, **options: Any) -> str:
-    """Return a picture as a WebP data URI."""
+    """Return a picture as a WebP data URI; ``options`` are those of Pillow's WebP writer."""
     file = io.BytesIO()
     picture.save(file, "WEBP", method=6, **options)
     return f"data:image/webp;base64,{b64encode(file.getvalue()).decode()}"

@@ -1,4 +1,4 @@
-"""What tells the settings of one run apart."""
+"""The columns in which the settings of a run differ, and which the page therefore shows."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ VARYING = ("weights", "device", "precision")
 
 
 def varying(results: pd.DataFrame) -> list[str]:
-    """Return which of weights, device and precision a reader must be told: weights where one model has several."""
+    """Return those of weights, device and precision of which a run has several; of weights, for one model."""
     known = {name: results[results[name] != ""] for name in VARYING}
     weights = known["weights"].groupby("model")["weights"].nunique()
     several = {name: rows[name].nunique() > 1 for name, rows in known.items()} | {"weights": bool((weights > 1).any())}

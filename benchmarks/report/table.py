@@ -1,4 +1,4 @@
-"""The leaderboard as rows for a page: one row a cell, a group of scored a metric's definition."""
+"""Rows of the page's leaderboard: one row per method, layer and model, with one group of columns per metric."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,16 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Score:
-    """One cell under one definition: the leaderboard's columns, and where its interval lies, in percent of all."""
+    """The scores of one cell under one definition of a metric.
+
+    Args:
+        mean, ci_low, ci_high, rank, rank_low, rank_high, n, n_groups, undefined, mean_unflagged, n_unflagged: as in the
+            leaderboard (:func:`heatmark.benchmarks.statistics.leaderboard.leaderboard`).
+        rank_unflagged, n_ranked_unflagged: likewise.
+        left, width, at: where the bar that shows the interval begins, how long it is, and where its mean lies; in
+            percent of the range from the lowest to the highest interval of this dataset and definition. NaN where that
+            range is empty.
+    """
 
     mean: float
     ci_low: float
@@ -31,10 +40,15 @@ class Score:
 
 @dataclass(frozen=True)
 class Row:
-    """One cell: its names, its scores by definition, and its cost (NaN where it was not timed).
+    """One row of the page's leaderboard, that is, one cell.
 
     Args:
-        flagged, images: images whose map is degenerate, and all of them.
+        facts: the cell's values of the leaderboard's columns.
+        scores: by definition of a metric.
+        flagged: number of images whose map is degenerate.
+        images: number of all images.
+        cost: in plain forward passes; NaN where the cell was not timed.
+        latency_ms: median of the timed batch sizes; NaN where the cell was not timed.
     """
 
     facts: dict[str, Any]
@@ -46,10 +60,12 @@ class Row:
 
 
 def rows(ranked: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
-    """Return one row a cell, model after model, each in the order of the first definition, repeats behind their like.
+    """Return one row per cell, sorted by dataset, model and setting, then by rank under the first definition.
+
+    A method with another method's maps follows it.
 
     Args:
-        ranked: of :func:`heatmark.benchmarks.statistics.leaderboard.leaderboard`.
+        ranked: the leaderboard (:func:`heatmark.benchmarks.statistics.leaderboard.leaderboard`).
         timing: the run's timing table.
     """
     placed = ranked.groupby(["dataset", "definition"], group_keys=False)[ranked.columns.tolist()].apply(_placed)
@@ -67,22 +83,22 @@ def rows(ranked: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
         "label",
     ]
     cells = placed.sort_values(order, kind="stable").drop_duplicates("cell")["cell"]
-    groups = {str(cell): scored for cell, scored in placed.groupby("cell")}
-    return [_row(groups[cell], costs) for cell in cells]
+    of_cells = {str(cell): found for cell, found in placed.groupby("cell")}
+    return [_row(of_cells[cell], costs) for cell in cells]
 
 
-def _row(scored: pd.DataFrame, costs: pd.DataFrame) -> Row:
-    cell = scored["cell"].iloc[0]
+def _row(placed: pd.DataFrame, costs: pd.DataFrame) -> Row:
+    cell = placed["cell"].iloc[0]
     cost, latency = costs.loc[cell] if cell in costs.index else (np.nan, np.nan)
     fields = list(Score.__dataclass_fields__)
-    scores = {str(key): Score(*(part[name].iloc[0] for name in fields)) for key, part in scored.groupby("definition")}
-    facts = {str(name): value for name, value in scored.iloc[0].items()}
-    images = int((scored["n"] + scored["undefined"]).max())
-    return Row(facts, scores, int(scored["flagged"].max()), images, float(cost), float(latency))
+    scores = {str(key): Score(*(row[name].iloc[0] for name in fields)) for key, row in placed.groupby("definition")}
+    facts = {str(name): value for name, value in placed.iloc[0].items()}
+    images = int((placed["n"] + placed["undefined"]).max())
+    return Row(facts, scores, int(placed["flagged"].max()), images, float(cost), float(latency))
 
 
 def _placed(ranked: pd.DataFrame) -> pd.DataFrame:
-    """Add where a mean (``at``) and its interval (``left``, ``width``) lie between the least and the greatest."""
+    """Return a leaderboard with the columns ``at``, ``left`` and ``width`` of :class:`Score`."""
     ends = ranked[["mean", "ci_low", "ci_high"]]
     least, greatest = float(ends.min().min()), float(ends.max().max())
     span = greatest - least if greatest > least else np.nan

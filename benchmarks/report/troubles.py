@@ -1,4 +1,4 @@
-"""What went wrong in a run: cells without numbers, degenerate maps, undefined values."""
+"""Failures of a run: skipped and failed cells, degenerate maps, undefined scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,13 @@ from heatmark.benchmarks.schema import CELL_KEY
 
 @dataclass(frozen=True)
 class Failure:
-    """Cells without numbers for one reason."""
+    """Cells that were skipped, or that failed, for the same reason.
+
+    Args:
+        status: ``error`` or ``skipped``.
+        reason: the reason.
+        cells: names of the cells; of a job that could not begin, the model's name.
+    """
 
     status: str
     reason: str
@@ -20,7 +26,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Suspect:
-    """Images of one cell on which its map or a metric has one fault."""
+    """Images of one cell whose maps, or scores of one metric, have the same fault.
+
+    Args:
+        facts: the cell's values of :data:`heatmark.benchmarks.schema.CELL_KEY`.
+        fault: kind of degeneracy, or ``undefined`` and the definition of a metric.
+        images: names of these images.
+        of: number of all images of the cell.
+    """
 
     facts: dict[str, str]
     fault: str
@@ -29,11 +42,11 @@ class Suspect:
 
 
 def failures(results: pd.DataFrame, told: Sequence[str] = ()) -> list[Failure]:
-    """Return skips and errors by reason, errors first; a job that could not begin is one cell.
+    """Return skips and errors by reason, errors first.
 
     Args:
-        results: of the run.
-        told: columns that name a cell beside its model, layer and method.
+        results: the results table; a job that could not begin is one row, without a layer and a method.
+        told: columns whose values are part of a cell's name, beside its model, layer and method.
     """
     names = ("model", "layer", "method", *told)
     without = results[results["status"].isin(["error", "skipped"])]
@@ -44,7 +57,8 @@ def failures(results: pd.DataFrame, told: Sequence[str] = ()) -> list[Failure]:
 
 
 def suspects(scored: pd.DataFrame) -> list[Suspect]:
-    """Return degenerate maps by cell and kind, then undefined values by cell and definition."""
+    """Return degenerate maps by cell and kind, then undefined scores by cell and definition."""
+
     flagged = scored[scored["status"] == "degenerate"].drop_duplicates(["cell", "image"])
     undefined = scored[scored["value"].isna()]
     undefined = undefined.assign(reason="undefined " + undefined["definition"])

@@ -1,1 +1,1 @@
-"""Tables of a run: gathered, summed up on the terminal, typeset for a paper."""
+"""Tables of a run: results, timing and curves from its stored cells, a summary for the terminal, tables for a paper."""

@@ -1,4 +1,4 @@
-"""From a run's finished cells to its tidy tables; made anew each time, the last writer's stay."""
+"""The tables of a run (results, timing, curves), written from its stored cells as parquet and CSV."""
 
 import json
 import secrets
@@ -25,10 +25,13 @@ CURVES = [*CELL_KEY, "image", "metric", "definition", "fraction", "score"]
 
 
 def gather(run: Path) -> pd.DataFrame:
-    """Write results, timing and curves (parquet, and CSV twins) and provenance.json of a run; return the results.
+    """Write a run's results, timing and curves (each as parquet and CSV) and provenance.json; return the results.
+
+    Args:
+        run: folder of the run. Tables that are there already are replaced.
 
     Raises:
-        ValueError: where the folder holds no cell.
+        ValueError: where the folder holds neither cells nor jobs.
     """
     store = Store(run)
     records, jobs = named(list(store.read()), store.jobs())
@@ -45,7 +48,7 @@ def gather(run: Path) -> pd.DataFrame:
 
 
 def named(records: Sequence[Record], jobs: Sequence[dict[str, Any]]) -> tuple[list[Record], list[dict[str, Any]]]:
-    """Return records and jobs in which every name of weights stands for one digest (:mod:`.naming`)."""
+    """Return records and jobs in which no two sets of weights of one model share a name (:mod:`.naming`)."""
     known = {_weights(job): str(job.get("checkpoint", "")) for job in jobs}
     names = weights_names(known, [_weights(record.columns) for record in records])
     return (
@@ -59,12 +62,12 @@ def _weights(facts: Mapping[str, Any]) -> Weights:
 
 
 def flatten(records: Iterable[Record], rows: Callable[[Record], Iterator[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return every record's rows, each with the columns that its cell shares."""
+    """Return every record's rows, each with the columns that are the same in all rows of its cell."""
     return [{"cell": r.key, **r.columns, **row} for r in records for row in rows(r)]
 
 
 def result_rows(record: Record) -> Iterator[dict[str, Any]]:
-    """Yield one row a metric and image, or the one row of a cell without numbers."""
+    """Yield one row per metric and image; of a skipped or failed cell, one row with its reason."""
     if record.status != "ok":
         yield {"status": record.status, "reason": record.reason}
     for metric, measured in record.metrics.items():
@@ -88,12 +91,12 @@ def _at(numbers: Array | None, position: int) -> float:
 
 
 def timing_rows(record: Record) -> Iterator[dict[str, Any]]:
-    """Yield one row a timed batch size."""
+    """Yield one row per batch size that was timed."""
     yield from record.timing
 
 
 def curve_rows(record: Record) -> Iterator[dict[str, Any]]:
-    """Yield one row a point of every image's curves."""
+    """Yield one row per metric, image and point of the curve."""
     for metric, measured in record.metrics.items():
         if measured.fractions is None or measured.scores is None:
             continue
@@ -109,14 +112,17 @@ def _metric(name: str, measured: Measured) -> dict[str, str]:
 def failed_jobs(jobs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return an error row for every job that could not begin."""
     return [
-        {"model": s["model"], "dataset": s["dataset"], "status": "error", "reason": s["reason"]}
-        for s in jobs
-        if s["status"] == "error"
+        {"model": job["model"], "dataset": job["dataset"], "status": "error", "reason": job["reason"]}
+        for job in jobs
+        if job["status"] == "error"
     ]
 
 
 def table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """Return rows as a table in an order that depends on its content alone; no cell is None: ``""`` or NaN instead."""
+    """Return rows as a table, sorted by dataset, model, layer, method and cell.
+
+    A missing text is ``""``, a missing number NaN, a missing ``higher_is_better`` False; no value is None.
+    """
     frame = pd.DataFrame(rows, columns=columns, dtype=object)
     numbers = [c for c in columns if c in {*TIMED, "depth", "value", *TIES, "fraction", "score"}]
     texts = [c for c in columns if c not in {*numbers, "higher_is_better"}]
@@ -129,7 +135,7 @@ def table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
 
 
 def publish(frame: pd.DataFrame, stem: Path) -> None:
-    """Write a table as parquet and as CSV, each in one step."""
+    """Write a table as parquet and as CSV; a reader sees the old file or the new one, never a part of one."""
     _replace(stem.with_suffix(".parquet"), lambda path: frame.to_parquet(path, index=False))
     _replace(stem.with_suffix(".csv"), lambda path: frame.to_csv(path, index=False))
 

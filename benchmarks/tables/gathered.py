@@ -1,4 +1,4 @@
-"""A run's tables, read as ``heatmark gather`` writes them today."""
+"""A reader of the tables that ``heatmark gather`` writes; tables of older versions are refused."""
 
 from pathlib import Path
 
@@ -8,10 +8,13 @@ from heatmark.benchmarks.schema import DIGESTS
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Return a gathered table.
+    """Return a table (results, timing or curves) of a run.
+
+    Args:
+        path: its parquet file.
 
     Raises:
-        ValueError: where it was gathered before runs recorded what tells equal names apart.
+        ValueError: where an older version wrote it, without the digests of weights and images or without groups.
     """
     frame = pd.read_parquet(path)
     if missing := [name for name in _needed(path) if name not in frame]:

@@ -1,4 +1,4 @@
-"""Names of weights: a checkpoint's own, with its folder or its digest where two of one model share it."""
+"""Names of weights: the checkpoint's name, with its folder or its digest where two of one model have the same name."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 LETTERS = 7
-"""Of a digest, in a name."""
+"""Number of letters of a digest in a name."""
 
 
 class Weights(NamedTuple):
-    """Whose name, what name and which weights: a model, the label that a job gave, the weights' digest."""
+    """Weights of a model: the model, the label that a job gave them, and their digest."""
 
     model: str
     label: str
@@ -18,14 +18,15 @@ class Weights(NamedTuple):
 
 
 def weights_names(known: Mapping[Weights, str], met: Iterable[Weights] = ()) -> dict[Weights, str]:
-    """Return a name for all weights, unique among one model's: a label that only one digest has stays as it is.
+    """Return a name for each set of weights, unique among those of one model.
 
-    Equal labels get the folders of their files, as many as it takes (``exp1/best``), or else the first digits of their
-    digest (``best@0123456``): a job knows of no other job, so that this is known when a run is gathered.
+    A label that only one digest has stays as it is. Equal labels are preceded by as many folders of their files as
+    make them differ (``exp1/best``), or else followed by the first letters of their digest (``best@0123456``). No job
+    knows the labels of another, so names are made when a run is gathered.
 
     Args:
-        known: weights to the file that they come from, ``""`` where they come from none.
-        met: weights of which no file is known.
+        known: the file of each set of weights; ``""`` where it comes from no file.
+        met: weights whose file is not known.
     """
     files = {weights: known.get(weights, "") for weights in (*met, *known)}
     alike = defaultdict(list)
@@ -33,11 +34,11 @@ def weights_names(known: Mapping[Weights, str], met: Iterable[Weights] = ()) -> 
         alike[weights.model, weights.label].append(weights)
     names: dict[Weights, str] = {}
     for same in alike.values():
-        names |= dict(zip(same, _told_apart(same, [files[weights] for weights in same]), strict=True))
+        names |= dict(zip(same, _distinct_names(same, [files[weights] for weights in same]), strict=True))
     return names
 
 
-def _told_apart(same: list[Weights], files: list[str]) -> list[str]:
+def _distinct_names(same: list[Weights], files: list[str]) -> list[str]:
     if len(same) == 1:
         return [same[0].label]
     parents = [Path(file).parts[1:-1] for file in files]

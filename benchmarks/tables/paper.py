@@ -14,7 +14,7 @@ from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.statistics.variants import told_apart
 
 NAMED = [name for name in SETTING if not name.endswith("_digest")]
-"""What names a table; labels that mean two things are told apart already."""
+"""Columns whose values name a table. Digests are left out: equal labels of two digests are made distinct before."""
 
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -25,14 +25,14 @@ LATEX = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with half the width of its interval; NaN where undefined.
+    """A mean and half the width of its 95 % interval.
 
     Args:
-        mean, half: over the defined images.
-        n: how many these are, where they are fewer than the table's; None where they are all.
-        best: of its column.
-        flagged: images whose map is degenerate.
-        unflagged: the mean without them.
+        mean, half: over the images on which the metric is defined; NaN where it is defined on none.
+        n: number of these images; None where they are all of the table's.
+        best: whether the mean is the best of its column.
+        flagged: number of images whose map is degenerate.
+        unflagged: the mean over the other images.
     """
 
     mean: float = math.nan
@@ -54,12 +54,13 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class PaperTable:
-    """One model on one dataset: a row a method and layer, a column a definition.
+    """A table of one model on one dataset, with one row per method and layer.
 
     Args:
-        name: of its files.
-        entries: ``method``, ``layer``, one column of :class:`Estimate` a definition, and ``cost (forwards)``.
-        caption: what a reader must know, in plain text.
+        name: name of its files.
+        entries: the columns ``method`` and ``layer``, one column of :class:`Estimate` per definition of a metric, and
+            ``cost (forwards)``.
+        caption: plain text.
     """
 
     name: str
@@ -70,13 +71,14 @@ class PaperTable:
 def paper_tables(
     results: pd.DataFrame, timing: pd.DataFrame, label: Callable[[str], str] = str
 ) -> Iterator[PaperTable]:
-    """Yield one table a model and dataset, the order that of its first definition.
+    """Yield one table per model, dataset and rule by which the explained class is chosen.
 
-    Cells that were scored on other images or classes than most of their fellows have a table of their own.
+    Rows are in the order of ranks under the first definition. Cells that were scored on other images or classes than
+    most cells of the model have a table of their own.
 
     Args:
-        results, timing: of a run.
-        label: how to call a method.
+        results, timing: the run's tables.
+        label: from a method's name to the name that the table prints.
     """
     scored = told_apart(results[results["metric"] != ""])
     ranked = leaderboard(scored)
@@ -89,14 +91,17 @@ def paper_tables(
                 _slug("-".join([*(facts[name] for name in NAMED), *([f"{position + 1}"] * (position > 0))])),
                 entries,
                 f"{facts['model']} ({facts['weights']}) on {facts['dataset']}, target {facts['target_rule']}: means "
-                f"over {images} images{', other ones or other classes than in the table before' * (position > 0)} ± "
+                f"over {images} images{', other images or classes than in the previous table' * (position > 0)} ± "
                 f"half the width of the 95 % BCa interval{_resampled(part)}, best in bold. {_repeats(part)}"
                 f"{_fewer(entries)}{_flagged(part)}{_units(part)}",
             )
 
 
 def _alike(rows: pd.DataFrame, scored: pd.DataFrame) -> list[tuple[pd.DataFrame, int]]:
-    """Return the rows of the cells that share their images and classes, and how many these are; most cells first."""
+    """Return the rows of each group of cells with the same images and classes, and the number of these images.
+
+    The group with the most cells comes first.
+    """
     mine = scored[scored["cell"].isin(rows["cell"])]
     scored_on = (mine["image"] + "\0" + mine["target"]).groupby(mine["cell"]).agg(frozenset)
     parts = [(part, len(pairs)) for pairs, part in rows.groupby(rows["cell"].map(scored_on), sort=False)]
@@ -104,32 +109,35 @@ def _alike(rows: pd.DataFrame, scored: pd.DataFrame) -> list[tuple[pd.DataFrame,
 
 
 def _resampled(rows: pd.DataFrame) -> str:
-    """Say what intervals resample where it is not images."""
+    """Return what the intervals resample where it is not single images."""
     groups = rows.loc[rows["unit"] == "groups", "n_groups"]
     return f" (over {groups.max()} groups of images, whole groups resampled)" if len(groups) else ""
 
 
 def _repeats(rows: pd.DataFrame) -> str:
     if not rows["maps_compared"].any():
-        return "The run keeps no maps: methods that are one were not looked for. "
-    return "= marks the maps of another method. " if (rows["same_as"] != "").any() else ""
+        return "The run keeps no maps, so methods with identical maps were not looked for. "
+    return "=: the maps are those of another method. " if (rows["same_as"] != "").any() else ""
 
 
 def _flagged(rows: pd.DataFrame) -> str:
-    """Say what brackets and daggers are."""
+    """Return what brackets and daggers mean."""
     if not rows["flagged"].any():
         return ""
-    return "[Images with a flagged (degenerate) map: mean without them]; † flagged on most images, never in bold. "
+    return (
+        "[number of images whose map is flagged as degenerate: mean over the other images]; "
+        "†: flagged on most images, never in bold. "
+    )
 
 
 def _fewer(entries: pd.DataFrame) -> str:
     partial = entries.map(lambda entry: isinstance(entry, Estimate) and entry.n is not None).any(axis=None)
-    return "n: images on which the metric is defined, where they are fewer; never in bold. " if partial else ""
+    return "n: number of images on which the metric is defined, where not all; never in bold. " if partial else ""
 
 
 def _units(rows: pd.DataFrame) -> str:
     definitions = "; ".join(sorted(rows["definition"].unique()))
-    return f"Definitions: {definitions}. Cost in plain forward passes of the same batch."
+    return f"Definitions: {definitions}. Cost: in plain forward passes of the same batch."
 
 
 def _slug(text: str) -> str:
@@ -157,7 +165,7 @@ def _heading(rows: pd.DataFrame, part: pd.DataFrame, definition: str) -> str:
 
 
 def _estimates(part: pd.DataFrame, images: int) -> dict[str, Estimate]:
-    """Return every cell's estimate under one definition; methods that equal the best to the last digit share it."""
+    """Return every cell's estimate under one definition; all that equal the best to the last printed digit are bold."""
     whole = (part["n"] == images) & ~part["mostly_flagged"]
     best = part.loc[whole, "mean"].max() if part["higher_is_better"].iloc[0] else part.loc[whole, "mean"].min()
     half = (part["ci_high"] - part["ci_low"]) / 2
@@ -194,7 +202,7 @@ def latex(table: PaperTable) -> str:
 
 
 def markdown(table: PaperTable) -> str:
-    """Return a table in Markdown under its caption."""
+    """Return a table in Markdown, its caption above it."""
     text = (
         _styler(table)
         .format(_marked)
@@ -220,7 +228,7 @@ def _plain(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Return text as LaTeX sets it letter by letter."""
+    """Return text for LaTeX, with every special character escaped."""
     return "".join(LATEX.get(letter, letter) for letter in text)
 
 

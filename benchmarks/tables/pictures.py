@@ -1,4 +1,4 @@
-"""The pictures that a sweep stored of a setting, as its model saw them."""
+"""Stored pictures: the images of a run as its models saw them, resized and cropped."""
 
 import io
 from collections.abc import Collection, Mapping
@@ -12,34 +12,32 @@ from PIL import Image
 from heatmark.benchmarks.schema import DIGESTS
 from heatmark.benchmarks.store import Gallery, Store
 
-NONE_STORED = (
-    "the run keeps no pictures of it; heatmark sweep, repeated, stores them and leaves finished cells as they are"
-)
+NONE_STORED = "the run keeps no pictures of it; run the same heatmark sweep again to store them (finished cells stay)"
 
 
 def stored(run: Path, facts: Mapping[Any, Any]) -> Gallery | None:
-    """Return the pictures of a row's network and image set, or None where the run keeps none.
+    """Return the pictures that one model saw of one set of images, or None where the run keeps none.
 
     Args:
         run: folder of the run.
-        facts: the row, or whatever has its digests.
+        facts: a row of its tables, or anything with the columns :data:`heatmark.benchmarks.schema.DIGESTS`.
     """
     weights_digest, images_digest = (str(facts[name]) for name in DIGESTS)
     return Store(run).read_gallery(weights_digest, images_digest)
 
 
 def missing(gallery: Gallery | None, wanted: Collection[str]) -> str:
-    """Say why some wanted images have no picture; ``""`` where all have one."""
+    """Return the reason why some of the wanted images have no picture; ``""`` where all have one."""
     if gallery is None:
         return NONE_STORED
     lacking = len(set(wanted) - set(gallery.pictures))
     if not lacking:
         return ""
-    return f"{lacking} of {len(wanted)} images have none; the run keeps those of the first {len(gallery.pictures)}"
+    return f"{lacking} of {len(wanted)} images have no picture; the run keeps only the first {len(gallery.pictures)}"
 
 
 def opened(picture: bytes) -> Image.Image:
-    """Return a stored picture."""
+    """Return a stored picture as an RGB image, from the bytes of its file."""
     with Image.open(io.BytesIO(picture)) as found:
         return found.convert("RGB")
 
@@ -50,6 +48,6 @@ def pixels(picture: bytes) -> NDArray[np.float32]:
 
 
 def class_name(gallery: Gallery, target: str) -> str:
-    """Return the first of a class's names, or its number where it has none."""
+    """Return a class's name, the first where it has several, or ``class 7`` where it has none."""
     number = int(target)
     return gallery.classes[number].split(",")[0] if number < len(gallery.classes) else f"class {target}"

@@ -1,4 +1,4 @@
-"""A run's methods ranked by faithfulness: what the summary on the terminal shows."""
+"""The ranking of a run's methods by faithfulness, as the summary on the terminal shows it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,42 +19,54 @@ PAIR = ["image", "target"]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def ranking(part: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a cell of one model, dataset and set of metrics, the most faithful first.
+def ranking(scored: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per cell, the most faithful first; a cell with another one's maps follows it.
 
-    Every metric has its mean over images, the half-width of its 95 % interval, and both again for the gain over the
-    random control, paired by image and explained class. Faithfulness is the sum of the metrics, each counted so that
-    higher is better: insertion − deletion. ``rank`` is by its mean on the ``n_ranked`` images where all methods have
-    it; a method's own ``n`` may be larger. ``flagged`` counts degenerate maps; every number is there a second time
-    without these (``without``), with ``rank without`` by the means on the images where no map is flagged, for all but
-    those that are flagged on most images.
+    Faithfulness is the sum of the metrics, each negated where lower is better: insertion − deletion.
+
+    Args:
+        scored: rows of the results table of one model on one dataset, all scored with the same metrics.
+        timing: the timing table.
+
+    Returns:
+        ``cell, layer, method, n, flagged, cost_in_forwards``: ``n`` is the number of images on which faithfulness is
+        defined, ``flagged`` that of degenerate maps.
+        For every definition of a metric, and for ``faithfulness``: its mean (``NAME``) with the half-width of its 95 %
+        interval (``NAME ±``); both for the gain over the random control, paired by image and explained class
+        (``NAME gain``, ``NAME gain ±``); both over the images whose map is not flagged (``NAME without``,
+        ``NAME without ±``).
+        ``rank``, by mean faithfulness over the ``n_ranked`` images on which it is defined for all methods.
+        ``rank without``, without the cells that are flagged on most images (NaN), over the ``n_ranked without`` images
+        on which no map of the others is flagged either.
+        ``original``, the cell whose maps and ranks this one has (else itself), and ``again``, whether it is another.
     """
-    wide = part.pivot(index=[*CELL, *PAIR], columns="definition", values="value")
-    wide["faithfulness"] = (wide * directions(part).map({True: 1.0, False: -1.0})).sum(axis=1, skipna=False)
+    wide = scored.pivot(index=[*CELL, *PAIR], columns="definition", values="value")
+    wide["faithfulness"] = (wide * directions(scored).map({True: 1.0, False: -1.0})).sum(axis=1, skipna=False)
     control = wide[wide.index.get_level_values("method").map(plain) == CONTROL].groupby(PAIR).mean()
-    flags = part.assign(flag=part["status"] == "degenerate").groupby([*CELL, *PAIR])["flag"].any().reindex(wide.index)
-    groups = part.drop_duplicates("image").set_index("image")["group"]
+    flagged = scored.assign(flag=scored["status"] == "degenerate")
+    flags = flagged.groupby([*CELL, *PAIR])["flag"].any().reindex(wide.index)
+    groups = scored.drop_duplicates("image").set_index("image")["group"]
     rows = [
         dict(zip(CELL, key, strict=True))
         | _row(values.reset_index(CELL, drop=True), control, flags[values.index].to_numpy(), groups)
         for key, values in wide.groupby(CELL)
     ]
     frame = pd.DataFrame(rows).merge(_cost(timing), how="left", on="cell")
-    frame["stands"] = frame["cell"].map(_stands(part))
-    for scores, ending in ((wide["faithfulness"], ""), (_sound(wide["faithfulness"], flags), " without")):
-        frame = frame.merge(_ranks(scores, sorted(set(frame["stands"])), ending), how="left", on="stands")
-    again = frame["stands"] != frame["cell"]
-    return frame.assign(again=again).sort_values(["rank", "stands", "again"], kind="stable", ignore_index=True)
+    frame["original"] = frame["cell"].map(_originals(scored))
+    for scores, ending in ((wide["faithfulness"], ""), (_unflagged(wide["faithfulness"], flags), " without")):
+        frame = frame.merge(_ranks(scores, sorted(set(frame["original"])), ending), how="left", on="original")
+    again = frame["original"] != frame["cell"]
+    return frame.assign(again=again).sort_values(["rank", "original", "again"], kind="stable", ignore_index=True)
 
 
-def _sound(scores: "pd.Series[float]", flags: "pd.Series[bool]") -> "pd.Series[float]":
-    """Return scores without those of flagged maps, and none of a cell that is flagged on most images."""
+def _unflagged(scores: "pd.Series[float]", flags: "pd.Series[bool]") -> "pd.Series[float]":
+    """Return scores with NaN where the map is flagged, and for all images of a cell that is flagged on most."""
     return scores.mask(flags | (flags.groupby(level="cell").transform("mean") > MOSTLY))
 
 
-def _stands(part: pd.DataFrame) -> "pd.Series[str]":
-    """Return, by cell, the cell among these that stands for it, itself where repeats are not known."""
-    cells = part.drop_duplicates("cell").set_index("cell", drop=False)
+def _originals(scored: pd.DataFrame) -> "pd.Series[str]":
+    """Return, by cell, the first of these cells with the same maps; itself where maps were not compared."""
+    cells = scored.drop_duplicates("cell").set_index("cell", drop=False)
     if "map_of" not in cells:
         return cells["cell"]
     found = same_as(cells["map_of"])
@@ -62,19 +74,22 @@ def _stands(part: pd.DataFrame) -> "pd.Series[str]":
 
 
 def _ranks(scores: "pd.Series[float]", competing: Sequence[str], ending: str) -> pd.DataFrame:
-    """Return the rank of those that compete, by their means on the images that all share, and how many these are."""
+    """Return the ranks of the competing cells, by their means over the images that all share, and the number of these.
+
+    A cell whose faithfulness is undefined on every image has no rank and removes no image.
+    """
     wide = scores.unstack("cell").groupby(level=PAIR).first().reindex(columns=list(competing))
     values = wide.to_numpy(dtype=np.float64)
-    scored, rows = common(values)
+    ranked, shared = common(values)
     ranks = np.full(len(competing), np.nan)
-    if rows.any():
-        ranks[scored] = stats.rankdata(-tied(values[rows][:, scored].mean(axis=0, keepdims=True)))
-    return pd.DataFrame({"stands": competing, f"rank{ending}": ranks, f"n_ranked{ending}": int(rows.sum())})
+    if shared.any():
+        ranks[ranked] = stats.rankdata(-tied(values[shared][:, ranked].mean(axis=0, keepdims=True)))
+    return pd.DataFrame({"original": competing, f"rank{ending}": ranks, f"n_ranked{ending}": int(shared.sum())})
 
 
-def directions(part: pd.DataFrame) -> "pd.Series[bool]":
-    """Return whether higher is better, by definition."""
-    return part.drop_duplicates("definition").set_index("definition")["higher_is_better"]
+def directions(scored: pd.DataFrame) -> "pd.Series[bool]":
+    """Return whether higher is better, by definition of a metric."""
+    return scored.drop_duplicates("definition").set_index("definition")["higher_is_better"]
 
 
 def _row(values: pd.DataFrame, control: pd.DataFrame, flagged: Flags, groups: "pd.Series[str]") -> dict[str, float]:
@@ -94,7 +109,16 @@ def _row(values: pd.DataFrame, control: pd.DataFrame, flagged: Flags, groups: "p
 def mean_and_half_width(
     values: np.ndarray[Any, np.dtype[np.float64]], groups: Groups | None = None
 ) -> tuple[float, float]:
-    """Return the mean of the defined values and 1.96 standard errors of whole groups; NaN where there are too few."""
+    """Return the mean of the values that are not NaN, and 1.96 of its standard errors.
+
+    Args:
+        values: (N,).
+        groups: (N,) number of every value's group; the standard error is that of the groups' means. None for values
+            that are independent of one another.
+
+    Returns:
+        The mean is NaN where no value is defined, the half-width where fewer than two groups have one.
+    """
     mean, error, _ = mean_and_error(values, singletons(len(values)) if groups is None else groups)
     return mean, 1.96 * error
 

@@ -1,4 +1,4 @@
-"""Which job of a run's provenance a row of its tables belongs to."""
+"""The assignment of table rows to the recorded job (one model on one dataset) that they come from."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +10,6 @@ DIGESTS = ("weights_digest", "images_digest")
 
 
 def is_of(job: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    """Say whether a recorded job has a row's model, weights and dataset: their labels, and the digests it knows."""
+    """Return whether a row comes from a recorded job: their labels are equal, and those digests that the job knows."""
     labelled = all(job.get(name) == own_label(str(facts[name])) for name in LABELS)
     return labelled and all((job.get(name) or facts[name]) == facts[name] for name in DIGESTS)

@@ -1,4 +1,4 @@
-"""A run on the terminal: methods ranked by faithfulness, with their cost, and what went wrong."""
+"""The summary of a run on the terminal: methods ranked by faithfulness, their cost, skips and errors."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +19,17 @@ from heatmark.benchmarks.tables.recorded import is_of
 from heatmark.benchmarks.tables.repeats import with_repeats
 
 WIDEST = 1000
-"""Letters, more than a table can have."""
+"""Width in letters that no table exceeds."""
 
 
 def show(results: pd.DataFrame, run: Path, jobs: list[dict[str, Any]]) -> None:
-    """Print a ranked table for each model, set of images and of metrics, then every skip and error with its reason."""
+    """Print one ranking per model, set of images and set of metrics, then every skip and error with its reason.
+
+    Args:
+        results: the run's results table.
+        run: folder of the run.
+        jobs: what is recorded of the run's jobs.
+    """
     console = Console()
     timing = pd.read_parquet(run / "timing.parquet")
     named = with_repeats(told_apart(results), run / "maps")
@@ -35,7 +41,7 @@ def show(results: pd.DataFrame, run: Path, jobs: list[dict[str, Any]]) -> None:
         asked = "" if facts["target_rule"] == "predicted" else f", target {facts['target_rule']}"
         accuracy = _accuracy(jobs, facts, rows["image"].nunique())
         title = f"{facts['model']} ({facts['weights']}) on {facts['dataset']}{asked}{accuracy}"
-        _whole(console, _table(ranking(rows, timing), title, rows))
+        _print_whole(console, _table(ranking(rows, timing), title, rows))
     for line in (*_unfinished(jobs), *_remarks(results)):
         console.print(line, markup=False, highlight=False)
     console.print(
@@ -43,14 +49,17 @@ def show(results: pd.DataFrame, run: Path, jobs: list[dict[str, Any]]) -> None:
     )
 
 
-def _whole(console: Console, table: Table) -> None:
-    """Print a table with all of its columns, on a terminal that is too narrow too: rich would cut digits and flags."""
+def _print_whole(console: Console, table: Table) -> None:
+    """Print a table at its full width, even where the terminal is narrower: rich would cut off digits and flags."""
     needed = Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum
     Console(width=max(console.width, needed)).print(table)
 
 
 def _table(frame: pd.DataFrame, title: str, rows: pd.DataFrame) -> Table:
-    """Lay a ranking out: a method; under it, dim, its layer and gain over random; its numbers without flagged maps."""
+    """Return a ranking laid out in two or three lines per method.
+
+    They are: its scores; its layer and gain over random; its scores without flagged maps, where it has any.
+    """
     table = Table(title=title, caption=_caption(rows, frame), title_style="bold", box=None, padding=(0, 1, 0, 0))
     table.title_justify = table.caption_justify = "left"
     upwards = directions(rows)
@@ -67,7 +76,7 @@ def _table(frame: pd.DataFrame, title: str, rows: pd.DataFrame) -> Table:
         flags = [_flags(row, images)] if any_flagged else []
         cost = _number(row["cost_in_forwards"], 2)
         table.add_row(_name(row, images), *[_interval(row, n) for n in numbers], cost, *flags)
-        again = row["stands"] != row["cell"]  # what is below it was said of the one before
+        again = row["original"] != row["cell"]  # its gain and its scores without flagged maps are those of the original
         gains = [] if again or plain(row["method"]) == CONTROL else [_interval(row, f"{n} gain", "+") for n in numbers]
         table.add_row(f"  {_tail(row['layer'], 22)}", *gains, style="dim")
         if row["flagged"] and not again:
@@ -76,23 +85,23 @@ def _table(frame: pd.DataFrame, title: str, rows: pd.DataFrame) -> Table:
 
 
 def _name(row: "pd.Series[Any]", images: int) -> str:
-    """Return a method's name, whether its maps are another one's, and the number of its images where not all."""
-    repeats = "" if row["stands"] == row["cell"] else "= "
+    """Return a method's name, after ``=`` where its maps are another method's, with n where it is not all images."""
+    repeats = "" if row["original"] == row["cell"] else "= "
     return f"{repeats}{row['method']}" + (f" (n {row['n']})" if row["n"] < images else "")
 
 
 def _flags(row: "pd.Series[Any]", images: int) -> str:
-    """Return how many maps are flagged, with a sign where they are most."""
+    """Return the number of flagged maps, with ``!`` where it is most of them."""
     return "" if not row["flagged"] else f"{row['flagged']}" + ("!" if _mostly(row, images) else "")
 
 
 def _mostly(flagged: Any, images: int) -> Any:
-    """Say whether a row, or every row, is flagged on most images."""
+    """Return whether a row is, or which rows of a frame are, flagged on most images."""
     return flagged["flagged"] > MOSTLY * images
 
 
 def _without(row: "pd.Series[Any]", images: int) -> str:
-    """Return what the line without flagged maps is called: how many images, and the rank with and without them."""
+    """Return the heading of the line without flagged maps: number of images, ranks with and without flagged maps."""
     after = "–" if pd.isna(row["rank without"]) else f"{row['rank without']:g}"
     before = "–" if pd.isna(row["rank"]) else f"{row['rank']:g}"
     return f"unflagged {images - row['flagged']}, rank {before}→{after}"
@@ -103,19 +112,30 @@ def _caption(rows: pd.DataFrame, frame: pd.DataFrame) -> str:
     groups = rows.loc[rows["group"] != "", "group"].nunique()
     over = f"{images} images" + (f", of {groups} groups" if groups else "")
     known = CONTROL in set(rows["method"].map(plain))
-    control = f"; below, the gain over {CONTROL}, paired by image" if known else ""
-    ranked = "" if (n := frame["n_ranked"].min()) == images else f"; in the order on the {n:g} images that all have"
-    flags = "; !: flagged on most images, a rank that says nothing" if _mostly(frame, images).any() else ""
-    if (frame["flagged"] > 0).any():
-        flags += f"; ranks without flagged maps on the {frame['n_ranked without'].min():g} images where none is"
-    if (frame["stands"] != frame["cell"]).any():
-        flags += "; =: the maps of the method before, and its rank"
+    control = f"; second lines: gain over {CONTROL}, paired by image" if known else ""
+    means = f"mean ± half-width of the 95 % interval over {over}{control}"
+    n = frame["n_ranked"].min()
+    ranked = "" if n == images else f", over the {n:g} images on which all methods are defined"
+    order = f"ranked by faithfulness (sum of the metrics, those with ↓ negated){ranked}"
     definitions = "; ".join(sorted(set(rows["definition"])))
-    return escape(f"mean ± 95 % interval over {over}{control}{ranked}{flags}; {definitions}")
+    return escape(f"{means}; {order}{_caption_of_marks(frame, images)}; definitions: {definitions}")
+
+
+def _caption_of_marks(frame: pd.DataFrame, images: int) -> str:
+    """Return what the flags and the sign ``=`` mean, where a ranking has them."""
+    marks = ""
+    if (frame["flagged"] > 0).any():
+        marks += "; flags: number of degenerate maps"
+        marks += ", !: on most images, so that the rank means little" if _mostly(frame, images).any() else ""
+        n = frame["n_ranked without"].min()
+        marks += f"; unflagged: without them, second rank over the {n:g} images on which no map is flagged"
+    if (frame["original"] != frame["cell"]).any():
+        marks += "; =: same maps as the method above it, and its rank"
+    return marks
 
 
 def _tail(layer: str, length: int) -> str:
-    """Return a layer's name, cut in front where it is long: its end tells it from others."""
+    """Return a layer's name, shortened at its beginning where it is long: names of layers differ at their ends."""
     return layer if len(layer) <= length else f"…{layer[1 - length :]}"
 
 
@@ -135,7 +155,7 @@ def _interval(row: "pd.Series[Any]", name: str, sign: str = "") -> str:
 
 
 def _accuracy(jobs: list[dict[str, Any]], facts: Mapping[str, str], images: int) -> str:
-    """Return the top-1 of a model's weights on so many images; nothing where jobs say different things."""
+    """Return the top-1 accuracy of a model's weights on so many images; ``""`` where jobs recorded several or none."""
     found = {
         (job["accuracy"], job["labelled"])
         for job in jobs
@@ -149,9 +169,10 @@ def _accuracy(jobs: list[dict[str, Any]], facts: Mapping[str, str], images: int)
 
 def _unfinished(jobs: list[dict[str, Any]]) -> list[str]:
     return [
-        f"not finished: {s['model']} on {s['dataset']}; it is running still, or the same sweep goes on with it"
-        for s in jobs
-        if s["status"] == "running"
+        f"not finished: {job['model']} on {job['dataset']}; either it is still running, or it was interrupted and "
+        "the same sweep, started again, continues it"
+        for job in jobs
+        if job["status"] == "running"
     ]
 
 

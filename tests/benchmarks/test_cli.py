@@ -177,7 +177,7 @@ def test_figures_and_report_need_no_dataset(heatmark: Heatmark, tmp_path: Path) 
     assert heatmark("report", "t")[0] == 0
     html = (tmp_path / "results" / "runs" / "t" / "report.html").read_text()
     assert html.count("data:image/webp") >= 1
-    assert "No picture" not in html
+    assert "Missing pictures" not in html
 
 
 def test_a_configuration_that_is_only_shown_runs_nothing(heatmark: Heatmark, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What reads a run's tables needs neither a network nor a configuration."""
+"""A test that tables, statistics, figures and report need neither PyTorch nor Hydra."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Cells land whole: what a kill leaves is no cell, what a second writer brings is dropped."""
+"""Tests of the store: a cell is there whole or not at all, and of two writers the first wins."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def record(status: str = "ok", value: float = 0.25) -> Record:
     )
 
 
-def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write(record())
     (back,) = store.read()
@@ -48,7 +48,7 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(store.maps(KEY), record().maps)
 
 
-def test_a_cell_that_was_killed_while_writing_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_whose_writer_was_killed_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -71,7 +71,7 @@ def test_the_first_of_two_writers_wins_and_nothing_is_left_beside(tmp_path: Path
     assert [path.name for path in (tmp_path / "cells").iterdir()] == [KEY]
 
 
-def test_an_error_is_not_finished_and_gives_way(tmp_path: Path) -> None:
+def test_an_error_is_not_finished_and_is_replaced(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write(record("error"))
     assert not store.finished(KEY)
@@ -85,7 +85,7 @@ def test_a_skip_is_finished(tmp_path: Path) -> None:
     assert Store(tmp_path).finished(KEY)
 
 
-def test_a_cells_folder_may_be_read_by_whoever_may_read_its_neighbours(tmp_path: Path) -> None:
+def test_a_cells_folder_has_the_permissions_of_other_folders(tmp_path: Path) -> None:
     Store(tmp_path).write(record())
     (tmp_path / "any").mkdir()
     assert (tmp_path / "cells" / KEY).stat().st_mode == (tmp_path / "any").stat().st_mode
@@ -94,7 +94,7 @@ def test_a_cells_folder_may_be_read_by_whoever_may_read_its_neighbours(tmp_path:
 GALLERY = Gallery({"b.png": b"\x00\xff", "a.png": b""}, {"a.png": "tench"}, ("tench, Tinca tinca", "goldfish"))
 
 
-def test_a_gallery_comes_back_as_it_was_for_its_network_and_images(tmp_path: Path) -> None:
+def test_a_gallery_is_read_as_it_was_written_by_its_network_and_images(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert store.read_gallery("aa", "bb") is None
     store.write_gallery("aa", "bb", GALLERY)
@@ -107,7 +107,7 @@ def test_a_gallery_comes_back_as_it_was_for_its_network_and_images(tmp_path: Pat
     assert store.read_gallery("aa", "cc") == Gallery({})
 
 
-def test_a_second_gallery_takes_the_firsts_place_and_a_kill_leaves_the_first(
+def test_a_second_gallery_replaces_the_first_and_a_kill_leaves_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object, **__: object) -> None:

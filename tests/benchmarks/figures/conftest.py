@@ -1,4 +1,4 @@
-"""A small run whose numbers are known: two models, two layers, three methods, a repeat and a control."""
+"""A small run whose scores are known: two models, two layers, a control, and two methods with the same maps."""
 
 from collections.abc import Callable
 from pathlib import Path

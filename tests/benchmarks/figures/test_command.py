@@ -1,4 +1,4 @@
-"""heatmark figures from the front door."""
+"""Tests of the command ``heatmark figures``."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ def test_figures_tables_and_statistics_are_written(
     run = published()
     assert dispatch(["figures", "small", f"results_dir={run.parent}"]) == 0
     said = capsys.readouterr().out
-    assert "skipped: net_a, net_b: the run keeps no pictures of it; heatmark sweep, repeated, stores them" in said
+    assert "skipped: net_a, net_b: the run keeps no pictures of it; run the same heatmark sweep again" in said
     for name in ("curves", "pareto", "critical_difference"):
         assert (run / "figures" / f"{name}.pdf").exists()
         assert f"{name}.pdf, .png" in said
@@ -34,7 +34,7 @@ def test_figures_tables_and_statistics_are_written(
     assert (best["needed"] <= 4).all()
 
 
-def test_a_figure_that_fails_is_said_and_all_else_is_written(
+def test_a_figure_that_fails_is_reported_and_all_else_is_written(
     published: Callable[[], Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(tables: Tables) -> str:
@@ -52,12 +52,12 @@ def test_a_figure_that_fails_is_said_and_all_else_is_written(
     assert len(list((run / "tables").glob("*.tex"))) == 2
 
 
-def test_a_run_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_does_not_exist_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["figures", "nowhere", f"results_dir={tmp_path}"]) == 1
     assert "no table in" in capsys.readouterr().err
 
 
-def test_one_method_is_compared_with_each_other(
+def test_compare_tests_one_method_against_every_other(
     published: Callable[[], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = published()

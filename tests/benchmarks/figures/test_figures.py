@@ -1,4 +1,4 @@
-"""Every figure shows the tables' own numbers, and the same bytes each time."""
+"""Tests of the figures: they show the numbers of the tables, and equal tables give equal files."""
 
 import io
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def test_the_same_table_gives_the_same_bytes(tables: Tables, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_text_is_large_enough_and_inside_and_the_width_is_a_columns(name: str, tables: Tables) -> None:
+def test_text_is_large_enough_and_inside_and_the_width_is_that_of_print(name: str, tables: Tables) -> None:
     from matplotlib.text import Text
 
     figure = drawn(drawings()[name], tables)
@@ -113,7 +113,7 @@ def test_pareto_shows_cost_and_insertion_minus_deletion(tables: Tables) -> None:
     np.testing.assert_array_equal(edge.get_xdata(), [0.5, 2.0])  # LayerCAM costs more and is worse
 
 
-def test_the_front_leaves_out_what_another_beats() -> None:
+def test_the_front_leaves_out_methods_that_another_beats() -> None:
     rows = pd.DataFrame({"cost_in_forwards": [1, 1, 2, 3, 4], "mean": [0.2, 0.3, 0.3, 0.5, 0.4]})
     assert list(pareto.front(rows).index) == [1, 3]
 
@@ -125,7 +125,7 @@ def test_no_two_labels_of_a_panel_overlap(tables: Tables) -> None:
         assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
-def test_ranks_in_the_heatmap_are_the_leaderboards(tables: Tables) -> None:
+def test_ranks_in_the_heatmap_are_those_of_the_leaderboard(tables: Tables) -> None:
     ranks = rank_heatmap.rank_table(tables)
     assert list(ranks.index) == ["grad_cam", "pgc_grad_cam", "layer_cam", "random"]
     assert list(ranks["net_a", "deletion ↓", "deletion:rise-2018[steps=4]"]) == [1, 1, 2, 3]
@@ -134,11 +134,11 @@ def test_ranks_in_the_heatmap_are_the_leaderboards(tables: Tables) -> None:
     assert any(text.get_text().startswith("= 1") for text in figure.axes[0].texts)
 
 
-def test_figures_of_one_layer_of_several_say_which(tables: Tables) -> None:
+def test_figures_of_one_layer_of_several_name_it(tables: Tables) -> None:
     alone = replace(tables, results=tables.results[tables.results["layer"] != "features.8"])
     for figure in (critical_difference, curves, metric_agreement, pareto, rank_heatmap):
         note = " ".join(drawn(figure.draw, tables).texts[-1].get_text().split())
-        assert "Each model's deepest layer alone: features.15." in note, figure.NAME
+        assert "Only each model's deepest layer is shown: features.15." in note, figure.NAME
         assert "deepest" not in drawn(figure.draw, alone).texts[-1].get_text()
 
 
@@ -167,7 +167,7 @@ def test_narrow_columns_keep_their_names_and_ranks_readable(tables: Tables) -> N
     assert not any(a.overlaps(b) for a, b in pairwise(boxes))
 
 
-def test_a_name_that_is_nearer_to_another_point_is_tied_to_its_own() -> None:
+def test_a_name_that_is_nearer_to_another_point_has_a_line_to_its_own() -> None:
     with styled():
         figure = Figure(figsize=(3, 3), layout="constrained")
         ax = figure.subplots()
@@ -181,7 +181,7 @@ def test_a_name_that_is_nearer_to_another_point_is_tied_to_its_own() -> None:
         assert (line.get_xdata()[0], line.get_ydata()[0]) in [pytest.approx(point) for point in points]
 
 
-def test_names_keep_off_points_without_a_name() -> None:
+def test_names_cover_no_point_without_a_name() -> None:
     with styled():
         figure = Figure(figsize=(3, 3), layout="constrained")
         ax = figure.subplots()
@@ -267,7 +267,7 @@ def test_an_overlay_mixes_the_map_and_the_grey_picture() -> None:
     np.testing.assert_allclose(mixed[0, 1], 0.25 + 0.5 * np.array([0.988362, 0.998364, 0.644924]), atol=1e-5)
 
 
-def test_a_few_pixels_do_not_outshine_a_map_of_pixels() -> None:
+def test_a_few_large_values_do_not_darken_a_map_of_single_pixels() -> None:
     raw = np.zeros((20, 20), np.float32)
     raw[:2, :10], raw[0, 0] = 1.0, 1000.0
     mixed = qualitative.overlay(np.zeros((20, 20, 3), np.float32), raw)
@@ -302,7 +302,7 @@ def solid(grey: int) -> bytes:
     return file.getvalue()
 
 
-def test_what_has_no_data_says_why(tables: Tables, tmp_path: Path) -> None:
+def test_figures_without_data_give_a_reason(tables: Tables, tmp_path: Path) -> None:
     bare = replace(
         tables, timing=pd.DataFrame(), curves=pd.DataFrame(), results=tables.results.query("layer != 'features.8'")
     )
@@ -328,7 +328,7 @@ def test_undefined_scores_and_costs_are_a_reason_not_an_error(tables: Tables, tm
         assert "no method has both" in found.reason
 
 
-def test_a_figure_that_fails_costs_no_other_and_says_why(
+def test_a_figure_that_fails_gives_a_reason_and_all_others_are_drawn(
     tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(tables: Tables) -> Figure:
@@ -355,7 +355,7 @@ def test_a_method_undefined_on_every_image_is_named_below_the_diagrams(tables: T
     assert "Left out" not in drawn(critical_difference.draw, tables).texts[-1].get_text()
 
 
-def test_judges_of_one_metric_have_names_of_their_own(tables: Tables) -> None:
+def test_judges_of_one_metric_have_distinct_names(tables: Tables) -> None:
     second = tables.results.assign(cell=tables.results["cell"] + "b", target="5", target_rule="second")
     finer = tables.results[tables.results["metric"] == "deletion"].assign(definition="deletion:rise-2018[steps=9]")
     both = replace(tables, results=pd.concat([tables.results, second, finer]))
@@ -380,21 +380,22 @@ def test_two_definitions_of_faithfulness_are_two_panels(tables: Tables) -> None:
     ]
 
 
-def test_images_are_counted_panel_by_panel(tables: Tables) -> None:
+def test_the_note_gives_the_range_of_the_panels_numbers_of_images(tables: Tables) -> None:
     few = (tables.curves["model"] == "net_b") & (tables.curves["image"] > "image-5")
     note = drawn(curves.draw, replace(tables, curves=tables.curves[~few])).texts[-1].get_text()
     assert note.startswith("Means over 8 to 12 images with")
     assert drawn(curves.draw, tables).texts[-1].get_text().startswith("Means over 12 images with")
 
 
-def test_repeats_are_told_setting_by_setting(tables: Tables) -> None:
-    assert repeats(tables) == "Grad-CAM = Grad-CAM (pgc) on net_a and net_b, drawn once."
+def test_the_note_on_repeated_maps_names_their_settings(tables: Tables) -> None:
+    same = "Methods with the same maps, drawn once: Grad-CAM = Grad-CAM (pgc) on"
+    assert repeats(tables) == f"{same} net_a and net_b."
     second = tables.results.assign(cell=tables.results["cell"] + "b", target="5", target_rule="second")
     library = (second["method"] == "pgc_grad_cam") & (second["model"] == "net_a")
     second["map_of"] = (second["map_of"] + "b").mask(library, second["cell"])
     both = replace(tables, results=pd.concat([tables.results, second]))
     told = "net_a, predicted and net_b, predicted and net_b, second"
-    assert repeats(both) == f"Grad-CAM = Grad-CAM (pgc) on {told}, drawn once."
+    assert repeats(both) == f"{same} {told}."
 
 
 @pytest.fixture
@@ -425,7 +426,7 @@ def test_two_sets_of_options_are_two_methods_in_every_figure(varied: Tables, tmp
     assert all(one.files for one in draw_all(varied, tmp_path, FIGURES))
 
 
-def test_options_share_a_colour_and_differ_in_their_marker(varied: Tables) -> None:
+def test_sets_of_options_share_a_colour_and_differ_in_their_marker(varied: Tables) -> None:
     found = looks(varied)
     one, other = found["layer_cam relu=false"], found["layer_cam relu=true"]
     assert one.colour == other.colour != found["grad_cam"].colour
@@ -437,7 +438,7 @@ def test_options_share_a_colour_and_differ_in_their_marker(varied: Tables) -> No
     assert grey["random seed=1"].colour == looks(varied)["random"].colour
 
 
-def test_an_unknown_figure_is_answered_with_the_nearest(tables: Tables, tmp_path: Path) -> None:
+def test_an_unknown_figure_raises_and_names_the_nearest(tables: Tables, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="curves"):
         list(draw_all(tables, tmp_path, ["curve"]))
 
@@ -448,7 +449,7 @@ def test_tables_are_read_back_from_the_folder(published: Callable[[], Path], tab
         load(Path("nowhere"))
 
 
-def test_a_family_shares_its_colour_and_peers_are_open(tables: Tables) -> None:
+def test_a_family_shares_its_colour_and_reference_libraries_have_open_markers(tables: Tables) -> None:
     found = looks(tables)
     assert found["grad_cam"].colour == found["pgc_grad_cam"].colour != found["layer_cam"].colour
     assert (found["grad_cam"].filled, found["pgc_grad_cam"].filled) == (True, False)
@@ -475,7 +476,7 @@ def test_two_checkpoints_of_one_label_are_two_panels(tables: Tables) -> None:
     assert found == [f"net_a, best #{d}: {metric}" for d in "12" for metric in ("deletion ↓", "insertion ↑")]
 
 
-def test_bands_and_diagrams_are_of_groups(tables: Tables) -> None:
+def test_bands_and_diagrams_are_over_groups(tables: Tables) -> None:
     number = tables.results["image"].str.removeprefix("image-").astype(int)
     grouped = replace(tables, results=tables.results.assign(group="p" + (number // 3).astype(str)))
     assert "Student's t over groups of images" in drawn(curves.draw, grouped).texts[-1].get_text().replace("\n", " ")
@@ -497,4 +498,4 @@ def test_a_method_flagged_on_most_images_is_marked_in_the_heatmap(tables: Tables
     status = tables.results["status"].mask(hit, "degenerate")
     figure = drawn(rank_heatmap.draw, replace(tables, results=tables.results.assign(status=status)))
     assert any(text.get_text().startswith("2†") for text in figure.axes[0].texts)
-    assert "† flagged (degenerate) on most images" in figure.texts[-1].get_text().replace("\n", " ")
+    assert "†: map flagged as degenerate on most images" in figure.texts[-1].get_text().replace("\n", " ")

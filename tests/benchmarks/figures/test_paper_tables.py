@@ -1,4 +1,4 @@
-"""Paper tables: the numbers, the bold ones, and LaTeX that compiles."""
+"""Tests of the tables for a paper: their numbers, what is bold, and that the LaTeX compiles."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.tables.paper import Estimate, escape, latex, markdown, paper_tables
 
 
-def test_cells_are_the_leaderboards_and_the_best_is_bold(tables: Tables) -> None:
+def test_means_are_those_of_the_leaderboard_and_the_best_is_bold(tables: Tables) -> None:
     table = next(iter(paper_tables(tables.results, tables.timing, tables.label)))
     ranked = leaderboard(tables.results).query("model == 'net_a' and metric == 'deletion'").set_index("cell")
     best = ranked["mean"].idxmin()
@@ -49,7 +49,7 @@ def cell_of(tables: Tables, method: str, layer: str) -> str:
     return str(rows["cell"].iloc[0])
 
 
-def test_a_mean_over_fewer_images_says_so_and_is_never_bold(tables: Tables) -> None:
+def test_a_mean_over_fewer_images_shows_n_and_is_never_bold(tables: Tables) -> None:
     cell = cell_of(tables, "layer_cam", "features.15")
     frame = tables.results.copy()
     rows = (frame["cell"] == cell) & (frame["metric"] == "deletion")
@@ -60,8 +60,8 @@ def test_a_mean_over_fewer_images_says_so_and_is_never_bold(tables: Tables) -> N
     assert (str(partial), partial.best) == ("0.010 (n = 2)", False)
     assert cells["grad_cam", "features.15"].best
     assert sum(cell.best for cell in cells) == 2  # grad_cam, and its repeat
-    assert "n: images on which the metric is defined" in table.caption
-    assert "n: images" not in next(iter(paper_tables(tables.results, tables.timing))).caption
+    assert "n: number of images on which the metric is defined" in table.caption
+    assert "n: number" not in next(iter(paper_tables(tables.results, tables.timing))).caption
 
 
 def test_equal_to_the_best_on_fewer_images_is_not_bold(tables: Tables) -> None:
@@ -82,7 +82,7 @@ def test_cells_of_other_images_have_a_table_of_their_own(tables: Tables) -> None
     found = list(paper_tables(tables.results[~few], tables.timing))
     assert [len(table.entries) for table in found] == [6, 1, 7]
     assert "means over 12 images ±" in found[0].caption
-    assert "means over 2 images, other ones or other classes than in the table before ±" in found[1].caption
+    assert "means over 2 images, other images or classes than in the previous table ±" in found[1].caption
     assert found[1].name == f"{found[0].name}-2"
     assert found[1].entries["layer"].tolist() == ["features.15"]
     assert "layer_cam" not in set(found[0].entries.query("layer == 'features.15'")["method"])
@@ -130,7 +130,7 @@ def test_the_latex_compiles(tables: Tables, tmp_path: Path) -> None:
     assert (tmp_path / "paper.pdf").stat().st_size > 1000
 
 
-def test_flagged_maps_are_told_and_a_method_flagged_on_most_images_is_never_bold(tables: Tables) -> None:
+def test_flagged_maps_are_counted_and_a_method_flagged_on_most_images_is_never_bold(tables: Tables) -> None:
     cells = {cell_of(tables, method, "features.15"): images
               for method, images in (("grad_cam", 8), ("pgc_grad_cam", 8), ("layer_cam", 3))}  # fmt: skip
     frame = tables.results.copy()
@@ -145,7 +145,7 @@ def test_flagged_maps_are_told_and_a_method_flagged_on_most_images_is_never_bold
     unflagged = mine.loc[mine["status"] == "ok", "value"].mean()
     assert f"[3: {unflagged:.3f}]" in str(cells["layer_cam", "features.15"])
     assert sum(cell.best for cell in cells) == 2  # of the others: grad_cam at the earlier layer, and its repeat
-    assert "† flagged on most images, never in bold" in table.caption
+    assert "†: flagged on most images, never in bold" in table.caption
     assert r"$\dagger$" in latex(table)
 
 
@@ -163,7 +163,7 @@ def test_two_checkpoints_of_one_label_are_two_tables(tables: Tables) -> None:
     np.testing.assert_allclose(gap, 0.125)
 
 
-def test_groups_are_told_and_resampled(tables: Tables) -> None:
+def test_groups_are_counted_and_resampled(tables: Tables) -> None:
     number = tables.results["image"].str.removeprefix("image-").astype(int)
     grouped = tables.results.assign(group="p" + (number // 3).astype(str))
     table = next(iter(paper_tables(grouped, tables.timing)))

@@ -1,4 +1,4 @@
-"""Small runs: one with all that can go wrong in one, and one of several models, layers, devices and precisions."""
+"""Two small runs: one with every kind of failure, one with several models, layers, devices and precisions."""
 
 from dataclasses import replace
 from pathlib import Path

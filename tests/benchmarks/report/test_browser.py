@@ -1,4 +1,4 @@
-"""The page in a real browser: what a person does, and what they then see."""
+"""Tests of the report in a browser: what a reader does, and what the page then shows."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -92,12 +92,12 @@ def texts(browser: Any, selector: str) -> list[str]:
     return [element.text for element in browser.find_elements("css selector", selector)]
 
 
-def test_it_opens_without_a_word_on_the_console(browser: Any) -> None:
+def test_it_opens_without_messages_on_the_console(browser: Any) -> None:
     assert browser.get_log("browser") == []
     assert browser.title == "a run · Heatmark"
 
 
-def test_a_click_on_a_header_sorts_and_another_turns_the_order(browser: Any) -> None:
+def test_a_click_on_a_header_sorts_and_another_reverses_the_order(browser: Any) -> None:
     header = browser.find_elements("css selector", "#ranking thead tr:nth-child(2) button")[0]
     header.click()
     values = browser.execute_script(DELETIONS)
@@ -108,7 +108,7 @@ def test_a_click_on_a_header_sorts_and_another_turns_the_order(browser: Any) -> 
     assert header.find_element("xpath", "..").get_attribute("aria-sort") == "descending"
 
 
-def test_words_and_choices_narrow_the_rows(browser: Any) -> None:
+def test_search_and_menus_filter_the_rows(browser: Any) -> None:
     browser.find_element("name", "search").send_keys("pgc")
     assert browser.execute_script(METHODS) == ["pgc_grad_cam"] * 4
     pick(browser, "#filters [name=model]", "shapes_residual")()
@@ -122,13 +122,13 @@ def test_words_and_choices_narrow_the_rows(browser: Any) -> None:
     browser.find_element("name", "once").click()
 
 
-def test_another_image_paints_other_pixels(browser: Any) -> None:
+def test_another_image_shows_other_pixels(browser: Any) -> None:
     before, after = changed(browser, "document.getElementById('next').click()")
     assert before == after
     assert IMAGE_TWO in browser.find_element("id", "about").text
 
 
-def test_a_method_and_a_class_come_and_go_with_their_maps_and_curves(browser: Any) -> None:
+def test_a_method_and_a_class_are_shown_and_hidden_with_their_maps_and_curves(browser: Any) -> None:
     lines = len(browser.find_elements("css selector", ".curve"))
     before, after = changed(browser, "document.querySelector('#methods input:checked').click()")
     assert len(after) == len(before) - 2  # of both classes
@@ -140,7 +140,7 @@ def test_a_method_and_a_class_come_and_go_with_their_maps_and_curves(browser: An
 def test_colours_and_opacity_change_the_overlay(browser: Any) -> None:
     changed(browser, pick(browser, "#colours", "viridis"))
     changed(browser, typed("#opacity", "90"))
-    changed(browser, "document.getElementById('cells').click()")
+    changed(browser, "document.getElementById('raw').click()")
 
 
 def test_a_phone_scrolls_in_one_direction_only(browser: Any) -> None:
@@ -150,7 +150,7 @@ def test_a_phone_scrolls_in_one_direction_only(browser: Any) -> None:
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_light_and_dark_follow_the_reader(browser: Any) -> None:
+def test_light_and_dark_follow_the_readers_preference(browser: Any) -> None:
     found = []
     for scheme in ("light", "dark"):
         features = [{"name": "prefers-color-scheme", "value": scheme}]
@@ -175,7 +175,7 @@ CURVES = "return [...document.querySelectorAll('.curve')].map((line) => line.get
 CHIPS = "#methods .chip"
 
 
-def test_another_model_brings_its_layers_methods_maps_and_curves(gallery: Any) -> None:
+def test_another_model_shows_its_layers_methods_maps_and_curves(gallery: Any) -> None:
     assert texts(gallery, "#layer option") == ["features.15", "all layers"]
     curves, values = gallery.execute_script(CURVES), texts(gallery, ".card dd")
     _, after = changed(gallery, pick(gallery, "#subject", "shapes_residual (cpu, fp32)"))
@@ -187,7 +187,7 @@ def test_another_model_brings_its_layers_methods_maps_and_curves(gallery: Any) -
     assert texts(gallery, ".card dd") != values
 
 
-def test_another_layer_brings_its_maps_and_curves(gallery: Any) -> None:
+def test_another_layer_shows_its_maps_and_curves(gallery: Any) -> None:
     changed(gallery, pick(gallery, "#subject", "shapes_residual (cpu, fp32)"))
     curves, values = gallery.execute_script(CURVES), texts(gallery, ".card[data-method=grad_cam] dd")
     changed(gallery, pick(gallery, "#layer", "layer4"))
@@ -202,7 +202,7 @@ def test_an_image_is_picked_from_the_list(gallery: Any) -> None:
     assert gallery.find_element("id", "about").text == f"{IMAGE_TWO} (square): 4 maps"
 
 
-def test_methods_that_another_model_lacks_leave_no_empty_stage(gallery: Any) -> None:
+def test_where_a_model_lacks_the_chosen_methods_others_are_shown(gallery: Any) -> None:
     for method in ("grad_cam", "layer_cam", "random"):
         gallery.find_element("css selector", f"#methods [value={method}]").click()
     _, after = changed(gallery, pick(gallery, "#subject", "shapes_residual (cpu, fp32)"))

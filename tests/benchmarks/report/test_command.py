@@ -1,4 +1,4 @@
-"""``heatmark report`` from the front door."""
+"""Tests of the command ``heatmark report``."""
 
 import shutil
 import sys
@@ -35,7 +35,7 @@ def test_a_run_becomes_one_file_with_its_figures(run: Path, tmp_path: Path, caps
     assert said.endswith("MB): open it in a browser\n")
 
 
-def test_a_run_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_does_not_exist_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["report", "nowhere", f"results_dir={tmp_path}"]) == 1
     said = capsys.readouterr().err
     assert f"heatmark report: no run in {tmp_path / 'nowhere'}" in said
@@ -44,6 +44,6 @@ def test_a_run_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("images", ["0", "-1", "some"])
-def test_a_number_of_images_that_is_none_is_told(run: Path, images: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_number_of_images_is_an_error(run: Path, images: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["report", f"name='{run.name}'", f"results_dir={run.parent}", f"images={images}"]) == 1
     assert "expected a number of at least 1, or null for all" in capsys.readouterr().err

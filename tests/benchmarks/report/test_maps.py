@@ -1,4 +1,4 @@
-"""What becomes of numbers on their way into the page."""
+"""Tests of the compression of maps and curves for the page."""
 
 from base64 import b64decode
 
@@ -20,13 +20,13 @@ def restored(packed: dict, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @given(arrays(np.float64, (3, 4, 5), elements=st.floats(-1e6, 1e6, width=32)))
-def test_a_value_comes_back_within_half_a_level_of_its_map(maps: np.ndarray) -> None:
+def test_a_value_is_restored_within_half_a_level_of_its_map(maps: np.ndarray) -> None:
     span = np.ptp(maps, axis=(1, 2))[:, None, None]
     largest = np.abs(maps).max(axis=(1, 2))[:, None, None]
     assert (np.abs(restored(quantised(maps), maps.shape) - maps) <= span / 508 + 1e-5 * largest + 1e-300).all()
 
 
-def test_what_is_not_finite_stays_apart() -> None:
+def test_values_that_are_not_finite_have_a_byte_of_their_own() -> None:
     maps = np.array([[[0.0, np.nan], [np.inf, 2.0]], [[np.nan, np.nan], [np.nan, np.nan]]])
     packed = quantised(maps)
     assert (packed["low"], packed["high"]) == ([0.0, 0.0], [2.0, 0.0])
@@ -34,7 +34,7 @@ def test_what_is_not_finite_stays_apart() -> None:
     assert np.isnan(restored(packed, maps.shape)[1]).all()
 
 
-def test_a_large_map_becomes_means_and_a_small_one_stays() -> None:
+def test_a_large_map_is_averaged_and_a_small_one_stays() -> None:
     maps = np.arange(16, dtype=np.float32).reshape(1, 4, 4)
     np.testing.assert_array_equal(shrink(maps, 2), [[[2.5, 4.5], [10.5, 12.5]]])
     assert shrink(maps, 4) is maps

@@ -1,4 +1,4 @@
-"""What the page says, read without a browser."""
+"""Tests of the report's HTML, without a browser."""
 
 import json
 import re
@@ -44,9 +44,9 @@ def test_the_gallery_holds_every_cell_and_each_picture_once(html: str) -> None:
     assert cell["values"]["deletion:rise-2018"][:2] in ([0.403, 0.413], [0.503, 0.513])
 
 
-def test_repeats_faults_and_reasons_are_told(html: str) -> None:
+def test_repeated_maps_faults_and_reasons_are_shown(html: str) -> None:
     assert "= grad_<wbr>cam" in html
-    assert "has another one's maps there" in html
+    assert "marks a method with the same maps as another" in html
     assert "1 undefined" in html
     assert "undefined insertion:rise-2018" in html
     assert re.search(r"<td>constant</td>\s*<td class=\"num\">1 of 6</td>", html)
@@ -57,26 +57,26 @@ def test_a_run_without_pictures_says_so_and_shows_its_maps(run: Path, tmp_path: 
     copy = shutil.copytree(run, tmp_path / "without")
     (copy / "pictures" / f"{WEIGHTS['shapes_plain']}-{PICTURES}.parquet").unlink()
     html = page(copy, None, True)
-    said = "No picture: shapes_plain on shapes: the run keeps no pictures of it; heatmark sweep, repeated, stores them"
-    assert html.count("No picture: ") == html.count(said) == 1
+    said = "Missing pictures: shapes_plain on shapes: the run keeps no pictures of it; run the same heatmark sweep"
+    assert html.count("Missing pictures: ") == html.count(said) == 1
     with_pictures = {subject["model"]: len(subject["pictures"]) for subject in data(html)["subjects"]}
     assert with_pictures == {"shapes_plain": 0, "shapes_residual": 6}
-    assert "No picture" not in page(copy, None, False)  # nobody asked for them
+    assert "Missing pictures" not in page(copy, None, False)  # nobody asked for them
 
 
-def test_images_beyond_the_stored_pictures_are_counted_where_they_are_shown(run: Path, tmp_path: Path) -> None:
+def test_shown_images_without_a_stored_picture_are_counted(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "fewer")
     for digest in WEIGHTS.values():
         whole = Store(copy).read_gallery(digest, PICTURES)
         assert whole is not None
         first = dict(list(whole.pictures.items())[:4])
         Store(copy).write_gallery(digest, PICTURES, Gallery(first, whole.labels, whole.classes))
-    said = "2 of 6 images have none; the run keeps those of the first 4"
+    said = "2 of 6 images have no picture; the run keeps only the first 4"
     assert page(copy, None, True).count(said) == 2
-    assert "images have none" not in page(copy, 4, True)
+    assert "have no picture" not in page(copy, 4, True)
 
 
-def test_targets_are_told_apart_where_a_run_has_several(html: str) -> None:
+def test_target_rules_are_shown_where_a_run_has_several(html: str) -> None:
     assert re.search(r'<select name="target_rule">.*<option>3</option><option>7</option>', html)
     assert html.count('data-target_rule="3"') == html.count('data-target_rule="7"') == 10
 
@@ -94,19 +94,19 @@ def test_ranks_are_not_rounded(varied_html: str) -> None:
     assert tied == ["1.5"] * 4  # two methods of one mean, under two metrics
 
 
-def test_rows_say_which_device_and_precision_they_are_of_where_a_run_has_several(varied_html: str, html: str) -> None:
+def test_rows_name_their_device_and_precision_where_a_run_has_several(varied_html: str, html: str) -> None:
     small = re.findall(r'data-value="shapes_residual">shapes_residual<span class="by">(.*?)</span>', varied_html)
     assert [small.count(f"shapes · {place}") for place in ("cpu · fp32", "cuda · fp32", "cuda · bf16")] == [5, 5, 5]
     assert 'shapes_residual<span class="by">shapes</span>' in html
     assert 'select name="device"' not in html
 
 
-def test_faults_say_their_device_and_precision(varied_html: str) -> None:
+def test_faults_name_their_device_and_precision(varied_html: str) -> None:
     cell = '<th scope="row">layer_cam</th><td>shapes_residual<span class="by">cuda</span><span class="by">bf16</span>'
     assert varied_html.count(cell) == 2  # at two layers
 
 
-def test_what_a_cell_without_numbers_is_called_tells_it_apart() -> None:
+def test_failed_cells_have_distinct_names() -> None:
     facts = {"cell": "a", "model": "toy", "layer": "last", "method": "rise", "status": "error", "reason": "no"}
     rows = pd.DataFrame([{**facts, "weights": "w", "device": d, "precision": "fp32"} for d in ("cpu", "cuda")])
     assert varying(rows) == ["device"]
@@ -117,11 +117,11 @@ def test_what_a_cell_without_numbers_is_called_tells_it_apart() -> None:
     ("models", "weights", "told"),
     [(["a", "b"], ["v1", "v2"], []), (["a", "a"], ["v1", "v2"], ["weights"]), (["a", "a"], ["v1", ""], [])],
 )
-def test_weights_are_told_where_one_model_has_several(models: list[str], weights: list[str], told: list[str]) -> None:
+def test_weights_are_shown_where_one_model_has_several(models: list[str], weights: list[str], told: list[str]) -> None:
     assert varying(pd.DataFrame({"model": models, "weights": weights, "device": "cpu", "precision": "fp32"})) == told
 
 
-def test_a_flagged_image_that_the_gallery_lacks_has_a_button_that_says_so(run: Path) -> None:
+def test_the_button_of_a_flagged_image_that_the_gallery_lacks_is_disabled(run: Path) -> None:
     buttons = re.findall(r'<button type="button" class="look".*?>', page(run, 1, False))
     assert len(buttons) == 8
     reason = 'disabled title="not in the gallery, which shows the first 1 of 6 images"'
@@ -143,27 +143,27 @@ def test_two_sets_of_options_have_two_names(run: Path, tmp_path: Path) -> None:
     assert 'data-value="random"' not in html
 
 
-def test_long_names_may_break_and_long_latencies_lose_their_decimals() -> None:
+def test_long_names_may_break_and_long_latencies_have_no_decimals() -> None:
     assert breakable("a_b.<c>.0") == "a_<wbr>b.<wbr>&lt;c&gt;.<wbr>0"
     found = [latency(value) for value in (3.04, 99.94, 100.4, 4934.8, float("nan"))]
     assert found == ["3.0", "99.9", "100", "4935", "–"]
 
 
-def test_flagged_maps_have_a_second_line_and_n(html: str) -> None:
+def test_means_without_flagged_maps_are_shown_with_n(html: str) -> None:
     # layer_cam is flagged on the second of six images, whose deletion is 0.313
     assert '<span class="badge">1 of 6</span>' in html
     assert "</abbr> 0.331, n 5</span>" in html  # (0.303 + 0.323 + … + 0.353) / 5
 
 
-def test_without_maps_a_reader_is_told_that_repeats_were_not_looked_for(run: Path, tmp_path: Path) -> None:
+def test_without_maps_the_page_says_that_repeats_were_not_looked_for(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "mapless")
     shutil.rmtree(copy / "maps")
     html = page(copy, None, False)
-    assert "methods that are one were not looked for" in html
+    assert "methods with identical maps were not looked for" in html
     assert "= grad_<wbr>cam" not in html
 
 
-def test_which_hypothesis_is_tested_is_said(html: str) -> None:
+def test_the_page_states_the_hypotheses_of_the_tests(html: str) -> None:
     assert "hypothesis: paired differences are distributed symmetrically about 0" in html
 
 

@@ -1,4 +1,4 @@
-"""From records to tidy tables, cell by cell."""
+"""Tests of gathering: stored cells become results, timing and curves."""
 
 import json
 from dataclasses import replace
@@ -58,7 +58,7 @@ def test_one_row_per_cell_image_and_metric(run: Path) -> None:
     assert mine.set_index("image")["target"].to_dict() == {"a": "3", "b": "3", "c": "1"}
 
 
-def test_groups_are_a_column_of_results_and_digests_of_every_table(run: Path) -> None:
+def test_groups_are_a_column_of_results_and_digests_are_columns_of_every_table(run: Path) -> None:
     shared = {**COLUMNS, "weights_digest": "0123456789ab", "images_digest": "ba9876543210"}
     told = replace(record("k5", "grad_cam", [0.5] * 3, [0.5] * 3), columns={**shared, "layer": "last", "method": "g"})
     Store(run).write(replace(told, groups=["p1", "", "p1"]))
@@ -71,7 +71,7 @@ def test_groups_are_a_column_of_results_and_digests_of_every_table(run: Path) ->
         assert set(map(tuple, rows[DIGESTS].to_numpy())) == {("0123456789ab", "ba9876543210")}
 
 
-def test_weights_of_one_name_are_told_apart_in_every_table(run: Path) -> None:
+def test_weights_with_one_name_are_distinct_in_every_table(run: Path) -> None:
     for digest in ("a" * 12, "b" * 12):
         own = {"weights": "best", "weights_digest": digest, "layer": "last", "method": "grad_cam"}
         made = record(f"k{digest}", "grad_cam", [0.5] * 3, [0.5] * 3)
@@ -102,7 +102,7 @@ def test_skips_and_failed_jobs_are_rows_with_their_reason(run: Path) -> None:
     assert (failed["model"], failed["reason"], failed["method"]) == ("other", "no weights", "")
 
 
-def test_no_cell_is_none_and_the_files_say_the_same(run: Path) -> None:
+def test_no_value_is_none_and_parquet_and_csv_agree(run: Path) -> None:
     results = gather(run)
     pd.testing.assert_frame_equal(pd.read_parquet(run / "results.parquet"), results)
     texts = results.drop(columns=["value", *TIES, "higher_is_better", "depth"])
@@ -111,7 +111,7 @@ def test_no_cell_is_none_and_the_files_say_the_same(run: Path) -> None:
     np.testing.assert_array_equal(csv["value"], results["value"])
 
 
-def test_options_and_depth_of_the_cell_are_in_results_alone(run: Path) -> None:
+def test_options_and_depth_are_columns_of_results_only(run: Path) -> None:
     own = {"options": '{"relu":true}', "depth": "0.75"}
     Store(run).write(Record("k4", {**COLUMNS, "layer": "last", "method": "layer_cam", **own}, "skipped", "no"))
     results = gather(run).drop_duplicates("cell").set_index("method")
@@ -125,14 +125,14 @@ def test_options_and_depth_of_the_cell_are_in_results_alone(run: Path) -> None:
         assert not {"options", "depth"} & set(pd.read_parquet(run / f"{name}.parquet").columns)
 
 
-def test_a_layer_of_no_depth_is_undefined(run: Path) -> None:
+def test_the_depth_of_a_layer_that_has_none_is_nan(run: Path) -> None:
     Store(run).write(Record("k4", {**COLUMNS, "layer": "input", "method": "rise", "depth": ""}, "skipped", "no"))
     results = gather(run).set_index("method")
     assert np.isnan(results.loc["rise", "depth"])
     assert np.isnan(pd.read_parquet(run / "results.parquet").set_index("method").loc["rise", "depth"])
 
 
-def test_timing_and_curves(run: Path) -> None:
+def test_rows_of_timing_and_curves(run: Path) -> None:
     gather(run)
     timing, curves = pd.read_parquet(run / "timing.parquet"), pd.read_parquet(run / "curves.parquet")
     assert list(timing.columns) == TIMING
@@ -141,7 +141,7 @@ def test_timing_and_curves(run: Path) -> None:
     assert one[["fraction", "score"]].to_numpy().tolist() == [[0.0, 1.0], [0.5, 0.5], [1.0, 0.25]]
 
 
-def test_ties_and_the_range_over_their_orders_are_of_each_row_and_undefined_where_not_measured(run: Path) -> None:
+def test_ties_and_ranges_over_tie_orders_are_per_row_and_nan_where_not_measured(run: Path) -> None:
     tied, low, high = np.array([0.0, 1.0, np.nan]), np.array([0.2, 0.0, np.nan]), np.array([0.3, 0.5, np.nan])
     value = np.array([0.25, 0.25, np.nan])
     base = record("k5", "layer_cam", [], [])
@@ -159,12 +159,12 @@ def test_ties_and_the_range_over_their_orders_are_of_each_row_and_undefined_wher
     assert (results[TIES].dtypes == np.float64).all()
 
 
-def test_an_empty_folder_is_no_run(tmp_path: Path) -> None:
+def test_gathering_an_empty_folder_raises(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no run in"):
         gather(tmp_path / "nothing")
 
 
-def test_ranking_is_paired_with_the_control_by_image(run: Path) -> None:
+def test_gains_over_the_control_are_paired_by_image(run: Path) -> None:
     results = gather(run)
     frame = ranking(results[results["metric"] != ""], pd.read_parquet(run / "timing.parquet"))
     assert frame["method"].tolist() == ["grad_cam", "random"]

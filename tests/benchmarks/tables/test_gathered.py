@@ -1,4 +1,4 @@
-"""Tables of an older version are refused with a sentence; gathered again they are read."""
+"""Tests of the tables' reader: it refuses those of an older version, and reads them gathered again."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -39,17 +39,17 @@ def old(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_tables_of_an_older_version_are_to_be_gathered_again(old: Path, reader: Callable[[Path], object]) -> None:
+def test_tables_of_an_older_version_are_refused(old: Path, reader: Callable[[Path], object]) -> None:
     with pytest.raises(ValueError, match=r"results\.parquet lacks .*digest.*, group: .*heatmark gather name=mine"):
         reader(old)
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_gathered_again_they_are_read(old: Path, reader: Callable[[Path], object]) -> None:
+def test_tables_gathered_again_are_read(old: Path, reader: Callable[[Path], object]) -> None:
     gather(old)
     reader(old)
 
 
-def test_another_table_need_not_know_groups(old: Path) -> None:
+def test_only_results_need_groups(old: Path) -> None:
     with pytest.raises(ValueError, match=r"timing\.parquet lacks the columns weights_digest, images_digest: "):
         read_table(old / "timing.parquet")

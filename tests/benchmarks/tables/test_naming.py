@@ -1,4 +1,4 @@
-"""Names of weights that collide get their folder, or their digest; all others stay short."""
+"""Tests of names of weights: equal names are made distinct by folder or digest, all others are kept."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from heatmark.benchmarks.tables.naming import Weights, weights_names
 A, B, C = (Weights("net", "best", digest * 12) for digest in "abc")
 
 
-def test_a_name_that_one_digest_has_stays_short() -> None:
+def test_a_name_with_one_digest_stays_as_it_is() -> None:
     last, other = Weights("net", "last", "b" * 12), Weights("other", "best", "b" * 12)
     assert weights_names({A: "/x/best.pth", last: "/x/last.pth", other: "/y/best.pth"}) == {
         A: "best", last: "last", other: "best",
@@ -25,11 +25,11 @@ def test_a_name_that_one_digest_has_stays_short() -> None:
         (["/best.pth", "/r/best.pth"], ["best@aaaaaaa", "best@bbbbbbb"]),
     ],
 )
-def test_equal_names_get_as_many_folders_as_it_takes_or_the_digest(files: list[str], names: list[str]) -> None:
+def test_equal_names_are_preceded_by_folders_or_followed_by_the_digest(files: list[str], names: list[str]) -> None:
     weights = [A, B, C][: len(files)]
     assert weights_names(dict(zip(weights, files, strict=True))) == dict(zip(weights, names, strict=True))
 
 
-def test_weights_of_which_no_file_is_known_have_their_digest() -> None:
+def test_equal_names_of_weights_without_a_file_are_followed_by_the_digest() -> None:
     old = Weights("net", "best", "")
     assert weights_names({A: "/r/1/best.pth"}, [A, B, old]) == {A: "best@aaaaaaa", B: "best@bbbbbbb", old: "best"}

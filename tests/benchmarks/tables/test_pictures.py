@@ -1,4 +1,4 @@
-"""What readers of a run's stored pictures are told."""
+"""Tests of stored pictures: reasons why images have none, and names of classes."""
 
 from heatmark.benchmarks.store import Gallery
 from heatmark.benchmarks.tables.pictures import NONE_STORED, class_name, missing
@@ -6,11 +6,11 @@ from heatmark.benchmarks.tables.pictures import NONE_STORED, class_name, missing
 GALLERY = Gallery({"a.png": b"", "b.png": b""}, {}, ("tench, Tinca tinca", "goldfish"))
 
 
-def test_why_images_have_no_picture() -> None:
+def test_reasons_why_images_have_no_picture() -> None:
     assert missing(None, {"a.png"}) == NONE_STORED
     assert missing(GALLERY, {"a.png", "b.png"}) == ""
     assert missing(GALLERY, {"b.png", "c.png", "d.png"}) == (
-        "2 of 3 images have none; the run keeps those of the first 2"
+        "2 of 3 images have no picture; the run keeps only the first 2"
     )
 
 

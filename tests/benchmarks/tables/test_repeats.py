@@ -1,4 +1,4 @@
-"""Methods that are one map: found in the maps, whatever their scores."""
+"""Tests of finding methods with equal maps, whatever their scores."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 MAP = RNG.random((5, 7)).astype(np.float32)
 
 
-def test_a_factor_an_offset_and_rounding_make_no_other_map() -> None:
+def test_maps_are_equal_up_to_a_factor_an_offset_and_rounding() -> None:
     assert one_map(MAP, 3 * MAP + 2)
     assert one_map(MAP, MAP + 1e-6 * RNG.random((5, 7)))
     assert not one_map(MAP, -MAP)
@@ -24,13 +24,13 @@ def test_a_factor_an_offset_and_rounding_make_no_other_map() -> None:
     assert not one_map(MAP, moved)
 
 
-def test_a_map_is_itself_in_another_size() -> None:
+def test_a_map_equals_itself_upsampled() -> None:
     large = upsample(torch.from_numpy(MAP)[None], (40, 56))[0].numpy()
     assert one_map(MAP, large)
     assert not one_map(MAP, large.T[:40, :40])
 
 
-def test_flat_and_broken_maps() -> None:
+def test_constant_maps_and_maps_that_are_not_finite() -> None:
     flat = np.full((3, 3), 0.1, np.float32)
     assert one_map(flat, np.zeros((3, 3)))
     assert one_map(flat, flat + np.float32(1e-9))
@@ -42,7 +42,7 @@ def test_flat_and_broken_maps() -> None:
     assert not repeat(maps, maps)  # maps that rank nothing say nothing
 
 
-def test_one_image_that_differs_is_enough() -> None:
+def test_methods_that_differ_on_one_image_are_no_repeats() -> None:
     maps = RNG.random((6, 4, 4))
     other = maps.copy()
     assert repeat(maps, other)
@@ -77,7 +77,7 @@ def found(results: pd.DataFrame, maps: Path) -> dict[str, str]:
     return with_repeats(results, maps).drop_duplicates("cell").set_index("cell")["map_of"].to_dict()
 
 
-def test_our_own_stands_for_others_and_scores_say_nothing(results: pd.DataFrame, tmp_path: Path) -> None:
+def test_map_of_is_our_own_method_whatever_the_scores(results: pd.DataFrame, tmp_path: Path) -> None:
     one, other = RNG.random((2, 2, 4, 4))
     write(tmp_path, a=one, b=one * 2, c=one, d=other)
     assert found(results, tmp_path) == {"a": "c", "b": "c", "c": "c", "d": "d"}
@@ -86,14 +86,16 @@ def test_our_own_stands_for_others_and_scores_say_nothing(results: pd.DataFrame,
     assert found(noisy, tmp_path) == {"a": "c", "b": "c", "c": "c", "d": "d"}
 
 
-def test_without_maps_nothing_is_known(results: pd.DataFrame, tmp_path: Path) -> None:
+def test_without_maps_map_of_is_empty(results: pd.DataFrame, tmp_path: Path) -> None:
     assert set(found(results, tmp_path / "none").values()) == {""}
     write(tmp_path, a=RNG.random((2, 4, 4)))
     assert found(results, tmp_path) == {"a": "a", "b": "", "c": "", "d": ""}
 
 
 @pytest.mark.parametrize("fact", ["weights_digest", "images_digest", "target", "model"])
-def test_other_weights_images_or_classes_are_not_compared(results: pd.DataFrame, tmp_path: Path, fact: str) -> None:
+def test_maps_of_other_weights_images_or_classes_are_not_compared(
+    results: pd.DataFrame, tmp_path: Path, fact: str
+) -> None:
     one = RNG.random((2, 4, 4))
     write(tmp_path, a=one, b=one, c=one, d=one)
     split = results.assign(**{fact: results[fact].mask(results["cell"].isin(["a", "d"]), "other")})

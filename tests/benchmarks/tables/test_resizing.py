@@ -1,4 +1,4 @@
-"""Resizing without PyTorch gives PyTorch's numbers."""
+"""Tests of resizing: the values are those of PyTorch."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.mark.parametrize("shape", [(7, 7), (5, 9), (1, 4), (1, 1), (8, 16)])
 @pytest.mark.parametrize("size", [(224, 224), (30, 17), (7, 7), (3, 5), (8, 32)])
-def test_maps_are_upsampled_as_metrics_see_them(shape: tuple[int, int], size: tuple[int, int]) -> None:
+def test_maps_are_upsampled_as_for_metrics(shape: tuple[int, int], size: tuple[int, int]) -> None:
     values = RNG.random(shape).astype(np.float32)
     exact = F.interpolate(torch.from_numpy(values)[None, None].double(), size, mode="bilinear", align_corners=False)
     np.testing.assert_allclose(upsampled(values, size), exact[0, 0].numpy(), rtol=0, atol=1e-6)
@@ -34,7 +34,7 @@ def test_area_means_are_those_of_torch(shape: tuple[int, int], size: tuple[int, 
     np.testing.assert_allclose(area_means(maps, size), expected, rtol=0, atol=1e-6)
 
 
-def test_what_is_not_finite_spoils_the_means_that_cover_it_alone() -> None:
+def test_a_value_that_is_not_finite_affects_only_the_means_that_cover_it() -> None:
     maps = np.ones((1, 4, 4), np.float32)
     maps[0, 0, :2], maps[0, 3, 3] = (np.inf, -np.inf), np.nan
     np.testing.assert_array_equal(area_means(maps, (2, 2)), [[[np.nan, 1], [1, np.nan]]])

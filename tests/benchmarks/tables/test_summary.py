@@ -1,4 +1,4 @@
-"""The ranking on the terminal: digests, groups, flagged maps, and what it says of them."""
+"""Tests of the summary on the terminal: ranks, intervals, groups, flagged maps, and its text."""
 
 import numpy as np
 import pandas as pd
@@ -33,27 +33,29 @@ def test_numbers_with_and_without_flagged_maps() -> None:
     assert frame.loc["a", "insertion without"] == pytest.approx(0.3)
 
 
-def test_one_that_has_anothers_maps_has_its_rank() -> None:
+def test_a_method_with_anothers_maps_has_its_rank() -> None:
     results = table({"a": [0.9, 0.7], "b": [0.9, 0.7], "c": [0.1, 0.2]})
     marked = results.assign(map_of=results["cell"].replace({"net-x-b": "net-x-a"}))
     assert ranking(marked, COST).set_index("method")["rank"].to_dict() == {"a": 1, "b": 1, "c": 2}
     assert ranking(results, COST).set_index("method")["rank"].to_dict() == {"a": 1.5, "b": 1.5, "c": 3}
 
 
-def test_repeats_of_a_map_that_is_not_among_these_are_one() -> None:
+def test_repeats_of_a_cell_that_is_not_in_the_table_share_a_rank() -> None:
     results = table({"a": [0.9, 0.7], "b": [0.9, 0.7], "c": [0.1, 0.2]})
     marked = results.assign(map_of=results["cell"].replace(["net-x-a", "net-x-b"], "of other metrics"))
     assert ranking(marked, COST).set_index("method")["rank"].to_dict() == {"a": 1, "b": 1, "c": 2}
 
 
-def test_intervals_are_of_whole_groups() -> None:
+def test_intervals_are_over_groups() -> None:
     frame = table({"a": [0.1, 0.1, 0.9, 0.9], "b": [0.2, 0.3, 0.4, 0.5]}).assign(group=["p", "p", "q", "q"] * 2)
     row = ranking(frame, COST).set_index("method").loc["a"]
     assert row["insertion ±"] == pytest.approx(1.96 * 0.4)  # of two groups' means, 0.1 and 0.9
     assert mean_and_half_width(np.array([0.1, 0.9])) == (0.5, pytest.approx(1.96 * 0.4))
 
 
-def test_the_terminal_says_it(tmp_path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_summary_shows_scores_gains_flags_and_n(
+    tmp_path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     COST.to_parquet(tmp_path / "timing.parquet")
     results = flagged(table({"a": [0.9, 0.2, 0.3], "random": [0.3, np.nan, 0.4]}), a=["00", "01"])
@@ -65,7 +67,7 @@ def test_the_terminal_says_it(tmp_path, capsys: pytest.CaptureFixture[str], monk
     assert "2!" in said  # flagged on most images
     assert "unflagged 1, rank 1→–" in said
     assert "random (n 2)" in said
-    assert "in the order on the 2 images that all have" in " ".join(said.split())
+    assert "over the 2 images on which all methods are defined" in " ".join(said.split())
     assert "+0.250" in said  # over this checkpoint's own random: (0.6 − 0.1) / 2
 
 
@@ -84,7 +86,7 @@ def test_a_narrow_terminal_loses_no_column_and_no_digit(
     assert ["1.50", "2!"] in [row[-2:] for row in rows]
 
 
-def test_cells_from_before_the_groups_are_a_table_of_their_own(
+def test_cells_without_groups_have_a_table_of_their_own(
     tmp_path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
