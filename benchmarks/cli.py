@@ -1,4 +1,4 @@
-"""The front door: heatmark COMMAND [option=value …]; every command is a Hydra application on conf/."""
+"""The command line, ``heatmark COMMAND [option=value …]``; every command is a Hydra application on conf/."""
 
 import importlib
 import os
@@ -91,12 +91,12 @@ def _run(command: str, arguments: Sequence[str]) -> int:
     try:
         return int(importlib.import_module(f"heatmark.benchmarks.commands.{command}").main() or 0)
     except KeyboardInterrupt:
-        again = "; run the same command again to go on" if command == "sweep" else ""  # no other one resumes
+        again = "; run the same command again to go on" if command == "sweep" else ""  # only a sweep can go on
         print(f"\nheatmark {command}: stopped{again}.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # main's to answer
+    except BrokenPipeError:  # main handles it
         raise
-    except Exception as error:  # noqa: BLE001 - the front door turns every error into words
+    except Exception as error:  # noqa: BLE001 - every error becomes a message
         return _report(command, error)
 
 

@@ -1,4 +1,4 @@
-"""What reads a run's tables needs neither a network nor a configuration."""
+"""Tests that the code which reads a run's tables needs neither a network nor a configuration."""
 
 import subprocess
 import sys

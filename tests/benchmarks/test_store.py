@@ -1,4 +1,4 @@
-"""Cells land whole: what a kill leaves is no cell, what a second writer brings is dropped."""
+"""Tests of the store: a cell is stored whole or not at all, and only once."""
 
 from pathlib import Path
 
