@@ -239,7 +239,7 @@ def _row(group: Group, entry: Entry, timing: dict[str, Any]) -> dict[str, Any]:
 
 
 def target(what: str, model: str) -> float:
-    """Return the largest cost promised on a model for what a call computes, in plain forward passes; see ``TARGETS``."""
+    """Return the largest cost promised on a model for what a call computes, in plain forward passes."""
     return VGG_GRAD_CAM if what == "Grad-CAM" and model.startswith("vgg") else TARGETS[what]
 
 

@@ -16,10 +16,10 @@ EXAMPLES = {
     "sweep": ("explain, score and time methods on a model", "heatmark sweep model=resnet50 'method=[grad_cam,random]'"),
     "explain": ("one picture: top classes and a panel of maps", "heatmark explain image=cat.jpg model=resnet50"),
     "gather": ("write a run's tables again and print its summary", "heatmark gather default"),
-    "report": ("make a run one HTML file to look at", "heatmark report quickstart"),
+    "report": ("write a run as one HTML file to look at", "heatmark report quickstart"),
     "layers": ("list a model's layers with their output shapes", "heatmark layers model=vgg16 model.weights=null"),
     "bench": ("time the methods in plain forward passes", "heatmark bench 'models=[resnet18]' 'batch_sizes=[1]'"),
-    "check": ("say whether implementations are right, and where not", "heatmark check model=vgg16 model.weights=null"),
+    "check": ("check whether implementations are right, and where not", "heatmark check model=vgg16 model.weights=null"),
     "figures": ("draw a run's figures and write its paper tables", "heatmark figures quickstart"),
     "train": ("train an embedded network again", "heatmark train model=shapes_residual"),
 }
