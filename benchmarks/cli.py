@@ -19,7 +19,7 @@ EXAMPLES = {
     "report": ("write a run as one HTML file to look at", "heatmark report quickstart"),
     "layers": ("list a model's layers with their output shapes", "heatmark layers model=vgg16 model.weights=null"),
     "bench": ("time the methods in plain forward passes", "heatmark bench 'models=[resnet18]' 'batch_sizes=[1]'"),
-    "check": ("check whether implementations are right, and where not", "heatmark check model=vgg16 model.weights=null"),
+    "check": ("say whether implementations are right, and where not", "heatmark check model=vgg16 model.weights=null"),
     "figures": ("draw a run's figures and write its paper tables", "heatmark figures quickstart"),
     "train": ("train an embedded network again", "heatmark train model=shapes_residual"),
 }
