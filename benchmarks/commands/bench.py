@@ -69,7 +69,7 @@ def _settings(config: DictConfig) -> BenchSettings:
 
 def table(frame: pd.DataFrame) -> Table:
     """Return the timings as a table for the terminal, at most 100 columns wide."""
-    note = "medians over rounds, calls timed in turn; curves in the forward passes of their perturbed images"
+    note = "medians of rounds timed in turn; curves in forward passes of their images, at the tuned batch size"
     result = Table(
         title=f"Cost in plain forward passes, on {frame['device'].iloc[0]}",
         caption=note,
