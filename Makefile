@@ -7,7 +7,7 @@ BIN := .venv/bin
 run: install
 	$(BIN)/heatmark sweep experiment=quickstart
 
-# A process per core with one thread each: threads of several processes would wait for each other.
+# One process per core, with one thread each: threads of several processes would wait for each other.
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
@@ -16,7 +16,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Who catches what: planted faults (tests/faults/catalogue), and a seeded sample of mutants. Hours; not in CI.
+# Which tests catch planted faults (tests/faults/catalogue) and a seeded sample of mutants. Takes hours; not in CI.
 faults: install
 	$(BIN)/python -m tests.faults.run
 

@@ -1,4 +1,4 @@
-"""The core of Heatmark that the command line and Python call: it takes objects, never a configuration."""
+"""The core of Heatmark, which the command line and Python call with objects, never with a configuration."""
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from heatmark.benchmarks.conformance.check import check as check
 
 SLOW_TO_IMPORT = {"bench": "heatmark.benchmarks.bench", "check": "heatmark.benchmarks.conformance.check"}
-"""Functions of the core that are imported when they are asked for, so that one picture is explained at once."""
+"""Functions of the core that are imported only when they are used, so that ``heatmark explain`` starts quickly."""
 
 
 def __getattr__(name: str) -> object:
@@ -38,20 +38,20 @@ def __getattr__(name: str) -> object:
 
 
 class Progress(Protocol):
-    """What is told of a sweep while it runs."""
+    """An observer of a sweep, whose methods are called while it runs."""
 
     def planned(self, plan: Plan) -> None:
-        """The job is ready: its cells are known."""
+        """Called once, when the job's cells are known."""
 
     def begins(self, cell: Cell) -> None:
-        """A cell is next."""
+        """Called before each cell."""
 
     def ended(self, cell: Cell, status: str) -> None:
-        """A cell has ended, with ``ok``, ``skipped``, ``error``, or ``done`` where it was there before."""
+        """Called after each cell with its status: ``ok``, ``skipped``, ``error``, or ``done`` if it was done before."""
 
 
 class Silent:
-    """Progress that nobody sees."""
+    """An observer of a sweep that shows nothing."""
 
     def planned(self, plan: Plan) -> None:
         """Show nothing."""
@@ -72,20 +72,20 @@ def sweep(
     record: JobRecord,
     progress: Progress | None = None,
 ) -> None:
-    """Explain, score and time one job, a model on a dataset, into a run's folder.
+    """Run one job, a model on a dataset: explain, score and time it, and store the results in a run's folder.
 
-    Cells that are finished there are not computed again. One that fails is a row of the tables, and the others go on.
+    Cells that are finished there are not computed again. A cell that fails is a row of the tables, and others go on.
 
     Args:
         classifier: the model.
         dataset: its pictures.
-        methods, metrics: by the names that tables show.
+        methods, metrics: by their names in the tables.
         settings: layers, target rule, device, precision, batch size, seed, timing.
-        record: of the job in the run's folder.
-        progress: who is told of it; None tells nobody.
+        record: the job's record in the run's folder.
+        progress: an observer of the cells; None for none.
 
     Raises:
-        ValueError: for anything in the model, the data or the settings that cannot be run; nothing was explained then.
+        ValueError: before anything is explained, for anything in the model, data or settings that cannot be run.
     """
     progress = progress or Silent()
     plan = prepare(classifier, dataset, methods, metrics, settings, record.tuned_batch_size)
@@ -112,12 +112,12 @@ def _announced(cells: Sequence[Cell], progress: Progress) -> Iterator[Cell]:
 
 @dataclass(frozen=True)
 class ExplainSettings:
-    """What is asked of one picture's explanation beside model and methods.
+    """The options of one picture's explanation other than the model and the methods.
 
     Args:
         layers: roles of the model or dotted names.
         targets: classes by number or name, or the rules ``predicted``, ``second``, ``label``.
-        label: the true class by number or name, None where unknown.
+        label: the true class by number or name, None if unknown.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         precision: ``fp32`` or ``bf16``.
     """
@@ -131,12 +131,12 @@ class ExplainSettings:
 
 @dataclass(frozen=True)
 class ExplainedPicture:
-    """One picture explained, and what was left out.
+    """The explanation of one picture, the model's top classes, and what was left out.
 
     Args:
-        explanation: all that a panel shows.
+        explanation: everything that a panel shows.
         top: the most probable classes.
-        left_out: why methods that do not work here are missing.
+        left_out: the reasons why methods are left out, one per method and layer.
     """
 
     explanation: Explanation
@@ -147,12 +147,12 @@ class ExplainedPicture:
 def explain(
     classifier: Classifier, picture: Image.Image, name: str, methods: Mapping[str, Method], settings: ExplainSettings
 ) -> ExplainedPicture:
-    """Return the maps of one picture for several classes, methods and layers.
+    """Return the explanation of one picture for several classes, methods and layers.
 
     Args:
         classifier: the model; it is moved to the device.
-        picture: as it was read.
-        name: what the picture is called.
+        picture: the picture as it was read.
+        name: the picture's name.
         methods: by name.
         settings: layers, classes, device, precision.
 

@@ -1,4 +1,4 @@
-"""What methods and curves cost in plain forward passes, of our code and of the reference libraries."""
+"""The cost of methods and curves in plain forward passes, of Heatmark and of the reference libraries."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,27 +23,27 @@ from heatmark.metrics.insertion import Insertion
 
 FIVE = ("grad_cam", "grad_cam_pp", "xgrad_cam", "hires_cam", "layer_cam")
 TARGETS = {"Grad-CAM": 1.10, "five CAMs": 1.15, "Ablation-CAM": 4.0, "deletion": 1.08, "insertion": 1.08}
-"""What the suite promises of its own code, in plain forward passes; a curve in those of its perturbed images."""
+"""The largest cost promised for Heatmark's own code, in plain forward passes; for a curve, in those of its images."""
 VGG_GRAD_CAM = 1.15
-"""VGG's classifier reads its 124 M weights once more on the way back, which shows at batch 1."""
+"""The same for Grad-CAM on VGG, whose backward pass reads the classifier's 124 M weights again: slow at batch 1."""
 
 Call = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class BenchSettings:
-    """What is timed of every model, and how often.
+    """The options of the bench: what is timed on every model, and how often.
 
     Args:
-        device: where the models run.
-        precision: under which they run (:func:`heatmark.benchmarks.machine.devices.autocast`).
+        device: the device on which the models run.
+        precision: ``fp32`` or ``bf16``; see :func:`heatmark.benchmarks.machine.devices.autocast`.
         batch_sizes: of the CAMs, in images.
         image_pixels: height and width of the images.
         curve_steps: of deletion and insertion.
         ablation: names of the models on which Ablation-CAM is timed.
         slow: whether pytorch-grad-cam's Ablation-CAM is timed there too.
         repeats: rounds of each group.
-        max_seconds: no group begins a new round after this long.
+        max_seconds: time in seconds after which a group begins no new round.
     """
 
     device: torch.device
@@ -59,7 +59,7 @@ class BenchSettings:
 
 @dataclass(frozen=True)
 class Subject:
-    """One model with one batch to explain."""
+    """A model with the layer, images and classes that are explained."""
 
     name: str
     module: nn.Module
@@ -84,7 +84,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing to time."""
+    """A call that is timed, what it computes, and whose implementation it is."""
 
     what: str
     implementation: str
@@ -93,7 +93,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Group:
-    """What is timed round robin, and the forward passes that it is measured in."""
+    """Calls that are timed in turn, and the forward passes in which their cost is given."""
 
     subject: Subject
     batch_size: int
@@ -104,7 +104,7 @@ class Group:
 def bench(
     classifier: Classifier, methods: Mapping[str, Method], settings: BenchSettings, show: Callable[[Group], None]
 ) -> list[dict[str, Any]]:
-    """Time everything of one model, and return one row per call that was timed.
+    """Time the methods and curves on one model, and return one row per timed call.
 
     Args:
         classifier: moved to the device of the settings.
@@ -121,7 +121,7 @@ def bench(
 
 
 def groups(classifier: Classifier, methods: Mapping[str, Method], settings: BenchSettings) -> Iterator[Group]:
-    """Yield all that is timed of one model."""
+    """Yield the groups of calls that are timed on one model."""
     device, pixels, steps = settings.device, settings.image_pixels, settings.curve_steps
     one = subject(classifier, 1, pixels, device)
     batch_size = best_batch_size(one.module, one.images[0])
@@ -145,13 +145,13 @@ def subject(classifier: Classifier, images: int, pixels: int, device: torch.devi
 
 
 def cam_groups(of: Subject, methods: Mapping[str, Method], ablation: bool, slow: bool) -> Iterator[Group]:
-    """Yield what to time of the CAMs: ours and the quick library, then each slow one in a group of its own.
+    """Yield the groups of CAMs: Heatmark's and Captum's, then pytorch-grad-cam's, then each slow one by itself.
 
     Args:
-        of: the model and its batch.
+        of: the model and its batch of images.
         methods: by name; those of FIVE, and ``ablation_cam``, each also with the prefix ``pgc_``.
         ablation: whether Ablation-CAM is timed.
-        slow: whether pytorch-grad-cam's is, too.
+        slow: whether pytorch-grad-cam's Ablation-CAM is timed too.
     """
     group = partial(Group, of, len(of.images), of.forward)
     if missing := [name for name in _needed(ablation, slow) if name not in methods]:
@@ -185,7 +185,7 @@ def _entry(of: Subject, what: str, method: Method) -> Entry:
 
 
 def curve_group(of: Subject, steps: int, batch_size: int) -> Group:
-    """Return deletion and insertion, measured in the forward passes that their perturbed images need at the least.
+    """Return the group of deletion and insertion, measured in the least forward passes that the perturbed images need.
 
     Args:
         of: the model and its images.
@@ -212,7 +212,7 @@ def _unasked(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
 
 
 def measure(group: Group, precision: str, repeats: int, max_seconds: float) -> list[dict[str, Any]]:
-    """Time a group, and return one row per entry: what, whose, timing, target and verdict."""
+    """Time a group, and return one row per entry: what was timed, the implementation, timing, target and verdict."""
     device = group.subject.images.device
     calls = {"forward": group.forward, **{str(n): entry.call for n, entry in enumerate(group.entries)}}
     rounds = interleaved(calls, device, repeats, max_seconds)
@@ -239,7 +239,7 @@ def _row(group: Group, entry: Entry, timing: dict[str, Any]) -> dict[str, Any]:
 
 
 def target(what: str, model: str) -> float:
-    """Return how many plain forward passes this may cost on a model."""
+    """Return the largest cost promised on a model for what a call computes, in plain forward passes."""
     return VGG_GRAD_CAM if what == "Grad-CAM" and model.startswith("vgg") else TARGETS[what]
 
 
@@ -251,7 +251,7 @@ def verdict(cost: float, promised: float) -> str:
 
 
 def curve_images(batch_size: int, steps: int) -> int:
-    """Return how many images to take so that a curve of this many steps fills whole batches, and at least two."""
+    """Return the least number of images, at least two, whose curves of this many steps fill whole batches."""
     images = 2
     while images * (steps + 1) % batch_size:
         images += 1
@@ -259,5 +259,5 @@ def curve_images(batch_size: int, steps: int) -> int:
 
 
 def tuned(methods: Mapping[str, Method], batch_size: int) -> dict[str, Method]:
-    """Return the methods with their inner batch set, as a sweep does."""
+    """Return the methods with this batch size, as in a sweep."""
     return {name: with_batch_size(method, batch_size) for name, method in methods.items()}

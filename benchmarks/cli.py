@@ -1,4 +1,4 @@
-"""The front door: heatmark COMMAND [option=value …]; every command is a Hydra application on conf/."""
+"""The command line, ``heatmark COMMAND [option=value …]``; every command is a Hydra application on conf/."""
 
 import importlib
 import os
@@ -16,7 +16,7 @@ EXAMPLES = {
     "sweep": ("explain, score and time methods on a model", "heatmark sweep model=resnet50 'method=[grad_cam,random]'"),
     "explain": ("one picture: top classes and a panel of maps", "heatmark explain image=cat.jpg model=resnet50"),
     "gather": ("write a run's tables again and print its summary", "heatmark gather default"),
-    "report": ("make a run one HTML file to look at", "heatmark report quickstart"),
+    "report": ("write a run as one HTML file to look at", "heatmark report quickstart"),
     "layers": ("list a model's layers with their output shapes", "heatmark layers model=vgg16 model.weights=null"),
     "bench": ("time the methods in plain forward passes", "heatmark bench 'models=[resnet18]' 'batch_sizes=[1]'"),
     "check": ("say whether implementations are right, and where not", "heatmark check model=vgg16 model.weights=null"),
@@ -91,12 +91,12 @@ def _run(command: str, arguments: Sequence[str]) -> int:
     try:
         return int(importlib.import_module(f"heatmark.benchmarks.commands.{command}").main() or 0)
     except KeyboardInterrupt:
-        again = "; run the same command again to go on" if command == "sweep" else ""  # no other one resumes
+        again = "; run the same command again to go on" if command == "sweep" else ""  # only a sweep can go on
         print(f"\nheatmark {command}: stopped{again}.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # main's to answer
+    except BrokenPipeError:  # main handles it
         raise
-    except Exception as error:  # noqa: BLE001 - the front door turns every error into words
+    except Exception as error:  # noqa: BLE001 - every error becomes a message
         return _report(command, error)
 
 

@@ -1,4 +1,4 @@
-"""Training of the embedded networks: pictures kept as bytes, AdamW on a one-cycle schedule."""
+"""The training of the embedded networks: pictures kept in memory as bytes, AdamW with a one-cycle schedule."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -36,14 +36,14 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train.
+    """The hyperparameters of a training.
 
     Args:
         epochs: passes over the training pictures.
         batch_size: pictures per step.
-        learning_rate: at the peak of the one-cycle schedule (Smith and Topin, 2019).
-        weight_decay: of AdamW (Loshchilov and Hutter, ICLR 2019).
-        seed: of the order and the mirroring; that of the initial weights is the caller's.
+        learning_rate: learning rate at the peak of the one-cycle schedule (Smith and Topin, 2019).
+        weight_decay: AdamW's weight decay (Loshchilov and Hutter, ICLR 2019).
+        seed: seed of the pictures' order and mirroring; the caller seeds the initial weights.
     """
 
     epochs: int = 9
@@ -55,7 +55,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the training is after a step: steps done and in all, and the step's mean cross-entropy in nats."""
+    """The progress of a training after a step: steps done and in all, and the step's mean cross-entropy in nats."""
 
     step: int
     steps: int
@@ -63,10 +63,10 @@ class Progress:
 
 
 def load(dataset: Dataset, workers: int = 0) -> Pictures:
-    """Draw a whole dataset into memory, 49 KB per picture of 128×128.
+    """Return all pictures of a dataset in memory, 49 KB per picture of 128×128.
 
     Raises:
-        ValueError: where a picture has no label number, or is of another size than the first.
+        ValueError: if a picture's label is no number, or its size is not that of the first.
     """
     source = cast("torch.utils.data.Dataset[Sample]", dataset)  # it has what the loader asks for: len() and [index]
     batches: list[Pictures] = list(DataLoader(source, batch_size=64, num_workers=workers, collate_fn=_stack))
@@ -87,7 +87,7 @@ def _stack(samples: list[Sample]) -> Pictures:
 
 
 def fit(network: nn.Module, pictures: Pictures, preprocessing: Preprocessing, recipe: Recipe) -> Iterator[Progress]:
-    """Train a network in place, step by step as the iterator is advanced, on the device where it lies.
+    """Train a network in place, one step per item of the iterator, on the device where it lies.
 
     Minimises the cross-entropy; every batch is mirrored left to right and top to bottom by chance. The same seed gives
     the same result on the same machine and number of threads; elsewhere sums run in another order and bits differ.
@@ -123,7 +123,7 @@ def _mirrored(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _images(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """Return (bytes/255 − mean) / std as the model wants them, channels last."""
+    """Return the network's input, (bytes/255 − mean) / std, in the memory format channels last."""
     mean, std = (torch.tensor(v, device=pixels.device).view(3, 1, 1) for v in (preprocessing.mean, preprocessing.std))
     return ((pixels / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
 
@@ -155,8 +155,8 @@ def train(
         network: on the device where it is trained.
         seen: pictures to train on.
         unseen: pictures to measure the accuracy on.
-        preprocessing: from a picture to the network's input.
-        recipe: how to train.
+        preprocessing: the preprocessing from a picture to the network's input.
+        recipe: the hyperparameters.
         show: called after every step.
     """
     for step in fit(network, seen, preprocessing, recipe):
@@ -165,7 +165,7 @@ def train(
 
 
 def circumstances(network: nn.Module) -> dict[str, object]:
-    """Return what the bits of a training depend on beside its recipe: PyTorch, kind of device, number of threads."""
+    """Return what a training's exact numbers depend on beside its recipe: PyTorch, kind of device, threads."""
     device = next(network.parameters()).device
     return {"torch": torch.__version__, "device": device.type, "threads": torch.get_num_threads()}
 

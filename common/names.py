@@ -11,7 +11,7 @@ CUTOFF = 0.5
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = CUTOFF) -> list[str]:
-    """Return up to three known names similar to this one, the most similar first; case is ignored."""
+    """Return up to three known names similar to this one, the most similar first; capitals do not count."""
     by_lower = {each.lower(): each for each in known}
     return [by_lower[lower] for lower in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=cutoff)]
 

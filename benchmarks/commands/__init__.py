@@ -1,1 +1,1 @@
-"""One command a file; each is a Hydra application on conf/."""
+"""The commands of the command line, one file per command; each is a Hydra application on conf/."""

@@ -1,4 +1,4 @@
-"""heatmark bench: what methods and curves cost in plain forward passes, beside pytorch-grad-cam and Captum."""
+"""The command ``heatmark bench``: the cost of methods and curves in plain forward passes, beside other libraries'."""
 
 import math
 import sys
@@ -68,8 +68,8 @@ def _settings(config: DictConfig) -> BenchSettings:
 
 
 def table(frame: pd.DataFrame) -> Table:
-    """Return the bench for the terminal, at most 100 columns wide."""
-    note = "medians of rounds run in turn; a curve in the forwards of its perturbed images, at the tuned batch size"
+    """Return the timings as a table for the terminal, at most 100 columns wide."""
+    note = "medians of rounds timed in turn; curves in forward passes of their images, at the tuned batch size"
     result = Table(
         title=f"Cost in plain forward passes, on {frame['device'].iloc[0]}",
         caption=note,

@@ -1,4 +1,4 @@
-"""heatmark check: is every implementation right, and where does it first go wrong?"""
+"""The command ``heatmark check``: whether every implementation is right, and the first stage at which one is not."""
 
 import sys
 from dataclasses import replace
@@ -35,7 +35,7 @@ COLUMNS = 100
 
 
 _reds: list[int] = []
-"""How many findings were red in every job that this process ran: Hydra hands no job's answer back."""
+"""The number of red findings of every job that this process ran, because Hydra does not return what a job returns."""
 
 
 def main() -> int:
@@ -48,7 +48,7 @@ def main() -> int:
 @hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="check")
 def job(config: DictConfig) -> None:
     """Print one table, and write it as conformance.parquet and conformance.csv."""
-    claimed, settings = _asked(config)  # what is wrong in the options is said before anything runs
+    claimed, settings = _asked(config)  # a mistake in the options is reported before anything runs
     found = _shown(_models(config), claimed, build(config.dataset, "dataset"), settings)
     _reds.append(sum(map(report.is_red, found)))
     folder = Path(config.results_dir) / config.name
@@ -60,7 +60,7 @@ def job(config: DictConfig) -> None:
 
 
 def _shown(models: list[NamedBuilder], claimed: Claims, dataset: Dataset, settings: CheckSettings) -> list[Finding]:
-    """Return what the check finds, and show how far it has come."""
+    """Return the findings of the check, and show its progress meanwhile."""
     columns = (TextColumn("check"), BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("", total=len(models) + 1)
@@ -82,7 +82,7 @@ def _print(found: list[Finding], folder: Path) -> None:
 
 
 def _asked(config: DictConfig) -> tuple[Claims, CheckSettings]:
-    """Return what is checked and how: the user's method alone, or the suite with its methods."""
+    """Return what is checked, and the settings: the user's method alone, or the suite with its methods."""
     asked = INVARIANTS if config.invariants is None else named_invariants(map(str, _listed(config.invariants)))
     settings = CheckSettings(
         layers=[str(role) for role in _listed(config.layer)],
@@ -98,10 +98,10 @@ def _asked(config: DictConfig) -> tuple[Claims, CheckSettings]:
 
 
 def _baseline(config: DictConfig, methods: dict[str, Method]) -> Baseline | None:
-    """Return the baseline that the user names, for all layers, or the committed one where it speaks of these pictures.
+    """Return the baseline that the user names, for all layers, or the committed one if the pictures are the default's.
 
     Raises:
-        ValueError: for a file that was asked for and is not there, unless it is to be written now.
+        ValueError: for a file that was asked for and does not exist, unless it is to be written now.
     """
     path = regression_baseline.located(config.reference, config.save)
     named = config.reference is not None or config.save
@@ -111,10 +111,10 @@ def _baseline(config: DictConfig, methods: dict[str, Method]) -> Baseline | None
 
 
 def _mine(config: DictConfig) -> Claim:
-    """Return the user's method with the in-house one that it is held against.
+    """Return the user's method with the in-house method that it claims to be.
 
     Raises:
-        ValueError: where it is not a :class:`Method`.
+        ValueError: if it is not a :class:`Method`.
     """
     options = compose_command("sweep", [f"method=[{config.against}]", f"seed={config.seed}"]).method[config.against]
     method = build(config.mine, "mine")
@@ -124,7 +124,7 @@ def _mine(config: DictConfig) -> Claim:
 
 
 def _models(config: DictConfig) -> list[NamedBuilder]:
-    """Return the one model that was asked for, or those of the list, each to be built when its turn comes."""
+    """Return the one model that was asked for, or those of the list, each with a function that builds it."""
     if "model" in config:
         return [(str(config.model.name), partial(_classifier, config, None))]
     return [(str(name), partial(_classifier, config, str(name))) for name in config.models]
@@ -134,7 +134,7 @@ def _classifier(config: DictConfig, name: str | None) -> Classifier:
     """Return the one model that was asked for, or one of the list by its name.
 
     Raises:
-        ValueError: where it cannot be built, in words without Hydra's.
+        ValueError: if it cannot be built; errors of Hydra become one paragraph.
     """
     try:
         classifier: Classifier = build(config.model, "model") if name is None else _listed_classifier(name, config.seed)
@@ -155,7 +155,7 @@ def _listed_classifier(name: str, seed: int) -> Classifier:
 
 
 def _composed(name: str, seed: int) -> DictConfig:
-    """Return a model's config: its own, or the one of any network of torchvision, whose layers are found by depth."""
+    """Return a model's config: its own, or else torchvision's with this name and layers that are found by depth."""
     try:
         model: DictConfig = compose_command("sweep", [f"model={name}", f"seed={seed}"]).model
     except MissingConfigException:
@@ -165,11 +165,11 @@ def _composed(name: str, seed: int) -> DictConfig:
 
 
 def _plain(value: Any) -> Any:
-    """Return lists of the config as Python's."""
+    """Return a value of the config with its lists as Python's."""
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
 def _listed(value: Any) -> list[Any]:
-    """Return a list of the config as Python's, and one value as a list of it."""
+    """Return a list of the config as Python's, and a single value as a list of one."""
     plain = _plain(value)
     return plain if isinstance(plain, list) else [plain]

@@ -1,4 +1,4 @@
-"""heatmark explain: one picture, the model's top classes, and a panel of maps."""
+"""The command ``heatmark explain``: one picture, the model's top classes, and a panel of maps."""
 
 import re
 import sys
@@ -29,7 +29,7 @@ COLUMNS = 100
 def main(config: DictConfig) -> None:
     """Print the top classes; write the panel as PNG and PDF, and every raw map as .npy."""
     look: Look = build(config.look, "look")
-    colormap(look.colormap)  # a wrong name is told before the model is loaded
+    colormap(look.colormap)  # a wrong name is reported before the model is loaded
     source = str(config.image)
     picture = read_image(source)
     classifier: Classifier = build(config.model, "model")
@@ -46,12 +46,12 @@ def main(config: DictConfig) -> None:
 
 
 def settings(config: DictConfig) -> api.ExplainSettings:
-    """Return what a configuration of ``heatmark explain`` asks for beside model, picture and methods."""
+    """Return the settings in a configuration of ``heatmark explain``: all but its model, picture and methods."""
     return api.ExplainSettings(listed(config.layer), _targets(config), config.label, config.device, config.precision)
 
 
 def table(classifier: Classifier, predictions: Sequence[Prediction], targets: Sequence[Target]) -> Table:
-    """Return the top classes and, below them, the classes that are explained and are not among them."""
+    """Return a table of the top classes and, below them, of explained classes that are not among them."""
     title = Text(f"{classifier.name} ({classifier.weights})")  # a Text: brackets in names are no markup
     result = Table("", "class", Field("number", justify="right"), Field("probability", justify="right"), title=title)
     result.box = box.SIMPLE_HEAD
@@ -90,5 +90,5 @@ def _targets(config: DictConfig) -> list[int | str]:
 
 
 def _plain(name: str) -> str:
-    """Return a name that every file system takes."""
+    """Return a name that every file system accepts."""
     return re.sub(r"[^\w.+\-]+", "_", name)

@@ -1,4 +1,4 @@
-"""heatmark figures: a run's figures, paper tables (LaTeX, Markdown) and statistics, from its tables alone."""
+"""The command ``heatmark figures``: a run's figures, paper tables (LaTeX, Markdown) and statistics, from its tables."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from heatmark.benchmarks.tables.paper import paper_tables, write
 
 @hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="figures")
 def main(config: DictConfig) -> None:
-    """Draw everything, and say where it is and what was left out."""
+    """Draw the figures, write tables and statistics, and print where they are and what was left out."""
     run = Path(config.results_dir) / config.name
     tables = load(run, config.names, config.controls, config.images)
     if len(tables.results):

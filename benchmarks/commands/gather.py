@@ -1,4 +1,4 @@
-"""heatmark gather: write a run's tables again and print its summary."""
+"""The command ``heatmark gather``: a run's tables, made again from its finished cells, and its summary."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from heatmark.benchmarks.tables.summary import show
 
 
 def main() -> int:
-    """Gather the run that the command line names; exit code 1 where any cell failed."""
+    """Gather the run that the command line names; exit code 1 if any cell failed."""
     return finish(run_folder("gather", sys.argv[1:]))
 
 

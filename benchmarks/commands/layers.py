@@ -1,4 +1,4 @@
-"""heatmark layers: the layers of a model that a map can be made of, with the shape of their output."""
+"""The command ``heatmark layers``: the layers of a model whose output gives a map, with the shapes of their outputs."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,11 @@ from heatmark.benchmarks.models.layers import AUTO, Candidate, candidate_layers,
 
 @hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="layers")
 def main(config: DictConfig) -> None:
-    """Print the table."""
+    """Print a table of the model's layers."""
     chosen = HydraConfig.get().runtime.choices["model"]
     classifier = build(config.model, f"model={chosen}")
     for layer in set(classifier.layers.values()) - {AUTO}:
-        resolve_layer(classifier, layer)  # a role that means no layer is a mistake to be told of
+        resolve_layer(classifier, layer)  # raises if a role names no layer
     candidates = candidate_layers(classifier, _image(config.image_size))
     shown = candidates if config.all else shortlist(candidates)
     Console().print(table(classifier, shown, len(candidates)))
@@ -31,7 +31,7 @@ def _image(size: object) -> torch.Tensor | None:
     if size is None:
         return None
     if not isinstance(size, int) or size < 1:
-        raise ValueError(f"image_size is {size!r}, expected pixels a side, or null for what the model was made for")
+        raise ValueError(f"image_size is {size!r}, expected a number of pixels, or null for the model's own size")
     return torch.zeros(1, 3, size, size)
 
 

@@ -1,4 +1,4 @@
-"""heatmark report: a run as one HTML file to look at."""
+"""The command ``heatmark report``: a run as one HTML file to look at."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from heatmark.benchmarks.tables.gather import gather
 
 @hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="report")
 def main(config: DictConfig) -> None:
-    """Write the page, and say where it is and how large."""
+    """Write the page, and print where it is and how large."""
     run = Path(config.results_dir) / config.name
     if config.images is not None and (not isinstance(config.images, int) or config.images < 1):
         raise ValueError(f"images is {config.images!r}, expected a number of at least 1, or null for all")

@@ -1,4 +1,4 @@
-"""heatmark sweep: explain, score and time; one job is one model on one dataset."""
+"""The command ``heatmark sweep``: methods explained, scored and timed, in one job per model and dataset."""
 
 import sys
 from pathlib import Path
@@ -29,11 +29,11 @@ from heatmark.benchmarks.sweep.settings import SweepSettings
 
 console = Console(stderr=True)
 ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
-"""Options of Hydra's with which nothing is run."""
+"""Hydra's own options that print something and run nothing."""
 
 
 def main() -> int:
-    """Run every job, gather the tables and print the summary; exit code 1 where anything failed now."""
+    """Run every job, gather the tables and print the summary; exit code 1 if a job or cell failed in this call."""
     if any(argument.startswith(ONLY_SHOWS) for argument in sys.argv[1:]):
         sweep()
         return 0
@@ -46,7 +46,7 @@ def main() -> int:
 
 @hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="sweep")
 def sweep(config: DictConfig) -> None:
-    """Run one job; what goes wrong is recorded beside its cells, so that other jobs go on."""
+    """Run one job; if it cannot run, the reason is recorded beside its cells, and other jobs go on."""
     given: Any = OmegaConf.to_container(config, resolve=True)
     record = JobRecord(Store(Path(config.results_dir) / config.name), str(config.model.name), given)
     try:
@@ -60,7 +60,7 @@ def sweep(config: DictConfig) -> None:
 
 
 def settings(config: DictConfig) -> SweepSettings:
-    """Return what a configuration of ``heatmark sweep`` asks for beside model, dataset, methods and metrics."""
+    """Return the settings in a configuration of ``heatmark sweep``: all but model, dataset, methods and metrics."""
     return SweepSettings(
         layers=listed(config.layer),
         target=config.target,
@@ -74,7 +74,7 @@ def settings(config: DictConfig) -> SweepSettings:
 
 
 class Bar:
-    """A line of the terminal that shows a job's progress, cell by cell; nothing where there is no cell to run."""
+    """A progress bar on the terminal that counts a job's cells; it appears once the cells are known."""
 
     def __init__(self) -> None:
         columns = (
@@ -105,7 +105,7 @@ class Bar:
         self._progress.update(self._task, cell=f"{cell.method_name} at {cell.layer}")
 
     def ended(self, cell: Cell, status: str) -> None:
-        """Count a cell, and say where one failed."""
+        """Count a cell, and print which one failed."""
         self._progress.update(self._task, advance=1, cell="")
         if status == "error":
             self._progress.console.print(

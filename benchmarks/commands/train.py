@@ -1,4 +1,4 @@
-"""heatmark train: train an embedded network again."""
+"""The command ``heatmark train``: an embedded network trained again."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ def _datasets(config: DictConfig) -> tuple[Dataset, Dataset]:
 
 @contextmanager
 def _shown(name: str) -> Iterator[Callable[[Progress], None]]:
-    """Draw a bar with the smoothed loss, moved on by whoever calls what is given."""
+    """Context with a progress bar that shows the smoothed loss; it yields the function that moves the bar."""
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "loss {task.fields[loss]:.3f}")
     text = [TextColumn(column) if isinstance(column, str) else column for column in columns]
     with Bar(*text, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console) as bar:
@@ -62,7 +62,7 @@ def _shown(name: str) -> Iterator[Callable[[Progress], None]]:
 
 
 def _asked(config: DictConfig) -> dict[str, object]:
-    """Return what was asked for, to be kept with the weights."""
+    """Return the options of the training, which are stored with the weights."""
     return {
         "model": config.model.name,
         "test_limit": config.test_limit,

@@ -1,1 +1,1 @@
-"""Configurations composed, objects built from them, and their errors in words."""
+"""Hydra configurations: how they are composed, how objects are built from them, and messages for their errors."""

@@ -1,4 +1,4 @@
-"""From a config to the object it names, with every option's name and type checked."""
+"""Objects built from configs, with the name and type of every option checked."""
 
 import inspect
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def build(config: DictConfig, what: str) -> Any:
 
     Args:
         config: ``_target_`` and its options.
-        what: how the message calls it, such as ``method=grad_cam``.
+        what: its name in messages, such as ``method=grad_cam``.
 
     Raises:
         ValueError: for a target that cannot be imported, an option it does not have, or a value of the wrong type.

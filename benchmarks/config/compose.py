@@ -1,4 +1,4 @@
-"""The edge to Hydra: what the front door must know of the configs before and after a command runs."""
+"""Configs composed outside a command, to find a run's folder before it and the nearest option's name after it."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +19,7 @@ FOLDER_OPTIONS = (
     "+experiment=",
     "hydra.searchpath=",
 )
+"""The beginnings of arguments that can change which folder a run has."""
 
 VALUED = (
     "--cfg", "-c", "--package", "-p", "--info", "-i", "--config-path", "-cp", "--config-name", "-cn",
@@ -28,9 +29,9 @@ VALUED = (
 
 
 def named(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with a bare word made the run's name: ``gather mine`` is ``gather name=mine``.
+    """Return the arguments with a bare word replaced by the run's name: ``gather mine`` is ``gather name=mine``.
 
-    What follows an option of Hydra's, as in ``--cfg job``, is that option's.
+    A word after one of Hydra's own options, as in ``--cfg job``, is that option's value and stays.
     """
     before = ["", *arguments]
     return [f"name={a}" if _is_name(a) and b not in VALUED else a for b, a in zip(before, arguments, strict=False)]
@@ -41,20 +42,20 @@ def _is_name(argument: str) -> bool:
 
 
 def compose_command(command: str, overrides: Sequence[str] = ()) -> DictConfig:
-    """Return a command's configuration, composed as Hydra does for a single run."""
+    """Return a command's configuration, composed as Hydra composes it for a single run."""
     GlobalHydra.instance().clear()
     with initialize_config_module("heatmark.conf", version_base="1.3"):
         return compose(command, overrides=list(overrides))
 
 
 def run_folder(command: str, arguments: Sequence[str]) -> Path:
-    """Return the folder that a command's arguments name, whatever else they sweep over."""
+    """Return the run's folder that a command's arguments name; all other arguments, such as sweeps, are ignored."""
     config = compose_command(command, [a for a in arguments if a.startswith(FOLDER_OPTIONS)])
     return Path(str(config.results_dir)) / str(config.name)
 
 
 def nearest_hint(message: str, command: str) -> str:
-    """Turn Hydra's message about an unknown option or key into one that names the nearest ones."""
+    """Return Hydra's message about an unknown option or key as one that names the nearest; others as they are."""
     wrong = re.search(r"Could not (find|override|load) '([^']+)'", message)
     if not wrong:
         return message

@@ -1,4 +1,4 @@
-"""From an exception, one of a config's among them, to one paragraph that says what was wrong and what to do."""
+"""Messages for errors, Hydra's and OmegaConf's among them: one paragraph that says what was wrong and what to do."""
 
 from hydra.errors import HydraException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -6,11 +6,11 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from heatmark.common.errors import in_words
 
 EXPECTED = (ValueError, OSError, HydraException, OmegaConfBaseException)
-"""Errors that are the user's to mend; any other is a defect of the suite."""
+"""Errors that the user can mend; any other is a defect of the suite."""
 
 
 def one_paragraph(error: BaseException) -> str:
-    """Return what a person needs to know of an error, without a traceback."""
+    """Return the message of an error for a user, without a traceback."""
     if isinstance(error, MissingMandatoryValue):
         key = getattr(error, "full_key", None) or str(error).rpartition(" ")[2]
         return f"{key} has no value; give it as {key}=…"

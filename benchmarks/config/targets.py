@@ -1,4 +1,4 @@
-"""What a _target_ names: the object itself, or the nearest that there is."""
+"""The object that a ``_target_`` names, or a message with the name that was probably meant."""
 
 import logging
 import re
@@ -13,14 +13,14 @@ from heatmark.common.names import did_you_mean
 PACKAGE = Path(__file__).parents[2]
 FOLDERS = ("benchmarks", "common", "methods", "metrics")
 
-logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # it would log what it raises, which is told here in words
+logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # it logs what it raises, which ``located`` reports
 
 
 def located(target: str, what: str) -> Any:
     """Return the class or function of a dotted path.
 
     Raises:
-        ValueError: where it cannot be imported; names Heatmark's own that is called so, or nearly so.
+        ValueError: if it cannot be imported; the message gives Heatmark's own path of that name or of the nearest.
     """
     try:
         return get_object(target)
@@ -45,7 +45,7 @@ def _reason(error: Exception) -> str:
 
 
 def _hint(target: str) -> str:
-    """Return what a target may have meant, where it begins with Heatmark or with one of its folders."""
+    """Return which of Heatmark's own paths may have been meant, if the target begins like one of them."""
     full = target if target.startswith("heatmark.") else f"heatmark.{target}"
     if full.split(".")[1] not in FOLDERS:
         return ""

@@ -14,7 +14,7 @@ from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.models.classifier import Classifier
 
 NamedBuilder = tuple[str, Callable[[], Classifier]]
-"""What a model is called until it is built, and what builds it."""
+"""A model's name until it is built, and the function that builds it."""
 
 
 def show_nothing(_done: int, _step: Step) -> None:
@@ -28,14 +28,14 @@ def check(
     settings: CheckSettings,
     show: Callable[[int, Step], None] = show_nothing,
 ) -> Iterator[Finding]:
-    """Yield what is found of methods on the toy network, and then on every model; what breaks is a finding.
+    """Yield the findings for methods on the toy network, and then on every model; an exception is a finding too.
 
     Args:
-        models: each is built when its turn comes, and let go after it.
-        claims: the methods, and which in-house ones they claim to be.
-        dataset: the pictures that the models are checked on; two are enough.
-        settings: where methods are checked, and what they are held to.
-        show: called before every step with the number of networks that are done, the toy being the first.
+        models: names and builders; each model is built just before its checks and freed after them.
+        claims: the methods, and the in-house methods that they claim to be.
+        dataset: the pictures on which the models are checked; two are enough.
+        settings: where methods are checked, and against what.
+        show: called before every step with the number of networks that are done, of which the toy is the first.
     """
     networks = chain([_without_models(claims, settings)], (_steps(m, claims, dataset, settings) for m in models))
     for done, steps in enumerate(networks):
@@ -45,7 +45,7 @@ def check(
 
 
 def _without_models(claims: Claims, settings: CheckSettings) -> Iterator[Step]:
-    """Yield what is checked on toys and by known answers."""
+    """Yield the steps that need no model: on toy networks, and against known answers."""
     claimed = [*claims.fully, *claims.briefly]
     yield Step("toy", "", "invariants", lambda: check_toys(claimed))
     if settings.suite:
@@ -60,7 +60,7 @@ def _without_models(claims: Claims, settings: CheckSettings) -> Iterator[Step]:
 
 
 def _steps(model: NamedBuilder, claims: Claims, dataset: Dataset, settings: CheckSettings) -> Iterator[Step]:
-    """Yield the checks of one model; one that cannot be built is a step that says so."""
+    """Yield the steps for one model; if it cannot be built, one step that says so."""
     name, build = model
     try:
         classifier = build()

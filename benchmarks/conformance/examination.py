@@ -21,13 +21,13 @@ from heatmark.common.errors import in_words
 
 @dataclass(frozen=True)
 class Step:
-    """A part of the check that is run at once.
+    """One step of a check.
 
     Args:
-        model: what the table calls the network.
-        layer: dotted name; ``""`` where the step belongs to none.
-        what: is checked, in a few words.
-        run: the check.
+        model: the network's name in the table.
+        layer: dotted name; ``""`` if the step belongs to no layer.
+        what: what is checked, in a few words.
+        run: the check itself, which gives its findings.
     """
 
     model: str
@@ -36,7 +36,7 @@ class Step:
     run: Callable[[], Iterable[Finding]]
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what the step finds; a step that breaks is a finding."""
+        """Yield the step's findings; an exception is a finding too."""
         try:
             yield from self.run()
         except Exception as error:  # noqa: BLE001 - whatever breaks is a row, and the others go on
@@ -45,7 +45,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Examination:
-    """A classifier with the pictures that it is checked on, and what all its checks share."""
+    """A classifier with the pictures on which it is checked, and what all its checks share."""
 
     classifier: Classifier
     dataset: Dataset
@@ -54,7 +54,7 @@ class Examination:
 
     @cached_property
     def image_set(self) -> ImageSet:
-        """The pictures as this model wants them."""
+        """The pictures, preprocessed for this model."""
         return load_images(self.dataset, self.classifier)
 
     @cached_property
@@ -64,7 +64,7 @@ class Examination:
 
     @cached_property
     def logits(self) -> Tensor:
-        """What the network says of the pictures; refused where these are no logits."""
+        """The network's logits of the pictures; an output that is no logits is refused."""
         return predict(self.classifier, self.image_set.images, len(self.image_set.names), self.image_set.images.device)
 
     @cached_property
@@ -73,7 +73,7 @@ class Examination:
         return in_float64(self.classifier.module)
 
     def steps(self) -> Iterator[Step]:
-        """Yield the checks at every layer that was asked for; a layer that is not there is one finding."""
+        """Yield the steps at every layer that was asked for; a layer that does not exist is one finding."""
         layer = ""
         try:
             for layer in self._layers():
@@ -84,13 +84,13 @@ class Examination:
 
     def _layers(self) -> Iterator[str]:
         """Yield the dotted names of the layers, each once, of a network that gives logits."""
-        _ = self.logits  # what are no logits is told of before anything is compared
+        _ = self.logits  # an output that is no logits is reported before anything is compared
         yield from dict.fromkeys(
             layer_of(self.classifier, role, self.image_set.images) for role in self.settings.layers
         )
 
     def _at_layer(self, layer: str) -> Iterator[tuple[str, Callable[[], Iterable[Finding]]]]:
-        """Yield the checks at one layer, with what they check."""
+        """Yield the checks at one layer, each with a few words on what it checks."""
         yield "linter", lambda: check_layer(self.classifier, layer, self.image_set.images)
         sizes = self.settings.sizes or [drawn_size(self.classifier.name, layer)]
         checked_layers, refused = checked_layers_of(self.classifier, self.double, layer, self.image_set.images, sizes)
@@ -103,7 +103,7 @@ class Examination:
             yield "regression baseline", lambda: self._held_to(baseline, layer)
 
     def _at_size(self, checked: CheckedLayer) -> Iterator[tuple[str, Callable[[], Iterable[Finding]]]]:
-        """Yield the checks on images of one size, with what they check."""
+        """Yield the checks on images of one size, each with a few words on what it checks."""
         asked, claims, size = self.settings.invariants, self.claims, pixels(checked.size)
         brief = {name: invariant for name, invariant in asked.items() if name == "reference_implementation"}
         yield f"invariants {size}", lambda: check_invariants(checked, claims.fully, asked)
@@ -112,7 +112,7 @@ class Examination:
             yield f"reference libraries {size}", lambda: self._libraries(checked)
 
     def _libraries(self, checked: CheckedLayer) -> Iterable[Finding]:
-        """Yield what the reference libraries say, on the pictures as they are unless sizes were asked for."""
+        """Yield the comparison with the reference libraries, on the pictures as they are unless sizes were given."""
         from heatmark.benchmarks.conformance.reference_libraries import compare_with_reference_libraries
 
         images, targets = self.image_set.images, self.targets
@@ -121,13 +121,13 @@ class Examination:
         return compare_with_reference_libraries(self.classifier, images, targets, checked.layer, checked)
 
     def _is_held_to(self, baseline: Baseline, layer: str) -> bool:
-        """Say whether the regression baseline speaks of this layer: never of random weights."""
+        """Return whether the regression baseline covers this layer; it never covers random weights."""
         if self.classifier.weights.startswith("random-"):
             return False
         return baseline.every_layer or layer == layer_of(self.classifier, "last", self.image_set.images)
 
     def _held_to(self, baseline: Baseline, layer: str) -> Iterable[Finding]:
-        """Measure the maps, write them where that was asked for, and yield whether they are the table's."""
+        """Measure the maps, write their numbers if that was asked for, and yield whether they equal the table's."""
         rows = regression_baseline.measure(
             self.classifier, layer, baseline.methods, baseline.metrics, self.image_set, self.targets
         )

@@ -1,18 +1,18 @@
-"""The regression baseline: a table of what the methods gave once, and the search for what has drifted since.
+"""The regression baseline: a table of earlier maps' numbers, and the comparison of today's maps with it.
 
-A row holds one image's map at one layer: its digest, its extremes, its mean and its value at fixed places, and what the
-metrics say of it. Digests tell maps that are the same to the bit; they differ between processors, so numbers decide:
+A row holds one image's map at one layer: its digest, its extremes, its mean and its value at fixed places, and its
+scores. Equal digests are maps that are equal to the bit; they differ between processors, so that the numbers decide:
 
 =====================  ==========================================================================================
 quantity               tolerance
 =====================  ==========================================================================================
 the map's numbers      1e-3 of the map's largest absolute value (float32 through a whole network and back)
 a metric               0.01: an AUC lies in [0, 1], and rounding may swap pixels that lie close in the ranking
-the picture's mean     1e-4: another processor may draw a pixel one grey level brighter, which is no other picture
+the picture's mean     1e-4: on another processor a pixel may be one grey level brighter, which is no other picture
 =====================  ==========================================================================================
 
-Other weights, images or layers than the baseline's are told apart from drift, and are red too: of these it says
-nothing, and must be saved again. Tables and messages call it the reference, as the option that names its file does.
+Other weights, images or layers than the baseline's are reported as such, not as drift, and are red too: the baseline
+does not cover them and must be saved again. Tables and messages call it the reference, as its option does.
 """
 
 import hashlib
@@ -35,11 +35,11 @@ from heatmark.metrics.base import Explained, Metric
 MAP_TOLERANCE, METRIC_TOLERANCE, PICTURE_TOLERANCE = 1e-3, 0.01, 1e-4
 KEY = ["model", "layer", "method", "image"]
 FACTS = ["weights", "target"]
-"""What must be the same for numbers to be comparable."""
+"""Columns that must be equal for numbers to be comparable."""
 PROBES = ((0.25, 0.25), (0.25, 0.75), (0.5, 0.5), (0.75, 0.25), (0.75, 0.75))
-"""Where a map is probed, as parts of its height and width."""
+"""The places at which a map's value is kept, as fractions of its height and width."""
 COMMITTED = Path(__file__).resolve().parents[2] / "results" / "reference" / "conformance.csv"
-"""The baseline of the shipped models; there only in a checkout."""
+"""The baseline of the shipped models; it exists in a checkout only."""
 
 
 def measure(
@@ -50,13 +50,13 @@ def measure(
     image_set: ImageSet,
     targets: Tensor,
 ) -> pd.DataFrame:
-    """Return the rows of one layer: every method on every image.
+    """Return the rows of one layer, one per method and image.
 
     Args:
-        classifier: on the CPU.
+        classifier: the model, on the CPU.
         layer: dotted name.
         methods: by name.
-        metrics: by name; a column each, under its definition.
+        metrics: by name; one column per metric, called by its definition.
         image_set: the images.
         targets: (N,).
     """
@@ -92,9 +92,9 @@ def _summary(values: Tensor) -> dict[str, Any]:
 
 
 def save(rows: pd.DataFrame, path: Path) -> None:
-    """Write the baseline in full precision; rows of cells that were not measured now stay.
+    """Write the rows into the baseline in full precision; rows of cells that were not measured now stay.
 
-    A metric that was not measured now goes with the last row that has it.
+    The column of a metric that was not measured now is removed with the last row that has a value in it.
     """
     measured, kept = set(rows), read(path)
     if kept is not None:
@@ -107,7 +107,7 @@ def save(rows: pd.DataFrame, path: Path) -> None:
 
 
 def read(path: Path) -> pd.DataFrame | None:
-    """Return the baseline, None where there is none."""
+    """Return the baseline, or None if the file does not exist."""
     if not path.exists():
         return None
     texts = [*KEY, "weights", "digest"]
@@ -115,10 +115,10 @@ def read(path: Path) -> pd.DataFrame | None:
 
 
 def located(given: str | None, save: bool) -> Path:
-    """Return where the baseline lies: the file that was asked for, else the committed one.
+    """Return the path of the baseline: the file that was asked for, else the committed one.
 
     Raises:
-        ValueError: for a file that was asked for and is not there, unless it is to be saved now.
+        ValueError: for a file that was asked for and does not exist, unless it is to be saved now.
     """
     path = COMMITTED if given is None else Path(given)
     if given is not None and not save and not path.is_file():
@@ -127,7 +127,7 @@ def located(given: str | None, save: bool) -> Path:
 
 
 def hold(rows: pd.DataFrame, reference: pd.DataFrame | None) -> Iterator[Finding]:
-    """Yield one finding per model, layer and method: whether it still gives what the baseline says."""
+    """Yield one finding per model, layer and method: whether its numbers are still the baseline's."""
     for (model, layer, method), now in rows.groupby(KEY[:3], sort=False):
         yield _drift(str(model), str(layer), str(method), now, reference)
 
@@ -152,7 +152,7 @@ def _drift(model: str, layer: str, method: str, now: pd.DataFrame, reference: pd
 
 
 def _elsewhere(layer: str, known: pd.DataFrame, now: pd.DataFrame, then: pd.DataFrame) -> str:
-    """Say that the baseline holds other layers or other images of this model and method, or nothing."""
+    """Return a message if the baseline holds other layers or images of this model and method, else ``""``."""
     if then.empty:
         return f"the reference holds {', '.join(sorted(set(known['layer'])))}, not {layer}"
     images, held = set(now["image"]), set(then["image"])
@@ -164,7 +164,7 @@ def _elsewhere(layer: str, known: pd.DataFrame, now: pd.DataFrame, then: pd.Data
 
 
 def _other_metrics(now: pd.DataFrame, then: pd.DataFrame) -> str:
-    """Say that the baseline holds other metrics of these maps, or nothing: without numbers nothing is compared."""
+    """Return a message if the baseline holds other metrics of these maps, else ``""``; metrics without numbers pass."""
     defined = then["max"].notna().any()  # a map without order has no metric
     held = [m for m in _metrics(then) if then[m].notna().any()]
     new = [m for m in _metrics(now) if m not in then or (m not in held and defined and now[m].notna().any())]
@@ -174,13 +174,13 @@ def _other_metrics(now: pd.DataFrame, then: pd.DataFrame) -> str:
 
 
 def _changed(both: pd.DataFrame) -> list[str]:
-    """Return what is not the same as then, so that numbers cannot be compared."""
+    """Return which facts differ from the baseline's, so that numbers cannot be compared."""
     facts = [fact for fact in FACTS if (both[fact].astype(str) != both[f"{fact} then"].astype(str)).any()]
     return [*facts, "pictures"] if (_gap(both, "picture") > PICTURE_TOLERANCE).any() else facts
 
 
 def _numbers(finding: Callable[..., Finding], now: pd.DataFrame, both: pd.DataFrame) -> Finding:
-    """Compare every number of a cell; the one that is furthest beyond its tolerance is named."""
+    """Return the finding for a cell's numbers, which names the one that is furthest from the baseline's."""
     if (both[["height", "width"]].to_numpy() != both[["height then", "width then"]].to_numpy()).any():
         return finding(verdict="diverges", cause="drift", fault=True, note="the maps have another size")
     parts = _parts_of_tolerance(now, both)
@@ -202,7 +202,7 @@ def _numbers(finding: Callable[..., Finding], now: pd.DataFrame, both: pd.DataFr
 
 
 def _parts_of_tolerance(now: pd.DataFrame, both: pd.DataFrame) -> dict[str, float]:
-    """Return, for every number that a row holds, the largest gap in units of its tolerance; infinite to a NaN."""
+    """Return the largest gap of each column of numbers in units of its tolerance; the gap to a NaN is infinite."""
     scale = both[["min then", "max then"]].abs().max(axis=1)
     parts: dict[str, float] = {}
     for column in _map_columns(now):
@@ -214,7 +214,7 @@ def _parts_of_tolerance(now: pd.DataFrame, both: pd.DataFrame) -> dict[str, floa
 
 
 def _gap(both: pd.DataFrame, column: str) -> "pd.Series[float]":
-    """Return |now − then|: 0 where both are undefined, infinite where one is."""
+    """Return |now − then|: 0 where both are NaN, infinite where one is."""
     now, then = both[column], both[f"{column} then"]
     same = (now == then) | (now.isna() & then.isna())
     return (now - then).abs().where(~same, 0.0).fillna(float("inf"))

@@ -1,4 +1,4 @@
-"""What a check is asked for, and the values that may be asked for."""
+"""The settings of a check, and the reading of sizes and invariants from plain values."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from heatmark.metrics.base import Metric
 
 @dataclass(frozen=True)
 class Baseline:
-    """A regression baseline, and the maps that are held to it where a network is trained.
+    """A regression baseline, and the methods whose maps on trained networks are compared with it.
 
     Args:
-        path: of the table (:mod:`heatmark.benchmarks.conformance.regression_baseline`).
-        methods: whose maps are held to it, by name.
-        metrics: that score these maps, by name.
-        every_layer: of those that are checked; False is the layer of the role ``last`` alone.
-        write: whether what is measured now is first written into the table.
+        path: path of the table (:mod:`heatmark.benchmarks.conformance.regression_baseline`).
+        methods: the methods whose maps are compared, by name.
+        metrics: the metrics that score these maps, by name.
+        every_layer: whether maps at all checked layers are compared; False means those at the layer ``last`` alone.
+        write: whether the maps' numbers of now are first written into the table.
     """
 
     path: Path
@@ -32,15 +32,15 @@ class Baseline:
 
 @dataclass(frozen=True)
 class CheckSettings:
-    """Where methods are checked, and what they are held to.
+    """Settings of a check: where methods are checked, and against what.
 
     Args:
-        layers: of every network, roles or dotted names.
-        sizes: heights and widths of the images in pixels; None draws one for each layer from its name.
-        invariants: by name; on the toy network all of them are held to, whatever is named here.
-        suite: whether the suite's own code is held to known answers, traps and refusals.
-        libraries: whether in-house methods are held to the reference libraries.
-        baseline: what in-house methods' maps are held to; None where nothing speaks of them.
+        layers: the layers of every network, as roles or dotted names.
+        sizes: heights and widths of the images in pixels; None draws one per layer by the layer's name.
+        invariants: the invariants to check, by name; on the toy network all are checked, whatever is named here.
+        suite: whether known answers, traps and refusals of the suite's own code are checked.
+        libraries: whether in-house methods are compared with the reference libraries.
+        baseline: the regression baseline for in-house methods' maps; None for none.
     """
 
     layers: Sequence[str] = ("last",)
@@ -70,7 +70,7 @@ def named_invariants(names: Iterable[str]) -> dict[str, Invariant]:
     """Return invariants by name, in the order of the names.
 
     Raises:
-        ValueError: for an invariant that there is not; it names the nearest ones.
+        ValueError: for an unknown invariant; the message names the nearest.
     """
     names = list(names)
     for name in names:

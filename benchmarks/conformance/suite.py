@@ -1,4 +1,4 @@
-"""The methods that are checked, what they claim to be, and the checks that hold them to it."""
+"""The methods that are checked, the in-house methods that they claim to be, and the checks of these claims."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,19 +22,19 @@ from heatmark.methods.grad_cam import GradCAM
 from heatmark.methods.score_cam import ScoreCAM
 
 BRIEFLY: Mapping[str, Method] = {"eigen_cam": EigenCAM(), "score_cam": ScoreCAM(), "ablation_cam": AblationCAM()}
-"""In-house methods that take many passes or much algebra: held to all invariants on toys only."""
+"""In-house methods that take many forward passes or much algebra; all invariants are checked on toy networks only."""
 
 
 FUSED: Mapping[str, Method] = {
     "fused_mean": FusedLayers(GradCAM(), ("features.1",), "mean"),
     "fused_max": FusedLayers(EigenCAM(), ("features.1", "features.5"), "max"),
 }
-"""Methods of several layers, which are the toy's: the second one's map must be upsampled."""
+"""Methods that fuse layers of the toy network; the maps of the second differ in size, so that they are upsampled."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A method, and the in-house one whose work it claims to do; an in-house method claims its own."""
+    """A method, and the in-house method that it claims to be; an in-house method claims to be itself."""
 
     name: str
     method: Method
@@ -46,8 +46,9 @@ class Claims:
     """The methods that are checked.
 
     Args:
-        fully: held to all invariants that are asked for, everywhere.
-        briefly: held to all invariants on the toy network, and to the reference implementation alone on others.
+        fully: methods for which all invariants that were asked for are checked, on every network.
+        briefly: methods for which all invariants are checked on the toy network, and elsewhere only the reference
+            implementation.
     """
 
     fully: Sequence[Claim]
@@ -62,7 +63,7 @@ def claims(methods: Mapping[str, Method]) -> list[Claim]:
 def check_invariants(
     checked: CheckedLayer, claimed: Iterable[Claim], invariants: Mapping[str, Invariant] = INVARIANTS
 ) -> Iterator[Finding]:
-    """Yield what every invariant says of every method at a layer; that a method refuses the layer is one finding."""
+    """Yield the findings of every invariant for every method at a layer; a refusal of the layer is one finding."""
     for claim in claimed:
         subject = Subject(checked, claim.name, claim.method, claim.definition)
         reason = claim.method.unsupported(checked.module, checked.layer)
@@ -76,20 +77,20 @@ def check_invariants(
 
 
 def _must_explain(claim: Claim, checked: CheckedLayer) -> bool:
-    """Say whether a method must not refuse: a layer of the toy network that the method it claims to be explains."""
+    """Return whether a method must not refuse: a layer of the toy network that the method it claims to be explains."""
     claimed = claim.definition
     foreign = claim.method is not claimed
     return foreign and isinstance(checked.module, Toy) and claimed.unsupported(checked.module, checked.layer) is None
 
 
 def check_toys(claimed: Iterable[Claim]) -> Iterator[Finding]:
-    """Yield what the invariants say on the toy network, on which all of them apply."""
+    """Yield the findings of the invariants on the toy network, on which all of them apply."""
     for layer in TOY_LAYERS:
         yield from check_invariants(toy_layer(layer), claimed)
 
 
 def check_traps(claimed: Iterable[Claim]) -> Iterator[Finding]:
-    """Yield what in-house methods give where a guess about a layer, or a shortcut to the logits, goes wrong."""
+    """Yield the findings on trap networks, on which a guess about a layer or a shortcut to the logits goes wrong."""
     asked = {name: INVARIANTS[name] for name in ("reference_implementation", "batch_invariance", "nothing_left_behind")}
     claimed = list(claimed)
     for trap in TRAPS:
@@ -101,9 +102,9 @@ def check_traps(claimed: Iterable[Claim]) -> Iterator[Finding]:
 
 
 def draw_zero_weights(module: nn.Module, seed: int) -> None:
-    """Draw weights for matrices that begin at zero, as the head of torchvision's vision transformers does.
+    """Draw weights for matrices that are initialised to zero, as the head of torchvision's vision transformers is.
 
-    Behind such a head every gradient is zero, and every check of gradients would pass whatever is checked.
+    Before such a head every gradient is zero, and every check of gradients would pass whatever is checked.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -119,14 +120,14 @@ def alternating(logits: Tensor) -> Tensor:
 
 
 def check_layer(classifier: Classifier, layer: str, images: Tensor) -> Iterator[Finding]:
-    """Yield what the linter says of a layer."""
+    """Yield the linter's findings at a layer."""
     with observing(classifier.module):
         targets = alternating(classifier.module(images))
     yield from lint(classifier.name, classifier.module, layer, images, targets)
 
 
 def check_method(method: Method, against: Method, name: str = "mine") -> list[Finding]:
-    """Return what the invariants say of your method on the toy network: the short check, for a test of your own.
+    """Return the invariants' findings for your method on the toy network: the short check, for a test of your own.
 
     >>> from heatmark.methods.grad_cam import GradCAM
     >>> from heatmark.benchmarks.conformance.report import is_red

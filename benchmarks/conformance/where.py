@@ -1,4 +1,4 @@
-"""Where a network is checked: at which layers, and on pictures of which sizes."""
+"""The layers at which a network is checked, and the sizes of the images."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from heatmark.benchmarks.models.layers import Candidate, candidate_layers, resol
 from heatmark.common.model_state import observing
 
 SIZES: tuple[Size, ...] = ((72, 72), (60, 80), (63, 85), (96, 64))
-"""Square, oblong, odd, and upright, so that transpositions, roundings and guesses from sizes show; and small."""
+"""Heights and widths: square, landscape, odd, portrait, so that transposed axes, roundings and guesses by size show."""
 
 DEPTHS = {"early": 0.25, "middle": 0.5, "last": 1.0}
-"""Where a role lies among a network's blocks, if the network's config does not say."""
+"""The position of each role among a network's blocks, from 0 to 1, if the network's config does not name its layer."""
 
 
 def drawn_size(model: str, layer: str) -> Size:
-    """Return the one of ``SIZES`` at which a layer is checked, drawn from its name: always the same one."""
+    """Return the one of ``SIZES`` at which a layer is checked, drawn by its name, so that it is always the same."""
     digest = hashlib.sha256(f"{model} {layer}".encode()).digest()
     return SIZES[int.from_bytes(digest[:8], "little") % len(SIZES)]
 
@@ -29,9 +29,9 @@ def drawn_size(model: str, layer: str) -> Size:
 def checked_layers_of(
     classifier: Classifier, double: nn.Module, layer: str, images: Tensor, sizes: Sequence[Size]
 ) -> tuple[list[CheckedLayer], list[Finding]]:
-    """Return a layer with pictures of every size that the network takes, and a finding that names those it does not.
+    """Return a layer with images of every size that the network accepts, and a finding that names the other sizes.
 
-    Where it does not take a size, the pictures are taken as they are.
+    If the network does not accept some size, the images are also checked as they are.
 
     Args:
         classifier: the network.
@@ -41,7 +41,7 @@ def checked_layers_of(
         sizes: heights and widths.
 
     Raises:
-        ValueError: where it takes not even these images.
+        ValueError: if it does not accept these images either.
     """
     own = (images.shape[2], images.shape[3])
     found = {size: _at_size(classifier.name, double, layer, images, size) for size in sizes}
@@ -58,7 +58,7 @@ def checked_layers_of(
 
 
 def _at_size(model: str, double: nn.Module, layer: str, images: Tensor, size: Size) -> CheckedLayer | None:
-    """Return the layer with images of this size; None where the network was made for others."""
+    """Return the layer with images of this size; None if the network does not accept it."""
     resized = F.interpolate(images.double(), size, mode="bilinear", align_corners=False)
     with observing(double):
         try:
@@ -69,10 +69,10 @@ def _at_size(model: str, double: nn.Module, layer: str, images: Tensor, size: Si
 
 
 def layer_of(classifier: Classifier, role: str, images: Tensor) -> str:
-    """Return the dotted name of a layer by its role or name; a role that the config leaves open, by its depth.
+    """Return the dotted name of a layer by its role or name; a role without a layer in the config goes by its depth.
 
     Raises:
-        ValueError: where there is no such layer; it names the nearest ones.
+        ValueError: if there is no such layer; the message names the nearest.
     """
     if role not in DEPTHS or role in classifier.layers:
         return resolve_layer(classifier, role, images)
@@ -83,7 +83,7 @@ def layer_of(classifier: Classifier, role: str, images: Tensor) -> str:
 
 
 def outer_blocks(candidates: Sequence[Candidate], least: int = 4) -> list[Candidate]:
-    """Return the blocks and convolutions as deep in names as makes them at least so many, in the order of the names."""
+    """Return the blocks and convolutions of one depth of names, the smallest at which there are ``least`` of them."""
     structural = [c for c in candidates if c.block or c.kind.startswith("Conv")]
     for depth in sorted({c.name.count(".") for c in structural}):
         shown = [c for c in structural if c.name.count(".") == depth]

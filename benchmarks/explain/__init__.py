@@ -1,1 +1,1 @@
-"""One picture: its classes, its maps and the panel that shows them."""
+"""The explanation of one picture: its classes, its maps and the panel that shows them."""

@@ -1,4 +1,4 @@
-"""One picture explained: its maps for several classes, methods and layers."""
+"""The explanation of one picture: its maps for several classes, methods and layers."""
 
 import http.client
 import urllib.error
@@ -24,12 +24,12 @@ from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 
 PATIENCE_S = 20.0
-"""How long a silent server is waited for."""
+"""Seconds to wait for a server that sends nothing."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A class to explain, and why it was asked for (``predicted``, ``second``, ``label``, or nothing)."""
+    """A class to explain, with its probability and role (``predicted``, ``second``, ``true``, several, or ``""``)."""
 
     prediction: Prediction
     role: str
@@ -54,15 +54,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All that a panel shows of one model.
+    """The explanation of one picture by one model: everything that a panel shows.
 
     Args:
-        picture: what the picture is called.
+        picture: the picture's name.
         model: the model's name.
-        weights: what its weights are called.
+        weights: the name of its weights.
         pixels: (H, W, 3) in [0, 1], the picture as the model sees it.
-        targets: the rows.
-        columns: methods at layers.
+        targets: the classes, one per row of the panel.
+        columns: the methods at layers, one per column of the panel.
     """
 
     picture: str
@@ -77,7 +77,7 @@ def read_image(source: str) -> Image.Image:
     """Return the picture in a file or at an address (http or https), upright and in RGB.
 
     Raises:
-        ValueError: where it cannot be had, or is no picture.
+        ValueError: if it cannot be read or fetched, or is no picture.
     """
     if not _is_address(source):
         return read_picture(Path(source).expanduser())
@@ -90,7 +90,7 @@ def read_image(source: str) -> Image.Image:
 
 
 def picture_name(source: str) -> str:
-    """Return what a picture is called: its file's name without the suffix."""
+    """Return a picture's name: its file's name without the suffix."""
     path = unquote(urlparse(source).path) if _is_address(source) else source
     return Path(path).stem or "picture"
 
@@ -98,16 +98,16 @@ def picture_name(source: str) -> str:
 def chosen_targets(
     rules: Sequence[int | str], logits: Tensor, label: int | str | None, classifier: Classifier
 ) -> list[Target]:
-    """Return the classes to explain in the order asked for, each once, with the softmax's probability.
+    """Return the classes to explain in the order asked for, each once, with their softmax probabilities.
 
     Args:
         rules: see :func:`heatmark.benchmarks.sweep.targets.choose_targets`.
         logits: (1, classes), on the CPU.
-        label: the true class by number or name, None where unknown.
-        classifier: whose classes they are.
+        label: the true class by number or name, None if unknown.
+        classifier: the model, whose classes they are.
 
     Raises:
-        ValueError: for an unknown class, or ``label`` where it is unknown.
+        ValueError: for an unknown class, or for the rule ``label`` if the true class is unknown.
     """
     if label is None and "label" in rules:
         raise ValueError("target=label asks for the true class; give it as label=…")
@@ -123,12 +123,12 @@ def chosen_targets(
 def maps_of(
     methods: Mapping[str, Method], layers: Sequence[str], classifier: Classifier, image: Tensor, targets: Sequence[int]
 ) -> tuple[list[Column], list[str]]:
-    """Return a column for each method and layer, and the reasons for those that are left out.
+    """Return one column per method and layer, and the reasons for those that are left out.
 
     Args:
-        methods: by name; one that belongs to no layer comes once, under ``input``.
+        methods: by name; one that explains the input comes once, under the layer ``input``.
         layers: dotted names.
-        classifier: whose network is explained.
+        classifier: the model that is explained.
         image: (1, 3, H, W), preprocessed, on the model's device.
         targets: the classes; all of one column go through the model as one batch.
     """
@@ -147,7 +147,7 @@ def maps_of(
 
 
 def _role(index: int, logits: Tensor, true: int) -> str:
-    """Say whether a class is the predicted one, the second best or the true one."""
+    """Return whether a class is the predicted one, the second best or the true one, in words."""
     best = torch.argsort(logits[0], descending=True, stable=True)[:2].tolist()
     roles = ["predicted" if index == best[0] else "second" if index in best else "", "true" if index == true else ""]
     return ", ".join(role for role in roles if role)

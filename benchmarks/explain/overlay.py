@@ -1,4 +1,4 @@
-"""A relevance map laid over its picture: arrays in, arrays out."""
+"""Overlays of relevance maps on their pictures, as functions from arrays to arrays."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from heatmark.common.names import did_you_mean
 
 Array = NDArray[np.floating]
 Colours = Callable[[Array], Array]
-"""Values in [0, 1] to red, green, blue (and opacity, which is ignored) in [0, 1]."""
+"""A colormap: from values in [0, 1] to red, green, blue (and opacity, which is ignored) in [0, 1]."""
 
 Style = Literal["overlay", "outline"]
 Scale = Literal["separate", "shared"]
@@ -27,12 +27,12 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True)
 class Look:
-    """How maps are shown.
+    """The style, scale, colours and opacity in which maps are shown.
 
     Args:
         style: ``overlay`` mixes the map's colours with the picture; ``outline`` lays the picture's edges in grey over
             the map, whose colours diverge from 0.
-        scale: ``separate`` gives every map the whole range of colours, ``shared`` all maps that are compared.
+        scale: ``separate`` gives every map its own range of values, ``shared`` one range to all that are compared.
         cmap: a colormap of matplotlib; None is jet, or RdBu_r for outlines.
         alpha: opacity of the map in [0, 1]; None is 0.5, or 1 for outlines.
 
@@ -65,7 +65,7 @@ class Look:
         return {"overlay": 0.5, "outline": 1.0}[self.style] if self.alpha is None else self.alpha
 
     def limits(self, maps: Sequence[Array]) -> list[Limits]:
-        """Return each map's limits: its least and greatest value, or all maps' together where the scale is shared.
+        """Return each map's limits: its least and greatest value, or those of all maps if the scale is shared.
 
         For outlines they are −m and m, with m the greatest absolute value, so that 0 is in the middle. Values that are
         not finite are left out; a map without any has the limits NaN.
@@ -90,7 +90,7 @@ class Look:
         Args:
             picture: (H, W, 3) in [0, 1].
             relevance: (H, W).
-            limits: of the colours.
+            limits: the values that take the first and the last colour.
             colours: the colormap.
         """
         if self.style == "overlay":
@@ -100,9 +100,9 @@ class Look:
 
 
 def tamed(relevance: Array) -> Array:
-    """Return a map with its values held within ± the 99th percentile of |relevance|; what is not finite stays.
+    """Return a map clipped to ± the 99th percentile of |relevance|; what is not finite stays.
 
-    For maps of single pixels, a few of which outshine all others.
+    It is meant for maps with a value of its own at every pixel, a few of which may be far larger than all others.
     """
     finite = np.abs(relevance[np.isfinite(relevance)])
     most = np.percentile(finite, 99) if finite.size else np.nan
@@ -126,9 +126,9 @@ def blend(picture: Array, painted: Array, alpha: float) -> Array:
 
 
 def edges(picture: Array) -> Array:
-    """Return how much of an edge every pixel of a picture (H, W, 3) is, (H, W) in [0, 1].
+    """Return the strength of the edge at every pixel of a picture (H, W, 3), (H, W) in [0, 1].
 
-    The length of the luminance's gradient by Sobel's filter, over its 98th percentile; a picture without edges gives 0.
+    The Sobel gradient magnitude of the luminance, divided by its 98th percentile and cut at 1; 0 without edges.
     """
     luminance = np.pad(picture @ LUMA, 1, mode="edge")
     across = luminance[:, 2:] - luminance[:, :-2]

@@ -1,4 +1,4 @@
-"""The panel of one explanation: classes as rows, methods as columns."""
+"""The panel of one picture's explanation: a figure with classes as rows and methods as columns."""
 
 import logging
 import textwrap
@@ -22,12 +22,12 @@ PAGE_IN = 7.0
 LARGEST_IN, SMALLEST_IN = 1.7, 0.72
 """Longer side of a picture, in inches."""
 RAW = 0.45
-"""Width of a raw map, in pictures."""
+"""Width of a raw map, as a share of the picture's."""
 GAP_IN, MARGIN_IN = 0.06, 0.05
 HEADER_IN, TITLE_IN, FOOT_IN = 0.16, 0.19, 0.13
 DPI = 300
 LINE_IN = 0.125
-"""Of the caption."""
+"""Height of a line of the caption, in inches."""
 TEXT_PT, SMALL_PT = 7.5, 6.0
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -40,7 +40,7 @@ ROLES = {"predicted": "predicted", "second": "second best", "true": "true class"
 
 @dataclass(frozen=True)
 class _Layout:
-    """Sizes in inches, and how many columns stand side by side before they go on below."""
+    """The panel's sizes in inches, and the number of columns side by side; further columns go below."""
 
     width: float
     height: float
@@ -49,7 +49,7 @@ class _Layout:
 
     @property
     def step(self) -> float:
-        """From one column to the next."""
+        """Distance from one column to the next."""
         return self.width * (1 + RAW) + 2 * GAP_IN + 0.05
 
     @property
@@ -72,7 +72,7 @@ def colormap(name: str) -> Colours:
 
 
 def draw(explanation: Explanation, look: Look) -> Figure:
-    """Return the panel: the picture, then for every method the overlay and its raw map, a row for each class."""
+    """Return the panel, one row per class: the picture, then for every method the overlay and its raw map."""
     with matplotlib.rc_context(STYLE):
         layout = _layout(explanation)
         blocks = list(_blocks(explanation.columns, layout.abreast))
@@ -95,7 +95,7 @@ def draw(explanation: Explanation, look: Look) -> Figure:
 def write(figure: Figure, stem: Path) -> list[Path]:
     """Write a figure as PNG and PDF, the same bytes every time, and return the files."""
     files = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf")]
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every glyph
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every glyph
     with matplotlib.rc_context(STYLE):
         figure.savefig(files[0], dpi=DPI, metadata={"Software": None})
         figure.savefig(files[1], dpi=DPI, metadata={"Creator": None, "Producer": None, "CreationDate": None})
@@ -103,7 +103,7 @@ def write(figure: Figure, stem: Path) -> list[Path]:
 
 
 def caption(explanation: Explanation, look: Look) -> str:
-    """Return what must be said under the panel: model, layers with the maps' sizes, colours and their scale."""
+    """Return the panel's caption: model, methods, layers with the maps' sizes, colours and their scale."""
     grids = dict.fromkeys(f"{c.layer} ({c.raw.shape[1]}×{c.raw.shape[2]})" for c in explanation.columns)
     methods = dict.fromkeys(column.method for column in explanation.columns)
     ranges = {
@@ -144,7 +144,7 @@ class _Canvas:
 
 
 def _layout(explanation: Explanation) -> _Layout:
-    """Fit as many columns abreast as leave the pictures large enough, and make them as large as the page allows."""
+    """Return a layout with as many columns abreast as leave the pictures large enough; these then fill the page."""
     rows, columns = explanation.pixels.shape[:2]
     shape = (columns / max(rows, columns), rows / max(rows, columns))
 
@@ -206,7 +206,7 @@ def _row(canvas: _Canvas, layout: _Layout, top: float, what: tuple[Explanation, 
 
 
 def _of_pixels(column: Column, explanation: Explanation) -> bool:
-    """Say whether a map has a value of its own for every pixel, as gradients of the input have."""
+    """Return whether a map has a value of its own for every pixel, as gradients of the input have."""
     return column.raw.shape[1:] == explanation.pixels.shape[:2]
 
 

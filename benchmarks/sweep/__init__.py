@@ -1,1 +1,1 @@
-"""A sweep: what it is asked for, and how it is computed."""
+"""The sweep: methods at layers of a model, run, scored and timed on a dataset's images."""

@@ -1,4 +1,4 @@
-"""What a cell is, and the key that says whether it was done before."""
+"""Cells, each a method at a layer of a job's model, and the keys by which finished ones are found again."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from heatmark.common.identity import class_path, digest_json, options
 from heatmark.methods.base import Method
 
 NUMBERS_VERSION = 3
-"""Raised whenever the suite's own code changes a number, so that older cells are computed again."""
+"""The version of the suite's numbers, raised whenever its code changes one, so that older cells are computed again."""
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Cell:
     """One method at one layer of a job's model, on all of the job's images.
 
     Args:
-        layer: dotted name, or ``input`` for a method that belongs to no layer.
-        method_name: what the tables call the method.
+        layer: dotted name, or ``input`` for a method that explains the input.
+        method_name: the method's name in the tables.
         method: the method itself.
-        identity: all that can change the cell's numbers, as plain JSON values.
+        identity: everything that can change the cell's numbers, as plain JSON values.
     """
 
     layer: str
@@ -34,10 +34,10 @@ class Cell:
 
 
 def cells(methods: Mapping[str, Method], layers: Sequence[str], job: Mapping[str, Any]) -> Iterator[Cell]:
-    """Yield layers × methods; a method that belongs to no layer comes once, under ``input``.
+    """Yield one cell per method and layer; a method that explains the input comes once, under the layer ``input``.
 
     Args:
-        methods: by the name that the tables show.
+        methods: by their names in the tables.
         layers: dotted names.
         job: what the job's cells have in common; see :meth:`heatmark.benchmarks.sweep.job.Job.identity`.
 

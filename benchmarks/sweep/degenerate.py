@@ -1,4 +1,4 @@
-"""Maps that rank no pixels, or hardly any: counted and reported, never quietly averaged."""
+"""Degenerate maps, which rank few pixels or none: what is wrong with each, and the share of pixels that are tied."""
 
 import torch
 from torch import Tensor
@@ -6,10 +6,10 @@ from torch.nn import functional as F
 
 
 def degeneracies(maps: Tensor) -> list[str]:
-    """Say of every raw map (N, h, w) what is wrong with it, ``""`` where nothing is.
+    """Return what is wrong with each raw map (N, h, w), ``""`` where nothing is.
 
-    ``not finite`` (a NaN or infinity), ``all zero``, ``constant``, or ``mostly tied`` (over half of its values are
-    equal, so that most of the ranking is the order of ties, and not the map's).
+    ``not finite`` (it holds a NaN or infinity), ``all zero``, ``constant``, or ``mostly tied`` (over half of its values
+    are equal, so that the order of ties decides most of the ranking).
     """
     return [_degeneracy(values) for values in maps.flatten(1)]
 
@@ -28,8 +28,8 @@ def _degeneracy(values: Tensor) -> str:
 def tied_share(maps: Tensor) -> Tensor:
     """Return the share of each map's pixels whose place in its ranking the map does not determine, (N,) float64.
 
-    (pixels that share their value with another pixel of the map) / (H·W), in [0, 1]; NaN for a map that holds a NaN.
-    Interpolation repeats the outer half of the outermost cells: a map of 8 × 8 cells, no two alike, has a share of
+    (number of pixels that share their value with another pixel of the map) / (H·W), in [0, 1]; NaN for a map that holds
+    a NaN. Upsampling repeats values at the border: a raw map of 8 × 8 different values has a share of
     1 − (7/8)² = 0.23 once it is upsampled.
 
     Args:

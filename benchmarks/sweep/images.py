@@ -14,14 +14,14 @@ from heatmark.benchmarks.models.classifier import Classifier
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A dataset as a model sees it.
+    """A dataset's images as one model sees them, with their labels, masks and groups.
 
     Args:
-        names: of the images, unique.
+        names: the images' names, unique.
         images: (N, 3, H, W), preprocessed, on the CPU.
-        labels: (N,) the true class's logit, −1 where it is unknown or no class of the model.
-        masks: (N, H, W) booleans, or None where any image lacks one.
-        groups: of the images, ``""`` where unknown; empty where none is known.
+        labels: (N,), the true class as an index of the model's logits, −1 if it is unknown or no class of the model.
+        masks: (N, H, W) booleans, or None if any image lacks one.
+        groups: the images' groups, ``""`` where unknown; an empty list if none is known.
         pictures: the SHA-256 of the decoded pictures before preprocessing (see :func:`digest_pictures`), or ``""``.
     """
 
@@ -44,7 +44,7 @@ def load_images(dataset: Dataset, classifier: Classifier) -> ImageSet:
     """Read, preprocess and label every picture of a dataset.
 
     Raises:
-        ValueError: for an empty dataset, a broken file, two pictures of one name, or pictures of unequal size.
+        ValueError: for an empty dataset, a broken file, two pictures of one name, or pictures of different sizes.
     """
     names, images, labels, masks, groups, pictures = [], [], [], [], [], []
     for sample in map(dataset.__getitem__, range(len(dataset))):  # one decoded picture in memory at a time

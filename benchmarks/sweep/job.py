@@ -20,7 +20,7 @@ class Job:
     image_set: ImageSet
     targets: Tensor
     settings: Mapping[str, Any]
-    """What else changes numbers: target rule, model options, seed, precision, kind of device, metric definitions."""
+    """All else that changes numbers: target rule, seed, precision, kind of device, requested metrics."""
 
     def identity(self) -> dict[str, Any]:
         """Return what all cells of this job have in common, as plain JSON values."""
@@ -29,6 +29,6 @@ class Job:
             "weights": self.classifier.network_digest(),
             "dataset": self.dataset,
             "images": self.image_set.digest(),
-            "targets": digest_json(self.targets.tolist()),  # a class's name may stand for another number
+            "targets": digest_json(self.targets.tolist()),  # a class name may get another number
             **self.settings,
         }

@@ -1,4 +1,4 @@
-"""Maps of a cell: raw, a batch of images at a time, and again where a metric asks for them."""
+"""Raw maps of a cell, computed batch by batch, and a cell's method as metrics call it for other images."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ def raw_maps(cell: Cell, job: Job, device: torch.device, batch_size: int) -> Ten
     """Return a cell's raw maps of all images of its job, (N, h, w) float32 on the CPU.
 
     Raises:
-        ValueError: where the method gives anything but one map per image.
+        ValueError: if the method gives anything but one map per image.
     """
     method = with_batch_size(cell.method, batch_size)
     chunks = zip(torch.split(job.image_set.images, batch_size), torch.split(job.targets, batch_size), strict=True)
@@ -30,12 +30,12 @@ def raw_maps(cell: Cell, job: Job, device: torch.device, batch_size: int) -> Ten
 
 
 @dataclass(frozen=True)
-class Again:
-    """The explanation of a cell for metrics that ask for it again: (model, images, targets) -> maps (N, H, W).
+class CellMethod:
+    """A cell's method for metrics that explain other images or another model: (model, images, targets) -> maps.
 
     Args:
-        method: of the cell.
-        layer: of the cell, a dotted name that the model has too.
+        method: the cell's method.
+        layer: the cell's layer, a dotted name that the other model has too.
         size: (H, W) of the maps.
     """
 

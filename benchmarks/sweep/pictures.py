@@ -10,10 +10,10 @@ from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.store import Gallery
 
 MOST_PICTURES = 100
-"""Of a job, so that a sweep of 50,000 images stays small: as many as a report shows unless it is asked for more."""
+"""The most pictures kept per job, as many as a report shows by default, so that large datasets are not copied."""
 
 MOST_PIXELS = 512
-"""A side; pictures that a model sees larger are stored smaller."""
+"""The longest side of a stored picture in pixels; larger ones are scaled down."""
 
 
 def gallery(dataset: Dataset, classifier: Classifier) -> Gallery:
@@ -36,7 +36,7 @@ def as_seen(picture: Image.Image, prepare: Preprocessing) -> Image.Image:
 
 
 def _file(picture: Image.Image) -> bytes:
-    """Return a picture as a file without loss; the encoder's fastest setting costs a tenth in size."""
+    """Return a picture as a lossless WebP file; the encoder's fastest setting makes it a tenth larger."""
     picture.thumbnail((MOST_PIXELS, MOST_PIXELS))
     file = io.BytesIO()
     picture.save(file, "WEBP", lossless=True, method=0)

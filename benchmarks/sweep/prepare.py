@@ -1,4 +1,4 @@
-"""A job made ready to run: every mistake in what is asked for is found here, before the first cell."""
+"""The preparation of a job, which finds every mistake in what was asked for before the first cell runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from heatmark.metrics.base import Metric
 
 @dataclass(frozen=True)
 class Plan:
-    """A job, and what to run on it."""
+    """A job that is ready to run: its cells, metrics and run settings, and the model's accuracy."""
 
     job: Job
     cells: Sequence[Cell]
     metrics: Mapping[str, Metric]
     settings: RunSettings
     accuracy: float
-    """Top-1 over the images whose label is a class of the model, NaN where there is none."""
+    """Top-1 accuracy over the images whose label is a class of the model, in [0, 1]; NaN if there is none."""
 
 
 def prepare(
@@ -47,10 +47,10 @@ def prepare(
     Args:
         classifier: the model; it is moved to the device.
         dataset: its pictures.
-        methods, metrics: by the names that tables show.
-        settings: what else is asked for.
-        tuned: the batch size that an earlier run of this job was tuned to, so that resumed numbers are the same to the
-            bit; it counts where the settings name none.
+        methods, metrics: by their names in the tables.
+        settings: all other options.
+        tuned: the batch size to which an earlier run of this job was tuned, so that resumed numbers are the same to the
+            bit; it is used if the settings name none.
 
     Raises:
         ValueError: for anything in the model, the data or the settings that cannot be run.

@@ -1,4 +1,4 @@
-"""Record of a job in a run's folder: what was given, what it is, and whether it is done."""
+"""The record of a job in a run's folder: its configuration, the facts known of it, and its status."""
 
 import math
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from heatmark.common.identity import digest_json
 
 
 class JobRecord:
-    """What a run keeps of one job; the same job given again goes on with the record of before.
+    """The record that a run keeps of one job; the same job given again continues its earlier record.
 
     Args:
-        store: of the run.
-        model: what the model is called, known before it is built.
-        given: all that the job was given, as plain JSON values; its digest is the record's key.
+        store: the run's store.
+        model: the model's name, which is known before the model is built.
+        given: the job's whole configuration, as plain JSON values; its digest is the record's key.
     """
 
     def __init__(self, store: Store, model: str, given: Mapping[str, Any]) -> None:
@@ -26,12 +26,12 @@ class JobRecord:
 
     @property
     def tuned_batch_size(self) -> int | None:
-        """The batch size that an earlier run of this job was tuned to, whatever went wrong with it; None at first."""
+        """The batch size to which an earlier run of this job was tuned, even one that failed; None if there is none."""
         size: int | None = self._facts.get("batch_size")
         return size
 
     def running(self, plan: Plan) -> None:
-        """Write that the job runs, with what is known of it now."""
+        """Write that the job runs, with the facts of its plan."""
         self._facts |= facts(plan)
         self._write("running")
 
@@ -49,7 +49,7 @@ class JobRecord:
 
 
 def facts(plan: Plan) -> dict[str, Any]:
-    """Return what a run's provenance says of a job: model, images, accuracy, batch size, versions, device."""
+    """Return a job's facts for the run's provenance: model, images, accuracy, batch size, versions, device."""
     labels = plan.job.image_set.labels
     return {
         "model": plan.job.classifier.name,

@@ -1,4 +1,4 @@
-"""The loop of a sweep: a job's cells one by one, maps → scores → timing → store; a failure is a row, not the end."""
+"""The loop of a sweep over a job's cells: maps, scores, timing, store; a cell that fails is a row, and others go on."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def run(cells: Iterable[Cell], plan: Plan, store: Store) -> Iterator[tuple[Cell, str]]:
-    """Run every cell that is not finished yet, and yield each with its status (``done`` where it was there before)."""
+    """Run every cell that is not finished yet, and yield each with its status, ``done`` if it was finished before."""
     for cell in cells:
         if store.finished(cell.key):
             yield cell, "done"
@@ -36,7 +36,7 @@ def run(cells: Iterable[Cell], plan: Plan, store: Store) -> Iterator[tuple[Cell,
 
 
 def run_cell(cell: Cell, job: Job, metrics: Mapping[str, Metric], settings: RunSettings) -> Record:
-    """Return a cell's numbers, or the reason why there are none."""
+    """Return the record of a cell: its numbers, or the reason why there are none."""
     columns = _columns(cell, job, settings)
     try:
         if reason := cell.method.unsupported(job.classifier.module, cell.layer):
@@ -87,7 +87,10 @@ def _columns(cell: Cell, job: Job, settings: RunSettings) -> dict[str, str]:
 
 
 def _depth(module: nn.Module, layer: str) -> str:
-    """Return the share of a model's modules that are done with when a layer is; ``""`` for what is no layer."""
+    """Return a layer's depth, the share of the model's modules that have run once it has; ``""`` for what is no layer.
+
+    Modules are taken in the order of their definition; a module has run when its last submodule has.
+    """
     names = [name for name, _ in module.named_modules()]
     if layer not in names:
         return ""

@@ -1,4 +1,4 @@
-"""Scores of a cell: every metric's values, curves and bounds, a batch of explained images at a time."""
+"""Scores of a cell: every metric's values, curves and bounds, computed from batches of explained images."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from heatmark.benchmarks.store import Measured
 from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.degenerate import tied_share
 from heatmark.benchmarks.sweep.job import Job
-from heatmark.benchmarks.sweep.maps import Again
+from heatmark.benchmarks.sweep.maps import CellMethod
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.common.batching import halving
 from heatmark.common.identity import definition
@@ -20,17 +20,17 @@ from heatmark.metrics.base import CurveMetric, Curves, Explained, Metric
 def scores(
     cell: Cell, job: Job, maps: Tensor, metrics: Mapping[str, Metric], settings: RunSettings
 ) -> dict[str, Measured]:
-    """Return what every metric says of a cell's maps, by the metric's name.
+    """Return every metric's scores of a cell's maps, by the metric's name.
 
     Args:
-        cell: whose maps these are.
+        cell: the cell that the maps belong to.
         job: its images, targets and masks.
         maps: (N, H, W) on the CPU, upsampled to the images.
         metrics: by name.
-        settings: device and batch size; the batch is halved as often as memory runs out.
+        settings: device and batch size; the batch size is halved each time memory runs out.
 
     Raises:
-        ValueError: where a metric gives anything but one number per image.
+        ValueError: if a metric gives anything but one number per image.
     """
     tied = tied_share(maps)
 
@@ -44,16 +44,16 @@ def scores(
 
 
 def explained_batches(cell: Cell, job: Job, maps: Tensor, device: torch.device, batch_size: int) -> Iterator[Explained]:
-    """Yield a job's images with their maps, a batch at a time: all that a metric may read.
+    """Yield batches of a job's images with their maps: everything that a metric may read.
 
     Args:
-        cell: whose maps these are.
+        cell: the cell that the maps belong to.
         job: its images, targets and masks.
         maps: (N, H, W), upsampled to the images.
-        device: of the model.
+        device: the model's device.
         batch_size: images per batch; the last batch may be shorter.
     """
-    again = Again(cell.method, cell.layer, (maps.shape[-2], maps.shape[-1]))
+    method = CellMethod(cell.method, cell.layer, (maps.shape[-2], maps.shape[-1]))
     masks = job.image_set.masks
     for start in range(0, len(maps), batch_size):
         part = slice(start, start + batch_size)
@@ -63,22 +63,22 @@ def explained_batches(cell: Cell, job: Job, maps: Tensor, device: torch.device, 
             targets=job.targets[part].to(device),
             maps=maps[part].to(device),
             masks=None if masks is None else masks[part].to(device),
-            explain=again,
+            explain=method,
             batch_size=batch_size,
         )
 
 
 def score(name: str, metric: Metric, batches: Iterable[Explained], tied: Tensor) -> Measured:
-    """Return what a metric says of all images.
+    """Return a metric's scores of all images: its values, and curves and bounds if it has them.
 
     Args:
-        name: what tables call the metric.
+        name: the metric's name in the tables.
         metric: the metric itself.
         batches: the explained images.
-        tied: (N,), the share of pixels that each map does not rank.
+        tied: (N,), the share of each map's pixels that are tied; see :func:`.degenerate.tied_share`.
 
     Raises:
-        ValueError: where the metric gives anything but one number per image.
+        ValueError: if the metric gives anything but one number per image.
     """
     parts = [_score_batch(name, metric, batch) for batch in batches]
     values = torch.cat([part.values for part in parts]).double().numpy()
@@ -101,7 +101,7 @@ def score(name: str, metric: Metric, batches: Iterable[Explained], tied: Tensor)
 
 @dataclass(frozen=True)
 class _Scored:
-    """What a metric says of one batch: values (n,), curves and bounds (n, 2) where it has any."""
+    """A metric's scores of one batch: values (n,), and curves and bounds (n, 2) if it has them."""
 
     values: Tensor
     curves: Curves | None

@@ -1,4 +1,4 @@
-"""Settings of a sweep: what is asked for, and what that is on this machine."""
+"""Settings of a sweep: those that were asked for, and those under which its cells run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """What is asked of a sweep beside its model, images, methods and metrics.
+    """The options of a sweep other than its model, dataset, methods and metrics.
 
     Args:
         layers: roles of the model (``early``, ``middle``, ``last``, ``auto``) or dotted names.
@@ -16,9 +16,9 @@ class SweepSettings:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         precision: ``fp32`` or ``bf16``.
         batch_size: images per forward pass; None tunes it on the device.
-        seed: of everything that is drawn.
+        seed: the seed of everything that is drawn at random.
         repeats: timed calls per cell.
-        max_seconds: after which a slow method is not timed again.
+        max_seconds: time in seconds after which a slow method is not timed again.
 
     Raises:
         ValueError: for a number out of its range.
@@ -44,14 +44,14 @@ class SweepSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Where and how cells run; of these only the kind of device and the precision change numbers.
+    """Settings under which cells run, of which only the kind of device and the precision change numbers.
 
     Args:
-        device: of the model.
+        device: the model's device.
         precision: ``fp32`` or ``bf16``.
         batch_size: images per forward pass.
         repeats: timed calls per cell.
-        max_seconds: after which a slow method is not timed again.
+        max_seconds: time in seconds after which a slow method is not timed again.
     """
 
     device: torch.device

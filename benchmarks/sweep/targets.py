@@ -1,4 +1,4 @@
-"""Which class a map explains."""
+"""The class that is explained of each image, chosen by a rule, a number or a name."""
 
 import torch
 from torch import Tensor
@@ -17,10 +17,10 @@ def choose_targets(rule: int | str, logits: Tensor, labels: Tensor, classifier: 
             for all images by number or name.
         logits: (N, classes).
         labels: (N,), −1 where unknown.
-        classifier: whose classes a name belongs to.
+        classifier: the model, whose classes a name may name.
 
     Raises:
-        ValueError: for an unknown class, or ``label`` where an image has none.
+        ValueError: for an unknown class, or for ``label`` if an image has none.
     """
     if rule in ("predicted", "second"):
         return torch.argsort(logits, dim=1, descending=True, stable=True)[:, RULES.index(str(rule))]
@@ -44,7 +44,7 @@ def _one_class(rule: int | str, classifier: Classifier, count: int) -> int:
         index = classifier.class_index(rule)
     except ValueError as error:
         hint = did_you_mean(str(rule), RULES, f"a rule is one of {', '.join(RULES)}")
-        raise ValueError(f"target={rule}: {error}\nOr, of the rules: {hint}") from None
+        raise ValueError(f"target={rule}: {error}\nIf a rule was meant: {hint}") from None
     if not 0 <= index < count:
         raise ValueError(
             f"target class {index} is out of range: {classifier.name} has {count} classes, 0 to {count - 1}"

@@ -1,4 +1,4 @@
-"""Timing of a cell: what its method costs in milliseconds and in plain forward passes."""
+"""The timing of a cell: the cost of its method in milliseconds and in plain forward passes."""
 
 import torch
 
@@ -10,7 +10,7 @@ from heatmark.common.batching import with_batch_size
 
 
 def time_cell(cell: Cell, job: Job, settings: RunSettings, batch_size: int) -> Timing:
-    """Return the timing of a cell's method on the job's first batch of images, beside a forward pass of them."""
+    """Return the timing of a cell's method on the job's first batch, in turn with plain forward passes of it."""
     model = job.classifier.module
     images = job.image_set.images[:batch_size].to(settings.device)
     targets = job.targets[:batch_size].to(settings.device)

@@ -1,3 +1,5 @@
+"""Tests of the bench: groups of calls, forward passes counted, verdicts, and its command."""
+
 import io
 import math
 
@@ -58,7 +60,7 @@ def test_five_cams_from_one_capture_are_the_five_cams_for_one_forward(counted):
         assert torch.equal(maps, counted.explain(method))
 
 
-def test_groups_name_every_peer_and_leave_the_slow_one_out_unless_asked(counted):
+def test_groups_name_every_library_and_leave_the_slow_one_out_unless_asked(counted):
     names = [*FIVE, "ablation_cam", "captum_layer_grad_cam", *(f"pgc_{n}" for n in (*FIVE, "ablation_cam"))]
     methods = dict.fromkeys(names, GradCAM()) | OURS
 

@@ -1,4 +1,4 @@
-"""heatmark check from the front door: its table, its files, its exit code."""
+"""Tests of the command ``heatmark check``: its table, its files, its exit code."""
 
 import sys
 from collections.abc import Callable
@@ -36,18 +36,18 @@ class Seeded(Toy):
 
 
 class Right(GradCAM):
-    """Grad-CAM by another hand."""
+    """A second implementation of Grad-CAM."""
 
 
 class NoReLU(GradCAM):
-    """A fault: what speaks against the target is shown too."""
+    """A fault: negative contributions are shown too."""
 
     def relevance(self, c):
         return torch.einsum("nc,nchw->nhw", self.channel_weights(c), c.activations)
 
 
 class Refuser(GradCAM):
-    """A fault: it works nowhere."""
+    """A fault: the method refuses every layer."""
 
     def unsupported(self, model, layer):
         return "not today"

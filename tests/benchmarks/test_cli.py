@@ -1,4 +1,4 @@
-"""The front door: what a person types, and what a mistake is answered with."""
+"""Tests of the command line: what a person types, and the message after a mistake."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Layers are found by role, by name or by themselves, and listed so that a person can read them."""
+"""Tests of layers: found by role, by name or automatically, and listed as a table."""
 
 import io
 

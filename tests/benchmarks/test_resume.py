@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a sweep, then again: nothing finished is lost or done twice, and the table is the same."""
+"""Tests of a sweep that was killed and is started again: nothing is lost or done twice, and the table is the same."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""Tests of the store: a cell is there whole or not at all, and of two writers the first wins."""
+"""Tests of the store: a cell is stored whole or not at all, and only once."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Training: what it reads, that it repeats, that it learns, and the command that does it."""
+"""Tests of training: what it reads, that it can be repeated, that it learns, and its command."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ PREPARE = Preprocessing(resize=None, crop=None, mean=[0.5, 0.5, 0.5], std=[0.25,
 
 
 class MeanColour(nn.Module):
-    """Logits from each channel's mean: learns colours in a few steps."""
+    """A network with logits from each channel's mean, which learns colours in a few steps."""
 
     def __init__(self) -> None:
         super().__init__()

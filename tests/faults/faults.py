@@ -52,7 +52,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Nothing:
-    """No change at all: every judge must be green, or it would be red whatever was planted."""
+    """The absence of a change, at which every judge must be green: else it would be red whatever was planted."""
 
     id: str = "nothing"
     file: str = "methods/__init__.py"

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class FirstRed:
-    """A plugin of pytest that keeps the name of the first test (or file) that fails."""
+    """A pytest plugin that keeps the name of the first test (or file) that fails."""
 
     name = ""
 

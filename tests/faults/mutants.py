@@ -114,7 +114,7 @@ def described(row: Row) -> str:
 
 
 def score(rows: list[Row], possible: int) -> str:
-    """Return how many of the mutants that can be told from the original are told."""
+    """Return the share of killed mutants among those that can be told from the original, in words."""
     equivalent = sum(bool(row["equivalent"]) for row in rows)
     killed = sum(bool(row["killed_by"]) for row in rows)
     share = killed / max(1, len(rows) - equivalent)

@@ -1,4 +1,4 @@
-"""A _target_ that cannot be imported is answered with the name that was meant."""
+"""Tests of the message for a ``_target_`` that cannot be imported: it names what was probably meant."""
 
 import sys
 from pathlib import Path

@@ -125,7 +125,7 @@ def test_tokens_lie_on_the_image_row_by_row() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
-def test_laws_that_apply_are_checked_and_others_say_why_not(method: Method) -> None:
+def test_invariants_that_apply_are_checked_and_others_say_why_not(method: Method) -> None:
     findings = {f.check: f for f in consult(subject(method))}
     assert findings.keys() == {
         "reference_implementation", "in_house", "finite_differences", "gap_linear_identity", "logit_scaling",
@@ -187,7 +187,7 @@ def test_another_device_leaves_the_network_its_digits(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("name", BRIEFLY)
-def test_methods_of_many_passes_keep_the_laws_on_the_toy(name: str) -> None:
+def test_methods_of_many_passes_keep_the_invariants_on_the_toy(name: str) -> None:
     found = list(check_toys([Claim(name, BRIEFLY[name], BRIEFLY[name])]))
     agreed = [f.check for f in found if f.verdict == "agrees"]
     invariants = ("batch_invariance", "order_invariance", "nothing_left_behind", "nothing_left_behind_by_an_exception")

@@ -333,7 +333,7 @@ def test_the_check_itself_leaves_nothing_behind_even_of_a_method_that_does() -> 
     assert all(p.grad is None for p in checked.module.parameters())
 
 
-def test_faults_of_one_image_pass_nothing_but_the_batch_laws_see_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faults_of_one_image_pass_nothing_but_the_batch_invariants_see_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """A method that shows no stages is still caught, by invariants that need none."""
 
     class Opaque(Method):

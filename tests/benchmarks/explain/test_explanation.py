@@ -1,4 +1,4 @@
-"""One picture explained: from the command line to the files it leaves."""
+"""Tests of the explanation of one picture, from the command line to the files."""
 
 import io
 import subprocess
@@ -244,7 +244,7 @@ def test_a_mistake_is_one_paragraph(heatmark: Heatmark, tmp_path: Path, argument
 
 
 class _Server(BaseHTTPRequestHandler):
-    """Sends a red picture, words, or nothing."""
+    """A server that sends a red picture, a text, or nothing."""
 
     def do_GET(self) -> None:
         content = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What is shown of a map, against values worked out by hand."""
+"""Tests of overlays against values worked out by hand."""
 
 import numpy as np
 import pytest

@@ -14,7 +14,7 @@ from .test_page import data
 
 @pytest.fixture(autouse=True)
 def own_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give back sys.argv, which the front door sets for Hydra."""
+    """Give back sys.argv, which the command line sets for Hydra."""
     monkeypatch.setattr(sys, "argv", ["heatmark"])
 
 

@@ -1,4 +1,4 @@
-"""A key changes with all that can change a number, and with nothing else."""
+"""Tests of cells: a key changes with everything that can change a number, and with nothing else."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -32,7 +32,7 @@ class AtLayer(Method):
 
 @dataclass(frozen=True)
 class Another(AtLayer):
-    """The same options and name, another implementation."""
+    """A method with the options and the name of another one, but with another implementation."""
 
 
 @dataclass(frozen=True)

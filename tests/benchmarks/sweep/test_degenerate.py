@@ -1,4 +1,4 @@
-"""Each kind of map that ranks nothing has its name."""
+"""Tests of degenerate maps: what is wrong with each, and the share of tied pixels."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""The images of a job: digests, labels, masks and groups; and what makes a job another job."""
+"""Tests of a job's images (digests, labels, masks and groups), and of what makes a job another job."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ PLAIN = Preprocessing(None, (4, 4))
 
 @dataclass(frozen=True)
 class Listed(Dataset):
-    """Samples as they are given."""
+    """A dataset of given samples."""
 
     samples: Sequence[Sample]
 
@@ -67,7 +67,7 @@ def test_the_digest_of_pictures_sees_a_pixel_a_side_and_a_repeat() -> None:
 
 @dataclass(frozen=True)
 class Wild(Listed):
-    """Samples whose numbers stand for names."""
+    """A dataset of given samples whose labels are numbers of its own classes."""
 
     classes: Sequence[str] = ("dog", "wolf", "red_fox")  # type: ignore[assignment]
 

@@ -1,4 +1,4 @@
-"""The pictures that a sweep stores are those that the model saw."""
+"""Tests of the pictures that a sweep stores: they are those that the model saw."""
 
 import io
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What a configuration becomes: keys that tell models apart, and mistakes found before the first cell."""
+"""Tests of a job's preparation: keys that tell models apart, and mistakes found before the first cell."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ OWN = [
 
 
 class Net(nn.Module):
-    """A network with an option that no tensor knows of."""
+    """A network with an option that none of its tensors depends on."""
 
     def __init__(self, act: str = "relu") -> None:
         super().__init__()

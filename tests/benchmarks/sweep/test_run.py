@@ -1,4 +1,4 @@
-"""A job's cells: what they store, what a failure leaves, what is never computed again."""
+"""Tests of the loop over a job's cells: what they store, what a failure leaves, what is not computed again."""
 
 import copy
 from collections.abc import Callable
@@ -54,7 +54,7 @@ class Ramp(CurveMetric):
 
 @dataclass(frozen=True)
 class Red(Method):
-    """The red channel."""
+    """A method whose map is the image's red channel."""
 
     explains: ClassVar[Literal["layer", "input"]] = "input"
 
@@ -63,7 +63,7 @@ class Red(Method):
 
 
 def red_after(before: Callable[[int], None]) -> Method:
-    """The red channel, once ``before`` was told how many images come; it may raise."""
+    """Return a method whose map is the red channel; it first calls ``before``, which may raise, with the batch size."""
 
     @dataclass(frozen=True)
     class RedAfter(Red):
@@ -163,7 +163,7 @@ def test_the_batch_changes_nothing(job: Job, batch_size: int) -> None:
 
 @pytest.fixture(scope="module")
 def seven() -> Job:
-    """Seven images whose probabilities differ much by image and class; batches of 2 and of 5 end short."""
+    """Seven images whose probabilities differ much by image and class; the last batch of 2 or 5 is incomplete."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
         net = nn.Sequential(
@@ -180,7 +180,7 @@ def seven() -> Job:
 
 
 def alone(job: Job, n: int, target: int, steps: int, insertion: bool) -> float:
-    """The area under one image's curve: float64, one image, one point at a time."""
+    """Return the area under one image's curve in float64, computed one point at a time."""
     net, image = copy.deepcopy(job.classifier.module).double(), job.image_set.images[n].double()
     relevance = job.image_set.images[n, 0] * (1 + target) + job.image_set.images[n, 1]  # what Aimed says
     order = relevance.flatten().argsort(descending=True).tolist()
@@ -197,7 +197,7 @@ def alone(job: Job, n: int, target: int, steps: int, insertion: bool) -> float:
 
 @dataclass(frozen=True)
 class Aimed(Method):
-    """A map that hangs on the image and on the target."""
+    """A method whose map depends on the image and on the target."""
 
     explains: ClassVar[Literal["layer", "input"]] = "input"
 
@@ -207,7 +207,7 @@ class Aimed(Method):
 
 @dataclass(frozen=True)
 class ReadsAll(Metric):
-    """The target's logit, plus ten of the map in the mask, plus a hundred of the explanation made again."""
+    """A metric: the target's logit + 10 times the map's sum in the mask + 100 times that of a second explanation."""
 
     higher_is_better: ClassVar[bool] = True
 
@@ -258,7 +258,7 @@ def test_every_rule_gives_each_image_the_target_that_it_has_alone(seven: Job, ru
 
 @dataclass(frozen=True)
 class Flat(Method):
-    """Constant maps, undefined for class 3."""
+    """A method whose maps are constant, and NaN for class 3."""
 
     explains: ClassVar[Literal["layer", "input"]] = "input"
 
@@ -392,7 +392,7 @@ def test_degenerate_maps_are_flagged_per_image(job: Job, tmp_path: Path) -> None
 
 @dataclass(frozen=True)
 class Halves(Method):
-    """Two cells, of which upsampling makes many values."""
+    """A method whose maps have two values, which upsampling turns into many."""
 
     explains: ClassVar[Literal["layer", "input"]] = "input"
 
@@ -412,7 +412,7 @@ def test_flags_are_of_the_raw_map_and_the_share_of_ties_of_what_is_ranked(job: J
 
 @dataclass(frozen=True)
 class Attached(Method):
-    """Maps that still hang on a graph."""
+    """A method whose maps still belong to an autograd graph."""
 
     explains: ClassVar[Literal["layer", "input"]] = "input"
 

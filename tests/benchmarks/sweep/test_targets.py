@@ -1,4 +1,4 @@
-"""Which class is explained, by every rule, and what a wrong one is answered with."""
+"""Tests of the class that is explained: every rule, and the message for a wrong one."""
 
 import pytest
 import torch
