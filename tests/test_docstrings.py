@@ -51,9 +51,8 @@ PROPER_NAMES = ("heatmark ", "pytorch-grad-cam", "torchvision", "torch-cam", "ti
 
 
 def files(suffix: str = "py") -> list[Path]:
-    """Return the files of the packages that must be clean, by their suffix."""
-    found = [path for package in PACKAGES for path in sorted((ROOT / package).rglob(f"*.{suffix}"))]
-    return list(found)
+    """Return the packages' files with a suffix."""
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob(f"*.{suffix}"))]
 
 
 def where(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -66,5 +66,12 @@ def _check_type(value: object, hint: Any, what: str) -> None:
     try:
         check_type(value, hint)
     except TypeCheckError:
-        kind = getattr(hint, "__name__", None) if inspect.isclass(hint) else str(hint)
-        raise ValueError(f"{what} is {value!r} ({type(value).__name__}), expected {kind}") from None
+        raise ValueError(f"{what} is {value!r} ({type(value).__name__}), {_expected(value, hint)}") from None
+
+
+def _expected(value: object, hint: Any) -> str:
+    """Return which values an option takes, and the nearest name where they are names."""
+    if get_origin(hint) is Literal:
+        names = list(map(str, get_args(hint)))
+        return f"expected one of {', '.join(names)}; {did_you_mean(str(value), names)}".rstrip("; ")
+    return f"expected {hint.__name__ if inspect.isclass(hint) else hint}"

@@ -62,7 +62,7 @@ def nearest_hint(message: str, command: str) -> str:
     kind, name = wrong.groups()
     known = list(_keys(compose_command(command))) if kind == "override" else list(_options(name.partition("/")[0]))
     what = "option" if kind == "override" else name.partition("/")[0]
-    there_are = f"there are {', '.join(known)}"
+    there_are = f"there are {', '.join(key for key in known if '.' not in key)}"
     return f"unknown {what} {name!r}: {did_you_mean(name, known, there_are)}".replace(f"{what}/", "")
 
 

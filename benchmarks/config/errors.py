@@ -1,6 +1,6 @@
 """Messages for errors, Hydra's and OmegaConf's among them: one paragraph that says what was wrong and what to do."""
 
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from heatmark.common.errors import in_words
@@ -14,6 +14,9 @@ def one_paragraph(error: BaseException) -> str:
     if isinstance(error, MissingMandatoryValue):
         key = getattr(error, "full_key", None) or str(error).rpartition(" ")[2]
         return f"{key} has no value; give it as {key}=…"
+    if isinstance(error, OverrideParseException):
+        dotted = "; a layer is written features.28, not features[28]" if error.override.startswith("layer=") else ""
+        return f"cannot read {error.override!r}: {_tidy(error.message)}{dotted}"
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _tidy(str(error))
     return in_words(error)

@@ -227,7 +227,7 @@ def test_the_command_leaves_a_panel_and_raw_maps(heatmark: Heatmark, tmp_path: P
         (["image=words.txt"], "cannot read the picture words.txt"),
         (["image=http://127.0.0.1:9/cat.png"], "cannot fetch http://127.0.0.1:9/cat.png"),
         (["image=star.png", "cmap=jett"], "unknown cmap 'jett': did you mean jet"),
-        (["image=star.png", "style=outlined"], "option style is 'outlined'"),
+        (["image=star.png", "style=outlined"], "(str), expected one of overlay, outline; did you mean outline?"),
         (["image=star.png", "target=[starr]"], "did you mean star"),
         (["image=star.png", "label=sta"], "did you mean star"),
         (["image=star.png", "layer=lats"], "did you mean last"),

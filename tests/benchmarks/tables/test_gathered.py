@@ -50,6 +50,16 @@ def test_tables_gathered_again_are_read(old: Path, reader: Callable[[Path], obje
     reader(old)
 
 
+@pytest.mark.parametrize("reader", READERS)
+def test_a_table_without_cells_is_to_be_swept_again(old: Path, reader: Callable[[Path], object]) -> None:
+    gather(old)
+    for name in ("results", "timing", "curves"):
+        file = old / f"{name}.parquet"
+        pd.read_parquet(file).rename(columns={"cell": "trial"}).to_parquet(file)
+    with pytest.raises(ValueError, match=r"results\.parquet lacks the columns cell: .*, sweep again under"):
+        reader(old)
+
+
 def test_only_results_need_groups(old: Path) -> None:
     with pytest.raises(ValueError, match=r"timing\.parquet lacks the columns weights_digest, images_digest: "):
         read_table(old / "timing.parquet")
