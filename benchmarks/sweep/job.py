@@ -20,13 +20,14 @@ class Job:
     image_set: ImageSet
     targets: Tensor
     settings: Mapping[str, Any]
-    """What else changes numbers: target rule, model options, seed, precision, kind of device, metric definitions."""
+    """What else changes numbers: target rule, seed, precision, kind of device, metric definitions."""
 
     def identity(self) -> dict[str, Any]:
         """Return what all cells of this job have in common, as plain JSON values."""
         return {
             "model": self.classifier.name,
             "weights": self.classifier.network_digest(),
+            "model_options": self.classifier.options,
             "dataset": self.dataset,
             "images": self.image_set.digest(),
             "targets": digest_json(self.targets.tolist()),  # a class's name may stand for another number
