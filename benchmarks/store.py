@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -186,7 +187,7 @@ class Store:
     @staticmethod
     def _write_file(path: Path, content: bytes | Array) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # processes of two machines may share an id
         with beside.open("wb") as file:
             file.write(content) if isinstance(content, bytes) else np.save(file, content)
         beside.replace(path)

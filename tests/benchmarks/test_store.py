@@ -1,6 +1,7 @@
 """Cells land whole: what a kill leaves is no cell, what a second writer brings is dropped."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +47,21 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     for kind in ("values", "fractions", "scores", "tied", "tie_low", "tie_high"):
         np.testing.assert_array_equal(getattr(now, kind), getattr(was, kind))
     np.testing.assert_array_equal(store.maps(KEY), record().maps)
+
+
+def test_two_machines_write_one_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In containers of one shared folder two writers have the same process id."""
+    save, writers = np.save, [Store(tmp_path)]
+
+    def interrupted(*arguments: Any) -> None:
+        if writers:
+            writers.pop().write(record())
+        save(*arguments)
+
+    monkeypatch.setattr(np, "save", interrupted)
+    Store(tmp_path).write(record())
+    np.testing.assert_array_equal(Store(tmp_path).maps(KEY), record().maps)
+    assert [path.name for path in (tmp_path / "maps").iterdir()] == [f"{KEY}.npy"]
 
 
 def test_a_cell_that_was_killed_while_writing_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
