@@ -101,7 +101,7 @@ def sweep(
 def _keep_pictures(store: Store, dataset: Dataset, plan: Plan) -> None:
     """Store the pictures as the model saw them, for figures and reports."""
     weights, images = plan.job.classifier.network_digest()[:12], plan.job.image_set.pictures[:12]
-    store.write_gallery(weights, images, gallery(dataset, plan.job.classifier))
+    store.write_gallery(plan.job.dataset, weights, images, gallery(dataset, plan.job.classifier))
 
 
 def _announced(cells: Sequence[Cell], progress: Progress) -> Iterator[Cell]:

@@ -1,8 +1,11 @@
 """The store: a run's cells, maps, pictures and jobs on disk, each written whole or not at all."""
 
+import hashlib
 import io
 import json
+import logging
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
+
+log = logging.getLogger(__name__)
 
 Array = NDArray[np.generic]
 
@@ -160,22 +165,28 @@ class Store:
         """Return the facts of every job, in the order of keys."""
         return [json.loads(path.read_text()) for path in sorted((self.root / "jobs").glob("[!.]*.json"))]
 
-    def write_gallery(self, weights_digest: str, images_digest: str, gallery: Gallery) -> None:
-        """Store the pictures of a set of images as a network saw them; a gallery of the same digests is replaced.
+    def write_gallery(self, dataset: str, weights_digest: str, images_digest: str, gallery: Gallery) -> None:
+        """Store the pictures of a dataset as a network saw them; a gallery of the same name and digests is replaced.
 
         Args:
+            dataset: its name in the tables; two datasets may hold the same pictures under other names.
             weights_digest, images_digest: as in the tables (:data:`heatmark.benchmarks.schema.DIGESTS`).
             gallery: the pictures, their labels and the names of classes.
         """
-        self._write_file(self._gallery(weights_digest, images_digest), _packed(gallery))
+        self._write_file(self._gallery(dataset, weights_digest, images_digest), _packed(gallery))
 
-    def read_gallery(self, weights_digest: str, images_digest: str) -> Gallery | None:
-        """Return the pictures of a set of images as a network saw them, or None where none are stored."""
-        path = self._gallery(weights_digest, images_digest)
-        return _unpacked(path) if path.exists() else None
+    def read_gallery(self, dataset: str, weights_digest: str, images_digest: str) -> Gallery | None:
+        """Return the pictures of a dataset as a network saw them; None where none are stored or undamaged."""
+        path = self._gallery(dataset, weights_digest, images_digest)
+        try:
+            return _unpacked(path) if path.exists() else None
+        except pa.ArrowException:  # the sweep, repeated, writes it again
+            log.warning("%s is damaged and counts as absent", path)
+            return None
 
-    def _gallery(self, weights_digest: str, images_digest: str) -> Path:
-        return self.root / "pictures" / f"{weights_digest}-{images_digest}.parquet"
+    def _gallery(self, dataset: str, weights_digest: str, images_digest: str) -> Path:
+        name = hashlib.sha256(dataset.encode()).hexdigest()[:12]
+        return self.root / "pictures" / f"{name}-{weights_digest}-{images_digest}.parquet"
 
     def now(self) -> float:
         """Return the time by the file system's clock, which may differ from this machine's."""
@@ -192,7 +203,7 @@ class Store:
     @staticmethod
     def _write_file(path: Path, content: bytes | Array) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # processes of two machines may share an id
         with beside.open("wb") as file:
             file.write(content) if isinstance(content, bytes) else np.save(file, content)
         beside.replace(path)

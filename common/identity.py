@@ -58,7 +58,7 @@ def changed(thing: object) -> dict[str, Any]:
     presets: Mapping[str, Mapping[str, object]] = getattr(thing, "presets", {})
     defaults = {f.name: f.default for f in fields(thing) if f.name != "preset"}  # type: ignore[arg-type]
     usual = {**defaults, **presets.get(getattr(thing, "preset", ""), {})}
-    plain = {name: _plain(name, value) for name, value in usual.items() if value is not MISSING}
+    plain = {name: _plain(name, value) for name, value in usual.items() if name in values and value is not MISSING}
     names = [name for name in sorted(values) if name != "preset"]
     return {name: values[name] for name in names if name not in plain or values[name] != plain[name]}
 

@@ -54,13 +54,18 @@ ONLY_IN = {
 
 @cache
 def imported(path: Path) -> frozenset[str]:
-    """Return the dotted names of all that a file imports, inside functions too."""
+    """Return the dotted names of all that a file imports: in functions, relative, and by ``import_module("…")`` too."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.ImportFrom):
+            package = ["heatmark", *path.relative_to(ROOT).parent.parts]
+            parts = [*(package[: len(package) + 1 - node.level] if node.level else []), node.module]
+            module = ".".join(filter(None, parts))
+            names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            names |= {str(given.value) for given in node.args if isinstance(given, ast.Constant)}
     return frozenset(names)
 
 
@@ -111,6 +116,11 @@ def test_packages_are_imported_only_where_they_may_be(path: Path) -> None:
     places = {package: places for package, places in ONLY_IN.items() if package in roots}
     assert all(where(path).startswith(allowed) for allowed in places.values()), places
     assert not roots & NEVER.get(part_of(path), set())
+
+
+@pytest.mark.parametrize("path", FILES, ids=where)
+def test_everything_of_ours_is_imported_by_its_full_name(path: Path) -> None:
+    assert not {name for name in imported(path) if name.partition(".")[0] in FOLDERS}, "a user's folder, if he has one"
 
 
 @pytest.mark.parametrize("path", [p for p in INSIDE if "torch" in NEVER.get(part_of(p), set())], ids=where)

@@ -1,6 +1,7 @@
 """The command ``heatmark sweep``: methods explained, scored and timed, in one job per model and dataset."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from heatmark.benchmarks.commands.gather import finish
 from heatmark.benchmarks.config.building import build, build_all, listed
 from heatmark.benchmarks.config.compose import run_folder
 from heatmark.benchmarks.config.errors import one_paragraph
+from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.prepare import Plan
@@ -30,6 +32,9 @@ from heatmark.benchmarks.sweep.settings import SweepSettings
 console = Console(stderr=True)
 ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
 """Hydra's own options that print something and run nothing."""
+
+IN_THE_DIGEST = ("name", "weights", "checkpoint", "seed", "preprocessing", "layers", "classes")
+"""Options of a model that a cell's key holds already: by the model's name and digest, the layer and the targets."""
 
 
 def main() -> int:
@@ -51,12 +56,20 @@ def sweep(config: DictConfig) -> None:
     record = JobRecord(Store(Path(config.results_dir) / config.name), str(config.model.name), given)
     try:
         methods, metrics = (build_all(config.get(group) or {}, group) for group in ("method", "metric"))
-        classifier, dataset = build(config.model, "model"), build(config.dataset, "dataset")
+        classifier, dataset = build_classifier(config.model), build(config.dataset, "dataset")
         with Bar() as bar:
             api.sweep(classifier, dataset, methods, metrics, settings(config), record, bar)
     except Exception as error:  # noqa: BLE001 - a job that cannot run is a row of the table
         record.failed(one_paragraph(error))
         console.print(f"[red]{config.model.name} cannot run[/red], reason below")
+
+
+def build_classifier(config: DictConfig) -> Classifier:
+    """Return the classifier of a config, with the options of its network, which are part of every cell's key."""
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    options = {name: value for name, value in plain.items() if name not in IN_THE_DIGEST}
+    classifier: Classifier = build(config, "model")
+    return replace(classifier, options=options)
 
 
 def settings(config: DictConfig) -> SweepSettings:

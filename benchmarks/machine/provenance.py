@@ -54,7 +54,11 @@ def _version(package: str) -> str:
 
 
 def _commit() -> str:
-    return _output("git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40")
+    """Return the commit of Heatmark's checkout; ``""`` for an installed package, whose folder may lie in another's."""
+    checkout = Path(__file__).resolve().parents[2]
+    if not (checkout / ".git").exists():
+        return ""
+    return _output("git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40")
 
 
 def _driver() -> str:

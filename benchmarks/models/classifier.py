@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,6 +26,8 @@ class Classifier:
         layers: role (``early``, ``middle``, ``last``) to the dotted name of a layer, or to ``auto``.
         classes: name of every class, in the order of the logits; empty where unknown.
         checkpoint: absolute path of the user's file that its weights come from; ``""`` where there is none.
+        options: what the network was made with, as plain JSON values; a network may keep an option where
+            :func:`structure` does not read it, such as in a list, a function or a private attribute.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Classifier:
     layers: Mapping[str, str] = field(default_factory=dict)
     classes: Sequence[str] = ()
     checkpoint: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def class_index(self, label: int | str) -> int:
         """Return the logit that belongs to a class, by its number or its name (capitals and underscores do not matter).

@@ -27,6 +27,7 @@ class Job:
         return {
             "model": self.classifier.name,
             "weights": self.classifier.network_digest(),
+            "model_options": self.classifier.options,
             "dataset": self.dataset,
             "images": self.image_set.digest(),
             "targets": digest_json(self.targets.tolist()),  # a class name may get another number

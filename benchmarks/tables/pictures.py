@@ -20,10 +20,9 @@ def stored(run: Path, facts: Mapping[Any, Any]) -> Gallery | None:
 
     Args:
         run: folder of the run.
-        facts: a row of its tables, or anything with the columns :data:`heatmark.benchmarks.schema.DIGESTS`.
+        facts: a row of its tables, or anything with ``dataset`` and :data:`heatmark.benchmarks.schema.DIGESTS`.
     """
-    weights_digest, images_digest = (str(facts[name]) for name in DIGESTS)
-    return Store(run).read_gallery(weights_digest, images_digest)
+    return Store(run).read_gallery(*(str(facts[name]) for name in ("dataset", *DIGESTS)))
 
 
 def missing(gallery: Gallery | None, wanted: Collection[str]) -> str:

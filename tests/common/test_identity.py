@@ -85,6 +85,18 @@ def test_changed_is_what_differs_from_the_defaults() -> None:
     assert changed(Outer(batch_size=3, layers=["c"])) == {"batch_size": 3, "layers": ["c"]}
 
 
+def test_an_option_of_speed_may_be_a_function() -> None:
+    @dataclass(frozen=True)
+    class Told:
+        speed_only: ClassVar[frozenset[str]] = frozenset({"tell"})
+
+        steps: int = 5
+        tell: Callable[..., None] = print
+
+    assert options(Told()) == {"steps": 5}
+    assert definition("m", Told(steps=6)) == "m[steps=6]"
+
+
 @dataclass(frozen=True)
 class Protocol:
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"p": {"steps": 5}, "q": {"steps": 6, "fill": "mean"}}

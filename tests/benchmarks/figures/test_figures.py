@@ -279,7 +279,7 @@ def test_the_grid_shows_the_stored_pictures_their_maps_and_the_classes_names(
 ) -> None:
     run = published()
     stored = {f"image-{i}": solid(10 * i) for i in range(12) if i not in (0, 3)}
-    Store(run).write_gallery("", "", Gallery(stored, {}, ("a", "b", "c", "great white shark, white shark")))
+    Store(run).write_gallery("shapes", "", "", Gallery(stored, {}, ("a", "b", "c", "great white shark, white shark")))
     figure = drawn(qualitative.draw, replace(tables, run=run, images=8))
     first_of_row = [ax for ax in figure.axes if ax.get_ylabel()]
     assert [ax.get_ylabel() for ax in first_of_row] == ["net a\ngreat white\nshark"] * 4 + [

@@ -63,7 +63,7 @@ def write_job(store: Store, model: str) -> None:
     config_for_people = {"model": {"name": model}}
     store.write_job(model, {"model": model, **facts, "status": "done", "reason": "", "config": config_for_people})
     seen = gallery(build(config.dataset, "dataset"), build(config.model, "model"))
-    store.write_gallery(WEIGHTS[model], PICTURES, seen)
+    store.write_gallery("shapes", WEIGHTS[model], PICTURES, seen)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,8 @@ def test_repeated_maps_faults_and_reasons_are_shown(html: str) -> None:
 
 def test_a_run_without_pictures_says_so_and_shows_its_maps(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "without")
-    (copy / "pictures" / f"{WEIGHTS['shapes_plain']}-{PICTURES}.parquet").unlink()
+    (file,) = (copy / "pictures").glob(f"*-{WEIGHTS['shapes_plain']}-{PICTURES}.parquet")
+    file.unlink()
     html = page(copy, None, True)
     said = "Missing pictures: shapes_plain on shapes: the run keeps no pictures of it; run the same heatmark sweep"
     assert html.count("Missing pictures: ") == html.count(said) == 1
@@ -67,10 +68,10 @@ def test_a_run_without_pictures_says_so_and_shows_its_maps(run: Path, tmp_path: 
 def test_shown_images_without_a_stored_picture_are_counted(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "fewer")
     for digest in WEIGHTS.values():
-        whole = Store(copy).read_gallery(digest, PICTURES)
+        whole = Store(copy).read_gallery("shapes", digest, PICTURES)
         assert whole is not None
         first = dict(list(whole.pictures.items())[:4])
-        Store(copy).write_gallery(digest, PICTURES, Gallery(first, whole.labels, whole.classes))
+        Store(copy).write_gallery("shapes", digest, PICTURES, Gallery(first, whole.labels, whole.classes))
     said = "2 of 6 images have no picture; the run keeps only the first 4"
     assert page(copy, None, True).count(said) == 2
     assert "have no picture" not in page(copy, 4, True)
@@ -173,10 +174,10 @@ def test_two_checkpoints_of_one_label_have_two_names_and_their_own_pictures(run:
     twice = [results.assign(weights_digest=digest, cell=results["cell"] + end)
              for digest, end in (("1111aaaa", ""), ("2222bbbb", "-b"))]  # fmt: skip
     pd.concat(twice, ignore_index=True).to_parquet(copy / "results.parquet")
-    seen = [Store(run).read_gallery(digest, PICTURES) for digest in WEIGHTS.values()]
+    seen = [Store(run).read_gallery("shapes", digest, PICTURES) for digest in WEIGHTS.values()]
     for digest, its, label in zip(("1111aaaa", "2222bbbb"), seen, ("one", "two"), strict=True):
         assert its is not None
-        Store(copy).write_gallery(digest, PICTURES, Gallery(its.pictures, its.labels, (label,)))
+        Store(copy).write_gallery("shapes", digest, PICTURES, Gallery(its.pictures, its.labels, (label,)))
     html = page(copy, None, True)
     assert [subject["classes"] for subject in data(html)["subjects"]] == [["one"], ["two"]]
     assert {subject["weights"] for subject in data(html)["subjects"]} == {"shapes #1111", "shapes #2222"}

@@ -1,13 +1,16 @@
 """Tests of a job's preparation: keys that tell models apart, and mistakes found before the first cell."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from heatmark.benchmarks.commands.sweep import settings
+from heatmark.benchmarks.commands.sweep import build_classifier, settings
 from heatmark.benchmarks.config.building import build, build_all
 from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.sweep.prepare import Plan, prepare
@@ -34,17 +37,27 @@ class Net(nn.Module):
         return logits
 
 
+class Scaled(Net):
+    """A network with options that neither a tensor nor a public attribute of one value knows of."""
+
+    def __init__(self, scales: Sequence[float] = (1.0,), power: float = 1.0) -> None:
+        super().__init__()
+        self.scales, self._power = list(scales), power
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images) * sum(self.scales) ** self._power
+
+
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or sys.modules[Net.__module__])
 
 
 def plan(*overrides: str) -> Plan:
     config = compose_command("sweep", list(overrides))
     methods, metrics = (build_all(config.get(group) or {}, group) for group in ("method", "metric"))
-    return prepare(build(config.model, "model"), build(config.dataset, "dataset"), methods, metrics, settings(config))
+    dataset = build(config.dataset, "dataset")
+    return prepare(build_classifier(config.model), dataset, methods, metrics, settings(config))
 
 
 def key(*overrides: str) -> str:
@@ -55,6 +68,20 @@ def key(*overrides: str) -> str:
 def test_options_of_the_forward_change_the_key() -> None:
     assert key(*OWN) == key(*OWN)
     assert key(*OWN) != key(*OWN, "+model.module.act=abs")
+
+
+@pytest.mark.parametrize("option", ["+model.module.scales=[1.0,2.0]", "+model.module.power=2.0"])
+def test_options_that_a_network_hides_change_the_key(option: str) -> None:
+    own = [*OWN, f"model.module._target_={__name__}.Scaled", "+model.module.scales=[3.0]"]
+    assert key(*own) == key(*own)
+    assert key(*own) != key(*own, option.replace("+model.module.scales", "model.module.scales"))
+
+
+def test_two_networks_of_one_class_name_have_two_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = ModuleType("another_file")
+    other.Net = type("Net", (Net,), {"forward": lambda self, images: -Net.forward(self, images)})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "another_file", other)
+    assert key(*OWN, "target=0") != key(*OWN, "target=0", "model.module._target_=another_file.Net")
 
 
 def test_a_classs_name_that_stands_for_another_number_changes_the_key() -> None:
