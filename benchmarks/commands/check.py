@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from heatmark.benchmarks import api
-from heatmark.benchmarks.config.building import build, build_all
+from heatmark.benchmarks.config.building import build, build_all, listed
 from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.conformance import regression_baseline, report
@@ -83,9 +83,9 @@ def _print(found: list[Finding], folder: Path) -> None:
 
 def _asked(config: DictConfig) -> tuple[Claims, CheckSettings]:
     """Return what is checked, and the settings: the user's method alone, or the suite with its methods."""
-    asked = INVARIANTS if config.invariants is None else named_invariants(map(str, _listed(config.invariants)))
+    asked = INVARIANTS if config.invariants is None else named_invariants(listed(config.invariants))
     settings = CheckSettings(
-        layers=[str(role) for role in _listed(config.layer)],
+        layers=listed(config.layer),
         sizes=None if config.sizes is None else as_sizes(_plain(config.sizes)),
         invariants=asked,
     )
@@ -167,9 +167,3 @@ def _composed(name: str, seed: int) -> DictConfig:
 def _plain(value: Any) -> Any:
     """Return a value of the config with its lists as Python's."""
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-
-
-def _listed(value: Any) -> list[Any]:
-    """Return a list of the config as Python's, and a single value as a list of one."""
-    plain = _plain(value)
-    return plain if isinstance(plain, list) else [plain]
