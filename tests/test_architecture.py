@@ -69,6 +69,11 @@ def imported(path: Path) -> frozenset[str]:
     return frozenset(names)
 
 
+def roots(path: Path) -> set[str]:
+    """Return the top-level names of all that a file imports."""
+    return {name.partition(".")[0] for name in imported(path)}
+
+
 def where(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -112,20 +117,19 @@ def test_no_arrow_points_upwards_or_sideways(path: Path) -> None:
 
 @pytest.mark.parametrize("path", INSIDE, ids=where)
 def test_packages_are_imported_only_where_they_may_be(path: Path) -> None:
-    roots = {name.partition(".")[0] for name in imported(path)}
-    places = {package: places for package, places in ONLY_IN.items() if package in roots}
+    places = {package: places for package, places in ONLY_IN.items() if package in roots(path)}
     assert all(where(path).startswith(allowed) for allowed in places.values()), places
-    assert not roots & NEVER.get(part_of(path), set())
+    assert not roots(path) & NEVER.get(part_of(path), set())
 
 
 @pytest.mark.parametrize("path", FILES, ids=where)
 def test_everything_of_ours_is_imported_by_its_full_name(path: Path) -> None:
-    assert not {name for name in imported(path) if name.partition(".")[0] in FOLDERS}, "a user's folder, if he has one"
+    assert not roots(path) & set(FOLDERS), "a user's folder, if he has one"
 
 
 @pytest.mark.parametrize("path", [p for p in INSIDE if "torch" in NEVER.get(part_of(p), set())], ids=where)
 def test_nothing_that_it_imports_of_ours_imports_torch(path: Path) -> None:
-    assert not [where(other) for other in reachable(path) if "torch" in {n.partition(".")[0] for n in imported(other)}]
+    assert not [where(other) for other in reachable(path) if "torch" in roots(other)]
 
 
 def reachable(path: Path) -> set[Path]:
