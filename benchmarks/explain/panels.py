@@ -29,6 +29,8 @@ DPI = 300
 LINE_IN = 0.125
 """Height of a line of the caption, in inches."""
 TEXT_PT, SMALL_PT = 7.5, 6.0
+SMALL_LETTER_IN = 0.052
+"""Width of a digit at ``SMALL_PT``, in inches."""
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "pdf.fonttype": 42,
@@ -202,7 +204,8 @@ def _row(canvas: _Canvas, layout: _Layout, top: float, what: tuple[Explanation, 
         canvas.image(shown, left, top, layout.width, layout.height)
         _raw(canvas, layout, (left + layout.width + GAP_IN / 2, top), (column.raw[index], limits, colours))
         words = _range(column.raw[index])
-        canvas.text(left + layout.width / 2, top + layout.height + 0.02, words, size=SMALL_PT, ha="center", va="top")
+        middle, size = left + layout.width / 2, _size(words, layout.width)
+        canvas.text(middle, top + layout.height + 0.02, words, size=size, ha="center", va="top")
 
 
 def _of_pixels(column: Column, explanation: Explanation) -> bool:
@@ -216,7 +219,8 @@ def _raw(canvas: _Canvas, layout: _Layout, place: tuple[float, float], what: tup
     canvas.image(paint(*what), place[0], top, width, height)
     rows, columns = what[0].shape
     words = f"{rows}×{columns}"
-    canvas.text(place[0] + width / 2, top + height + 0.02, words, size=SMALL_PT, ha="center", va="top")
+    size = _size(words, width)
+    canvas.text(place[0] + width / 2, top + height + 0.02, words, size=size, ha="center", va="top")
 
 
 def _title(canvas: _Canvas, baseline: float, target: Target, width: float) -> None:
@@ -236,6 +240,11 @@ def _range(raw: Array) -> str:
         return "not a number"
     low, high = float(finite.min()), float(finite.max())
     return f"{low:.3g}, constant" if low == high else f"{low:.3g} to {high:.3g}"
+
+
+def _size(words: str, width: float) -> float:
+    """Return the size of small letters, or a smaller one at which words fit a width in inches."""
+    return min(SMALL_PT, SMALL_PT * width / (SMALL_LETTER_IN * len(words)))
 
 
 def _fitted(words: str, width: float) -> tuple[str, float]:

@@ -134,6 +134,16 @@ def test_no_text_leaves_the_panel_however_long_the_names() -> None:
         assert extent.x1 <= figure.bbox.width
 
 
+def test_a_maps_range_and_the_raw_maps_size_do_not_overlap() -> None:
+    shown = explanation(1, 5)
+    raw = np.linspace(-0.000111, 0.0511, 128 * 128, dtype=np.float32).reshape(1, 128, 128)
+    figure = draw(replace(shown, columns=[replace(column, raw=raw) for column in shown.columns]), Look())
+    words = [text for text in figure.texts if " to " in text.get_text() or "×" in text.get_text()]
+    below = [text.get_window_extent() for text in words if text.get_va() == "top"]
+    assert len(below) == 10
+    assert not any(a.overlaps(b) for i, a in enumerate(below) for b in below[:i])
+
+
 def test_a_raw_map_is_shown_in_its_own_colours() -> None:
     shown = explanation(1, 1)
     raw = shown.columns[0].raw[0]
