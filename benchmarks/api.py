@@ -1,9 +1,9 @@
 """The core of Heatmark, which the command line and Python call with objects, never with a configuration."""
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -14,11 +14,10 @@ from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layer
 from heatmark.benchmarks.models.predictions import Prediction, predict, top_k
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.pictures import gallery
 from heatmark.benchmarks.sweep.prepare import Plan, prepare
 from heatmark.benchmarks.sweep.record import JobRecord
-from heatmark.benchmarks.sweep.run import run
+from heatmark.benchmarks.sweep.run import Observer, run
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.methods.base import Method
 from heatmark.metrics.base import Metric
@@ -37,32 +36,6 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class Progress(Protocol):
-    """An observer of a sweep, whose methods are called while it runs."""
-
-    def planned(self, plan: Plan) -> None:
-        """Called once, when the job's cells are known."""
-
-    def begins(self, cell: Cell) -> None:
-        """Called before each cell."""
-
-    def ended(self, cell: Cell, status: str) -> None:
-        """Called after each cell with its status: ``ok``, ``skipped``, ``error``, or ``done`` if it was done before."""
-
-
-class Silent:
-    """An observer of a sweep that shows nothing."""
-
-    def planned(self, plan: Plan) -> None:
-        """Show nothing."""
-
-    def begins(self, cell: Cell) -> None:
-        """Show nothing."""
-
-    def ended(self, cell: Cell, status: str) -> None:
-        """Show nothing."""
-
-
 def sweep(
     classifier: Classifier,
     dataset: Dataset,
@@ -70,7 +43,7 @@ def sweep(
     metrics: Mapping[str, Metric],
     settings: SweepSettings,
     record: JobRecord,
-    progress: Progress | None = None,
+    observer: Observer | None = None,
 ) -> None:
     """Run one job, a model on a dataset: explain, score and time it, and store the results in a run's folder.
 
@@ -82,32 +55,26 @@ def sweep(
         methods, metrics: by their names in the tables.
         settings: layers, target rule, device, precision, batch size, seed, timing.
         record: the job's record in the run's folder.
-        progress: an observer of the cells; None for none.
+        observer: an observer of the cells; None for none.
 
     Raises:
         ValueError: before anything is explained, for anything in the model, data or settings that cannot be run.
     """
-    progress = progress or Silent()
+    observer = observer or Observer()
     plan = prepare(classifier, dataset, methods, metrics, settings, record.tuned_batch_size)
     record.running(plan)
-    _keep_pictures(record.store, dataset, plan)
-    progress.planned(plan)
+    _keep_pictures(record.store, plan)
+    observer.planned(plan)
     with autocast(classifier.module, plan.settings.precision):
-        for cell, status in run(_announced(plan.cells, progress), plan, record.store):
-            progress.ended(cell, status)
+        run(plan, record.store, observer)
     record.done()
 
 
-def _keep_pictures(store: Store, dataset: Dataset, plan: Plan) -> None:
+def _keep_pictures(store: Store, plan: Plan) -> None:
     """Store the pictures as the model saw them, for figures and reports."""
-    weights, images = plan.job.classifier.network_digest()[:12], plan.job.image_set.pictures[:12]
-    store.write_gallery(plan.job.dataset, weights, images, gallery(dataset, plan.job.classifier))
-
-
-def _announced(cells: Sequence[Cell], progress: Progress) -> Iterator[Cell]:
-    for cell in cells:
-        progress.begins(cell)
-        yield cell
+    job = plan.job
+    seen = gallery(job.image_set, job.classifier)
+    store.write_gallery(job.dataset, plan.weights_digest, job.image_set.pictures[:12], seen)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
+from heatmark.benchmarks.sweep.run import Observer
 from heatmark.benchmarks.sweep.settings import SweepSettings
 
 console = Console(stderr=True)
@@ -86,7 +87,7 @@ def settings(config: DictConfig) -> SweepSettings:
     )
 
 
-class Bar:
+class Bar(Observer):
     """A progress bar on the terminal that counts a job's cells; it appears once the cells are known."""
 
     def __init__(self) -> None:

@@ -23,6 +23,8 @@ class ImageSet:
         masks: (N, H, W) booleans, or None if any image lacks one.
         groups: the images' groups, ``""`` where unknown; an empty list if none is known.
         pictures: the SHA-256 of the decoded pictures before preprocessing (see :func:`digest_pictures`), or ``""``.
+        label_names: the true classes by name, also those that are no class of the model, ``""`` where unknown. They
+            are shown beside the pictures and change no number.
     """
 
     names: list[str]
@@ -31,6 +33,7 @@ class ImageSet:
     masks: Tensor | None
     groups: list[str] = field(default_factory=list)
     pictures: str = ""
+    label_names: list[str] = field(default_factory=list)
 
     def digest(self) -> str:
         """Return the SHA-256 of names, groups, pixels, labels and masks."""
@@ -46,13 +49,14 @@ def load_images(dataset: Dataset, classifier: Classifier) -> ImageSet:
     Raises:
         ValueError: for an empty dataset, a broken file, two pictures of one name, or pictures of different sizes.
     """
-    names, images, labels, masks, groups, pictures = [], [], [], [], [], []
+    names, images, labels, masks, groups, pictures, label_names = [], [], [], [], [], [], []
     for sample in map(dataset.__getitem__, range(len(dataset))):  # one decoded picture in memory at a time
         names.append(sample.name)
         groups.append(sample.group or "")
         pictures.append(digest_picture(sample.image))
         images.append(classifier.preprocessing.image(sample.image))
         labels.append(_label(sample, dataset, classifier))
+        label_names.append(_label_name(sample, dataset, classifier))
         if sample.mask is not None:
             masks.append(classifier.preprocessing.mask(sample.mask))
     if not names:
@@ -71,6 +75,7 @@ def load_images(dataset: Dataset, classifier: Classifier) -> ImageSet:
         torch.stack(masks) if len(masks) == len(names) else None,
         groups if any(groups) else [],
         digest_pictures(pictures),
+        label_names,
     )
 
 
@@ -93,3 +98,11 @@ def _label(sample: Sample, dataset: Dataset, classifier: Classifier) -> int:
         return classifier.class_index(dataset.classes[int(sample.label)] if named else sample.label)
     except ValueError:  # a dataset's class need not be one of the model's; the summary counts these
         return -1
+
+
+def _label_name(sample: Sample, dataset: Dataset, classifier: Classifier) -> str:
+    """Return the true class's name, its number where it has none, ``""`` where it is unknown."""
+    if not isinstance(sample.label, int):
+        return sample.label or ""
+    names = dataset.classes or classifier.classes
+    return names[sample.label] if 0 <= sample.label < len(names) else str(sample.label)

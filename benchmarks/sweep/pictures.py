@@ -3,11 +3,12 @@
 import io
 
 from PIL import Image
+from torch import Tensor
 
-from heatmark.benchmarks.data.base import Dataset, Sample
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.store import Gallery
+from heatmark.benchmarks.sweep.images import ImageSet
 
 MOST_PICTURES = 100
 """The most pictures kept per job, as many as a report shows by default, so that large datasets are not copied."""
@@ -16,22 +17,17 @@ MOST_PIXELS = 512
 """The longest side of a stored picture in pixels; larger ones are scaled down."""
 
 
-def gallery(dataset: Dataset, classifier: Classifier) -> Gallery:
-    """Return the first 100 pictures of a dataset as a model sees them, their labels, and the model's classes.
-
-    The pictures are read once more: a label that is no class of the model is known to the dataset alone.
-    """
-    pictures, labels = {}, {}
-    for sample in map(dataset.__getitem__, range(min(len(dataset), MOST_PICTURES))):
-        pictures[sample.name] = _file(as_seen(sample.image, classifier.preprocessing))
-        if sample.label is not None:
-            labels[sample.name] = _label(sample, dataset, classifier)
-    return Gallery(pictures, labels, tuple(classifier.classes))
+def gallery(image_set: ImageSet, classifier: Classifier) -> Gallery:
+    """Return the first 100 pictures as the model sees them, with their true classes, and the names of the classes."""
+    shown = zip(image_set.names[:MOST_PICTURES], image_set.images[:MOST_PICTURES], strict=True)
+    pictures = {name: _file(as_seen(image, classifier.preprocessing)) for name, image in shown}
+    known = zip(image_set.names[:MOST_PICTURES], image_set.label_names[:MOST_PICTURES], strict=True)
+    return Gallery(pictures, {name: label for name, label in known if label}, tuple(classifier.classes))
 
 
-def as_seen(picture: Image.Image, prepare: Preprocessing) -> Image.Image:
-    """Return the part of a picture that a model sees: resized and cropped, with the normalisation undone."""
-    pixels = prepare.pixels(prepare.image(picture)[None])[0]
+def as_seen(image: Tensor, prepare: Preprocessing) -> Image.Image:
+    """Return a preprocessed image (3, H, W) as a picture, with the normalisation undone."""
+    pixels = prepare.pixels(image[None])[0]
     return Image.fromarray(pixels.permute(1, 2, 0).mul(255).round().byte().numpy())
 
 
@@ -41,10 +37,3 @@ def _file(picture: Image.Image) -> bytes:
     file = io.BytesIO()
     picture.save(file, "WEBP", lossless=True, method=0)
     return file.getvalue()
-
-
-def _label(sample: Sample, dataset: Dataset, classifier: Classifier) -> str:
-    if not isinstance(sample.label, int):
-        return str(sample.label)
-    names = dataset.classes or classifier.classes
-    return names[sample.label] if 0 <= sample.label < len(names) else str(sample.label)

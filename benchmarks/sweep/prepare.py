@@ -32,6 +32,8 @@ class Plan:
     settings: RunSettings
     accuracy: float
     """Top-1 accuracy over the images whose label is a class of the model, in [0, 1]; NaN if there is none."""
+    weights_digest: str = ""
+    """The first 12 digits of the network's digest, as in the tables; computed once, because it reads all weights."""
 
 
 def prepare(
@@ -64,7 +66,9 @@ def prepare(
     layers = [resolve_layer(classifier, layer, first) for layer in settings.layers]
     targets = choose_targets(settings.target, logits, image_set.labels, classifier)
     job = Job(classifier, dataset.name, image_set, targets, _in_the_key(settings, run, metrics))
-    return Plan(job, list(cells(methods, layers, job.identity())), metrics, run, _accuracy(logits, image_set))
+    identity = job.identity()
+    accuracy = _accuracy(logits, image_set)
+    return Plan(job, list(cells(methods, layers, identity)), metrics, run, accuracy, identity["weights"][:12])
 
 
 def _require_some(methods: Mapping[str, Method], metrics: Mapping[str, Metric]) -> None:

@@ -54,7 +54,7 @@ def facts(plan: Plan) -> dict[str, Any]:
     return {
         "model": plan.job.classifier.name,
         "weights": plan.job.classifier.weights,
-        "weights_digest": plan.job.classifier.network_digest()[:12],
+        "weights_digest": plan.weights_digest,
         "checkpoint": plan.job.classifier.checkpoint,
         "dataset": plan.job.dataset,
         "images": len(labels),

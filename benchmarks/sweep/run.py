@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from torch import nn
@@ -24,15 +24,29 @@ from heatmark.metrics.base import Metric
 log = logging.getLogger(__name__)
 
 
-def run(cells: Iterable[Cell], plan: Plan, store: Store) -> Iterator[tuple[Cell, str]]:
-    """Run every cell that is not finished yet, and yield each with its status, ``done`` if it was finished before."""
-    for cell in cells:
+class Observer:
+    """An observer of a sweep, whose methods are called while it runs; this one shows nothing."""
+
+    def planned(self, plan: Plan) -> None:
+        """Called once, when the job's cells are known."""
+
+    def begins(self, cell: Cell) -> None:
+        """Called before each cell."""
+
+    def ended(self, cell: Cell, status: str) -> None:
+        """Called after each cell with its status: ``ok``, ``skipped``, ``error``, or ``done`` if it was done before."""
+
+
+def run(plan: Plan, store: Store, observer: Observer) -> None:
+    """Run every cell of a plan that is not finished yet, and store what it leaves."""
+    for cell in plan.cells:
+        observer.begins(cell)
         if store.finished(cell.key):
-            yield cell, "done"
+            observer.ended(cell, "done")
             continue
         record = run_cell(cell, plan.job, plan.metrics, plan.settings)
         store.write(record)
-        yield cell, record.status
+        observer.ended(cell, record.status)
 
 
 def run_cell(cell: Cell, job: Job, metrics: Mapping[str, Metric], settings: RunSettings) -> Record:

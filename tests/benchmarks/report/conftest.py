@@ -10,6 +10,7 @@ import pytest
 from heatmark.benchmarks.config.building import build
 from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.store import Measured, Record, Store
+from heatmark.benchmarks.sweep.images import load_images
 from heatmark.benchmarks.sweep.pictures import gallery
 from heatmark.benchmarks.tables.gather import gather
 
@@ -62,7 +63,8 @@ def write_job(store: Store, model: str) -> None:
     facts: dict[str, Any] = {"weights": "shapes", "weights_digest": WEIGHTS[model], "dataset": "shapes"}
     config_for_people = {"model": {"name": model}}
     store.write_job(model, {"model": model, **facts, "status": "done", "reason": "", "config": config_for_people})
-    seen = gallery(build(config.dataset, "dataset"), build(config.model, "model"))
+    classifier = build(config.model, "model")
+    seen = gallery(load_images(build(config.dataset, "dataset"), classifier), classifier)
     store.write_gallery("shapes", WEIGHTS[model], PICTURES, seen)
 
 

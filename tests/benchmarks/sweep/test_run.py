@@ -20,7 +20,7 @@ from heatmark.benchmarks.sweep.degenerate import tied_share
 from heatmark.benchmarks.sweep.images import ImageSet
 from heatmark.benchmarks.sweep.job import Job
 from heatmark.benchmarks.sweep.prepare import Plan
-from heatmark.benchmarks.sweep.run import run, run_cell
+from heatmark.benchmarks.sweep.run import Observer, run, run_cell
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.common.identity import digest_json
@@ -363,10 +363,31 @@ def test_a_method_that_does_not_fit_is_skipped_with_its_reason(job: Job) -> None
     assert (record.status, record.reason, record.metrics) == ("skipped", "not this model", {})
 
 
+class Statuses(Observer):
+    """The statuses of the cells, and a check that each is announced before it ends."""
+
+    def __init__(self) -> None:
+        self.announced: list[Cell] = []
+        self.found: list[str] = []
+
+    def begins(self, cell: Cell) -> None:
+        self.announced.append(cell)
+
+    def ended(self, cell: Cell, status: str) -> None:
+        assert self.announced[-1] is cell
+        self.found.append(status)
+
+
+def statuses(plan: Plan, store: Store) -> list[str]:
+    observer = Statuses()
+    run(plan, store, observer)
+    return observer.found
+
+
 def test_an_unknown_layer_of_one_cell_does_not_stop_the_others(job: Job, tmp_path: Path) -> None:
     store = Store(tmp_path)
     listed = list(cells({"m": GradCAM()}, ["nowhere", "0"], job.identity()))
-    assert [status for _, status in run(listed, Plan(job, listed, METRICS, settings(), 0.5), store)] == ["error", "ok"]
+    assert statuses(Plan(job, listed, METRICS, settings(), 0.5), store) == ["error", "ok"]
 
 
 def test_a_finished_cell_is_never_computed_again(job: Job, tmp_path: Path) -> None:
@@ -374,9 +395,9 @@ def test_a_finished_cell_is_never_computed_again(job: Job, tmp_path: Path) -> No
     cell = one(red_after(calls.append), job)
     plan = Plan(job, [cell], METRICS, settings(8), 0.5)
     for expected in ("ok", "done"):
-        assert [status for _, status in run(plan.cells, plan, Store(tmp_path))] == [expected]
+        assert statuses(plan, Store(tmp_path)) == [expected]
     first = len(calls)
-    list(run(plan.cells, plan, Store(tmp_path)))
+    statuses(plan, Store(tmp_path))
     assert len(calls) == first
 
 
