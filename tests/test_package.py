@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from heatmark.benchmarks.cli import without_checkout
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "common", "conf", "methods", "metrics")
 PACKED = {".py", ".yaml", ".safetensors", ".js", ".css", ".j2"}
@@ -115,6 +117,11 @@ def test_a_users_own_folders_of_the_same_names_are_his(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "my_method" in done.stdout
     assert "my_metric" in done.stdout
+
+
+def test_a_checkouts_root_on_the_path_gives_heatmark_and_nothing_else() -> None:
+    assert without_checkout(["first", str(ROOT), "last"]) == ["first", str(ROOT / ".editable"), "last"]
+    assert [path.name for path in (ROOT / ".editable").iterdir()] == ["heatmark"]
 
 
 def test_importing_is_cheap_and_tells_the_version(tmp_path: Path) -> None:

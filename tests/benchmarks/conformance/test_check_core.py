@@ -63,6 +63,29 @@ def test_every_step_is_shown_before_it_runs_and_what_breaks_costs_the_others_not
     assert "lasst" in findings[-1].note
 
 
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [
+        (CheckSettings(suite=False, libraries=False), ["invariants"]),
+        (CheckSettings(suite=False), ["invariants", "reference libraries"]),
+        (
+            CheckSettings(),
+            [
+                *("invariants", "known answers", "traps", "refusals", "methods that explain the input"),
+                "reference libraries",
+            ],
+        ),
+    ],
+)
+def test_the_suite_is_held_to_all_of_its_steps(
+    settings: CheckSettings, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(Step, "findings", lambda _step: [])
+    found(settings, show=lambda _done, step: shown.append(step.what))
+    assert shown == steps
+
+
 def test_a_layer_is_checked_with_what_was_asked_for() -> None:
     settings = CheckSettings(["features.4"], [(24, 30)], BRIEF, suite=False, libraries=False)
     findings = [f for f in found(settings, classifier) if f.model == "net"]

@@ -17,7 +17,8 @@ from PIL import Image
 from rich.console import Console
 
 from heatmark.benchmarks.cli import dispatch
-from heatmark.benchmarks.commands.explain import table
+from heatmark.benchmarks.commands.explain import settings, table
+from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.data.shapes import Shapes
 from heatmark.benchmarks.explain.explanation import (
     Column,
@@ -136,7 +137,7 @@ def test_no_text_leaves_the_panel_however_long_the_names() -> None:
 
 def test_a_maps_range_and_the_raw_maps_size_do_not_overlap() -> None:
     shown = explanation(1, 5)
-    raw = np.linspace(-0.000111, 0.0511, 128 * 128, dtype=np.float32).reshape(1, 128, 128)
+    raw = np.linspace(-0.000111, 0.0511, 1024**2, dtype=np.float32).reshape(1, 1024, 1024)
     figure = draw(replace(shown, columns=[replace(column, raw=raw) for column in shown.columns]), Look())
     words = [text for text in figure.texts if " to " in text.get_text() or "×" in text.get_text()]
     below = [text.get_window_extent() for text in words if text.get_va() == "top"]
@@ -287,6 +288,19 @@ def test_a_picture_is_fetched(address: str) -> None:
 def test_what_cannot_be_fetched_is_named(address: str, page: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_image(f"{address}/{page}")
+
+
+@pytest.mark.parametrize(
+    ("options", "targets"),
+    [
+        ([], ["predicted", "second"]),
+        (["label=star"], ["predicted", "label"]),
+        (["label=star", "target=second"], ["second"]),
+        (["target=[3,tabby]"], [3, "tabby"]),
+    ],
+)
+def test_the_classes_that_are_explained(options: list[str], targets: list[int | str]) -> None:
+    assert settings(compose_command("explain", ["image=cat.png", *options])).targets == targets
 
 
 def test_the_command_imports_nothing_slow_that_it_does_not_need() -> None:

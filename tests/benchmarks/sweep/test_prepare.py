@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from heatmark.benchmarks.commands.sweep import build_classifier, settings
 from heatmark.benchmarks.config.building import build, build_all
 from heatmark.benchmarks.config.compose import compose_command
+from heatmark.benchmarks.sweep.cells import cells
 from heatmark.benchmarks.sweep.prepare import Plan, prepare
+from heatmark.methods.grad_cam import GradCAM
 
 QUICK = [
     "dataset.limit=2", "batch_size=2", "method=[grad_cam]", "metric.deletion.steps=2", "metric.insertion.steps=2",
@@ -91,6 +93,18 @@ def test_a_classs_name_that_stands_for_another_number_changes_the_key() -> None:
 
 def test_how_tokens_lie_changes_the_key() -> None:
     assert key(*OWN) != key(*OWN, "model.tokens={class_tokens: 1}")
+
+
+def test_the_seed_changes_the_key() -> None:
+    assert key(*OWN) != key(*OWN, "seed=1")
+
+
+def test_the_kind_of_device_changes_the_key() -> None:
+    job = plan(*QUICK, *OWN).job
+    assert job.settings["device"] == "cpu"
+    (there,) = cells({"grad_cam": GradCAM()}, ["features"], {**job.identity(), "device": "cuda"})
+    (here,) = cells({"grad_cam": GradCAM()}, ["features"], job.identity())
+    assert there.key != here.key
 
 
 def test_the_precision_changes_the_key() -> None:

@@ -21,6 +21,7 @@ from heatmark.benchmarks.sweep.images import ImageSet
 from heatmark.benchmarks.sweep.job import Job
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.run import Observer, run, run_cell
+from heatmark.benchmarks.sweep.scores import explained_batches, score
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.common.identity import digest_json
@@ -303,6 +304,26 @@ def test_a_metric_that_gives_no_number_an_image_is_an_error(job: Job, wrong: Cal
     assert record.status == "error"
     assert "metric wrong gave" in record.reason
     assert "expected (N,)" in record.reason
+
+
+@dataclass(frozen=True)
+class Wide(Red):
+    """One map per channel, where one per image is expected."""
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        return images
+
+
+def test_a_method_that_gives_no_map_per_image_is_an_error(job: Job) -> None:
+    record = run_cell(one(Wide(), job), job, METRICS, settings())
+    assert record.status == "error"
+    assert record.reason == "ValueError: the method gave (2, 3, 8, 8) for 2 images, expected (N, h, w)"
+
+
+def test_a_metric_that_lacks_an_image_is_an_error(job: Job) -> None:
+    batches = list(explained_batches(one(Red(), job), job, job.image_set.images[:, 0], torch.device("cpu"), 2))
+    with pytest.raises(ValueError, match="metric mass scored 3 images of 5"):
+        score("mass", MeanInMask(), [batches[0], batches[-1]], torch.zeros(5))
 
 
 def test_out_of_memory_goes_on_with_the_same_result(job: Job) -> None:
