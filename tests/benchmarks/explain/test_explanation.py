@@ -143,6 +143,9 @@ def test_a_maps_range_and_the_raw_maps_size_do_not_overlap() -> None:
     below = [text.get_window_extent() for text in words if text.get_va() == "top"]
     assert len(below) == 10
     assert not any(a.overlaps(b) for i, a in enumerate(below) for b in below[:i])
+    narrowest = min(axes.get_window_extent().width for axes in figure.axes)
+    sizes = [text.get_window_extent().width for text in words if "×" in text.get_text() and text.get_va() == "top"]
+    assert max(sizes) <= 1.02 * narrowest  # a raw map's size is as wide as the raw map at most
 
 
 def test_a_raw_map_is_shown_in_its_own_colours() -> None:

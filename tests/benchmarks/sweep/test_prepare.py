@@ -97,6 +97,7 @@ def test_how_tokens_lie_changes_the_key() -> None:
 
 def test_the_seed_changes_the_key() -> None:
     assert key(*OWN) != key(*OWN, "seed=1")
+    assert plan(*QUICK, *OWN, "seed=1").job.settings["seed"] == 1  # of methods and metrics without one too
 
 
 def test_the_kind_of_device_changes_the_key() -> None:
