@@ -29,8 +29,8 @@ DPI = 300
 LINE_IN = 0.125
 """Height of a line of the caption, in inches."""
 TEXT_PT, SMALL_PT = 7.5, 6.0
-SMALL_LETTER_IN = 0.052
-"""Width of a digit at ``SMALL_PT``, in inches."""
+SMALL_LETTER_IN = 0.055
+"""Width of a wide letter at ``SMALL_PT``, in inches."""
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "pdf.fonttype": 42,
