@@ -1,0 +1,231 @@
+"""Requests: what a run's jobs ask for, one file per job and shard. A run's tables are these, joined with the store."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from heatmark.benchmarks.schema import SCHEMA
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One picture of a job, with the class to explain.
+
+    Args:
+        image: its name in the tables, unique in its dataset.
+        digest: of the picture's file or pixels; ``""`` where it cannot be read.
+        label: name of the true class, ``""`` where unknown.
+        group: name of its group, ``""`` where it has none.
+        label_index: the true class as an index of the model's logits, −1 where unknown.
+        target: index of the class to explain, −1 where there is none.
+        inputs: digest of each further input that a metric may need (``masks``, ``labels``), where the image has it.
+        position: its place in the dataset, from 0.
+        reason: why the picture cannot be explained; ``""`` where it can.
+    """
+
+    image: str
+    digest: str
+    label: str = ""
+    group: str = ""
+    label_index: int = -1
+    target: int = -1
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    position: int = 0
+    reason: str = ""
+
+    def row(self, needs: Iterable[str] = ()) -> str:
+        """Return the id of this image's row in an artefact whose metric needs these inputs."""
+        return row(self.digest, self.target, [self.inputs.get(name, "") for name in sorted(needs)])
+
+
+def row(digest: str, target: int, inputs: Sequence[str] = ()) -> str:
+    """Return the id of an image's row: its digest, the class explained and the digests of further inputs.
+
+    Rows of predictions and pictures have the image's digest alone.
+    """
+    return ".".join([digest, str(target), *inputs])
+
+
+@dataclass(frozen=True)
+class RequestedCell:
+    """A method at a layer, as a job asks for it.
+
+    Args:
+        key: the key of its maps.
+        layer, method, implementation, options: as in the tables; ``options`` is JSON.
+        depth: of its layer in the model, as text; ``""`` where unknown.
+        skipped: why the method cannot explain this model or layer; ``""`` where it can.
+    """
+
+    key: str
+    layer: str
+    method: str
+    implementation: str
+    options: str
+    depth: str
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class RequestedMetric:
+    """A metric, as a job asks for it.
+
+    Args:
+        name, definition: as in the tables.
+        higher_is_better: None for a descriptive metric, which is never ranked.
+        needs: names of the inputs of :class:`Entry` that its rows depend on.
+        terms: factor by the name of another metric, for a derived metric, whose value is their weighted sum.
+        skipped: why it cannot be computed on this dataset; ``""`` where it can.
+    """
+
+    name: str
+    definition: str
+    higher_is_better: bool | None
+    needs: Sequence[str] = ()
+    terms: Mapping[str, float] = field(default_factory=dict)
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class RequestedScore:
+    """The scores of one cell under one metric.
+
+    Args:
+        cell: key of the cell's maps.
+        metric: name of the metric.
+        key: key of the scores; ``""`` for a derived metric.
+        curve: key of the curves that they sum up; ``""`` without a curve.
+    """
+
+    cell: str
+    metric: str
+    key: str
+    curve: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one job, or one shard of it, asks for.
+
+    Args:
+        job: digest of what was given (options that change only speed, and the number of images, are left out): the same
+            job given again replaces its own request.
+        subject: digest of the job's model, dataset, target rule, device and precision as given. Entries of one name
+            under one subject are the same picture, and the newest request's facts of it are the true ones.
+        written: when it was written, seconds since 1970.
+        predictions: key of the predictions.
+        facts: of the job, as in provenance.json: model, weights, weights_digest, dataset, target_rule, device,
+            precision, images, config, batch_size, versions, classes, status (``running``, ``done``, ``error``), …
+        cells, metrics, scores, entries: what it asks for.
+        shard: number of the shard and how many there are.
+    """
+
+    job: str
+    subject: str
+    written: float
+    predictions: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    cells: Sequence[RequestedCell] = ()
+    metrics: Sequence[RequestedMetric] = ()
+    scores: Sequence[RequestedScore] = ()
+    entries: Sequence[Entry] = ()
+    shard: tuple[int, int] = (0, 1)
+
+    @property
+    def file(self) -> str:
+        """The name of its file below ``requests/``."""
+        return f"{self.job[:32]}.{self.shard[0]}-of-{self.shard[1]}.json"
+
+
+def write(root: Path, request: Request) -> None:
+    """Write a request into a run's folder, whole or not at all; it replaces the one of the same job and shard.
+
+    A request of a whole dataset replaces those of the job's shards.
+    """
+    folder = root / "requests"
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / request.file, json.dumps({"schema": SCHEMA, **asdict(request)}).encode())
+    if request.shard == (0, 1):
+        for other in folder.glob(f"{request.job[:32]}.*.json"):
+            if other.name != request.file:
+                other.unlink(missing_ok=True)
+
+
+def read(root: Path) -> list[Request]:
+    """Return a run's requests as they were written, in the order of their files' names.
+
+    Raises:
+        ValueError: for a file of another version of Heatmark, or one that is damaged; it names the file.
+    """
+    return [_read(path) for path in sorted((root / "requests").glob("[!.]*.json"))]
+
+
+def current(root: Path) -> list[Request]:
+    """Return what a run asks for now: one request per job, its shards united, every entry as the newest request has it.
+
+    Raises:
+        ValueError: as :func:`read`.
+    """
+    found = sorted(read(root), key=lambda request: (request.written, request.job, request.shard))
+    newest = {(r.subject, entry.image): entry for r in found for entry in r.entries}
+    jobs: dict[str, list[Request]] = {}
+    for request in found:
+        jobs.setdefault(request.job, []).append(request)
+    return [_united(shards, newest) for _, shards in sorted(jobs.items())]
+
+
+def _united(shards: Sequence[Request], newest: Mapping[tuple[str, str], Entry]) -> Request:
+    last = shards[-1]
+    entries = {e.image: newest[last.subject, e.image] for shard in shards for e in shard.entries}
+    statuses = [str(shard.facts.get("status", "")) for shard in shards]
+    worst = next((s for s in ("error", "running") if s in statuses), "done")
+    return replace(
+        last,
+        entries=sorted(entries.values(), key=lambda entry: entry.position),
+        facts={**last.facts, "status": worst},
+        shard=(0, 1),
+    )
+
+
+def _read(path: Path) -> Request:
+    try:
+        found = json.loads(path.read_bytes())
+        schema = found.pop("schema")
+    except (ValueError, KeyError, AttributeError) as error:
+        raise ValueError(f"the request {path} is damaged ({error}); delete it and run its sweep again") from error
+    if schema != SCHEMA:
+        raise ValueError(f"the request {path} has schema {schema}, this version of Heatmark reads {SCHEMA}")
+    made = {
+        "cells": [RequestedCell(**c) for c in found.pop("cells")],
+        "metrics": [RequestedMetric(**m) for m in found.pop("metrics")],
+        "scores": [RequestedScore(**s) for s in found.pop("scores")],
+        "entries": [Entry(**e) for e in found.pop("entries")],
+        "shard": tuple(found.pop("shard")),
+    }
+    return Request(**found, **made)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, so that it is there after a loss of power: flushed, then renamed."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush a folder's list of names to the disk, where the system can (Windows cannot)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
