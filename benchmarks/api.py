@@ -13,9 +13,7 @@ from heatmark.benchmarks.machine.devices import autocast, pick_device
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layer
 from heatmark.benchmarks.models.predictions import Prediction, predict, top_k
-from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.sweep.pictures import gallery
-from heatmark.benchmarks.sweep.prepare import Plan, prepare
+from heatmark.benchmarks.sweep.prepare import prepare
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.run import Observer, run
 from heatmark.benchmarks.sweep.settings import SweepSettings
@@ -47,7 +45,8 @@ def sweep(
 ) -> None:
     """Run one job, a model on a dataset: explain, score and time it, and store the results in a run's folder.
 
-    Cells that are finished there are not computed again. A cell that fails is a row of the tables, and others go on.
+    What is stored there is not computed again. What fails on an image is a row of the tables, and everything else goes
+    on.
 
     Args:
         classifier: the model.
@@ -61,20 +60,12 @@ def sweep(
         ValueError: before anything is explained, for anything in the model, data or settings that cannot be run.
     """
     observer = observer or Observer()
-    plan = prepare(classifier, dataset, methods, metrics, settings, record.tuned_batch_size)
-    record.running(plan)
-    _keep_pictures(record.store, plan)
-    observer.planned(plan)
-    with autocast(classifier.module, plan.settings.precision):
-        run(plan, record.store, observer)
-    record.done()
-
-
-def _keep_pictures(store: Store, plan: Plan) -> None:
-    """Store the pictures as the model saw them, for figures and reports."""
-    job = plan.job
-    seen = gallery(job.image_set, job.classifier)
-    store.write_gallery(job.dataset, plan.weights_digest, job.image_set.pictures[:12], seen)
+    plan = prepare(classifier, dataset, methods, metrics, settings, record.batch_size)
+    record.running(plan.request)
+    size = len(settings.shard.positions(len(dataset)))
+    observer.planned(plan, -(-size // settings.block_size))
+    with autocast(classifier.module, plan.run.precision):
+        run(plan, record, observer)
 
 
 @dataclass(frozen=True)

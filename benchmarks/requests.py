@@ -183,10 +183,12 @@ def _united(shards: Sequence[Request], newest: Mapping[tuple[str, str], Entry]) 
     entries = {e.image: newest[last.subject, e.image] for shard in shards for e in shard.entries}
     statuses = [str(shard.facts.get("status", "")) for shard in shards]
     worst = next((s for s in ("error", "running") if s in statuses), "done")
+    counts = {name: sum(int(s.facts.get(name, 0)) for s in shards) for name in ("images", "labelled", "correct")}
+    accuracy = counts["correct"] / counts["labelled"] if counts["labelled"] else None
     return replace(
         last,
         entries=sorted(entries.values(), key=lambda entry: entry.position),
-        facts={**last.facts, "status": worst},
+        facts={**last.facts, **counts, "accuracy": accuracy, "status": worst},
         shard=(0, 1),
     )
 
@@ -218,6 +220,21 @@ def replace_file(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
     beside.replace(path)
     flush_folder(path.parent)
+
+
+def create_file(path: Path, content: bytes) -> None:
+    """Write a file whole, unless it is there: of several processes that write it, the first one's content stays."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    beside.write_bytes(content)
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        if not path.exists():
+            beside.replace(path)
+            return
+    beside.unlink()
 
 
 def flush_folder(folder: Path) -> None:

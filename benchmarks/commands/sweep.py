@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import hydra
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import (
@@ -17,63 +16,63 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from heatmark.benchmarks import api
+from heatmark.benchmarks import api, requests
 from heatmark.benchmarks.commands.gather import finish
 from heatmark.benchmarks.config.building import build, build_all, listed
-from heatmark.benchmarks.config.compose import run_folder
+from heatmark.benchmarks.config.compose import run_command, run_folder
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.sweep.cells import Cell
+from heatmark.benchmarks.runs.heartbeat import Heartbeat
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.run import Observer
 from heatmark.benchmarks.sweep.settings import SweepSettings
+from heatmark.benchmarks.sweep.shards import Shard, parse_shard
 
-console = Console(stderr=True)
 ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
 """Hydra's own options that print something and run nothing."""
 
 IN_THE_DIGEST = ("name", "weights", "checkpoint", "seed", "preprocessing", "layers", "classes")
-"""Options of a model that a cell's key holds already: by the model's name and digest, the layer and the targets."""
+"""Options of a model that its digest and a cell's layer hold already."""
 
 
 def main() -> int:
-    """Run every job, gather the tables and print the summary; exit code 1 if a job or cell failed in this call."""
+    """Run every job, gather the tables and print the summary; exit code 1 if anything failed in the jobs of this call."""
     if any(argument.startswith(ONLY_SHOWS) for argument in sys.argv[1:]):
-        sweep()
+        run_command("sweep", job)
         return 0
-    store = Store(run_folder("sweep", sys.argv[1:]))
-    began = store.now()
-    sweep()
-    finish(store.root)
-    return int(store.failed_since(began))
+    root = run_folder("sweep", sys.argv[1:])
+    before = {request.file: request.written for request in requests.read(root)}
+    run_command("sweep", job)
+    finish(root)
+    now = [request for request in requests.read(root) if request.written != before.get(request.file)]
+    return int(any(request.facts.get("errors") or request.facts["status"] == "error" for request in now))
 
 
-@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="sweep")
-def sweep(config: DictConfig) -> None:
-    """Run one job; if it cannot run, the reason is recorded beside its cells, and other jobs go on."""
+def job(config: DictConfig) -> None:
+    """Run one job; if it cannot run, the reason is recorded in the run's folder, and other jobs go on."""
     given: Any = OmegaConf.to_container(config, resolve=True)
-    record = JobRecord(Store(Path(config.results_dir) / config.name), str(config.model.name), given)
+    shard = Shard(0, 1) if config.shard is None else parse_shard(str(config.shard))
+    record = JobRecord(Path(config.results_dir) / config.name, given, str(config.model.name), shard)
     try:
         methods, metrics = (build_all(config.get(group) or {}, group) for group in ("method", "metric"))
         classifier, dataset = build_classifier(config.model), build(config.dataset, "dataset")
-        with Bar() as bar:
-            api.sweep(classifier, dataset, methods, metrics, settings(config), record, bar)
+        with Bar(record) as bar:
+            api.sweep(classifier, dataset, methods, metrics, settings(config, shard), record, bar)
     except Exception as error:  # noqa: BLE001 - a job that cannot run is a row of the table
         record.failed(one_paragraph(error))
-        console.print(f"[red]{config.model.name} cannot run[/red], reason below")
+        Console(stderr=True).print(f"[red]{config.model.name} cannot run[/red], reason below")
 
 
 def build_classifier(config: DictConfig) -> Classifier:
-    """Return the classifier of a config, with the options of its network, which are part of every cell's key."""
+    """Return the classifier of a config, with the options of its network, which are part of the model's key."""
     plain: Any = OmegaConf.to_container(config, resolve=True)
     options = {name: value for name, value in plain.items() if name not in IN_THE_DIGEST}
     classifier: Classifier = build(config, "model")
     return replace(classifier, options=options)
 
 
-def settings(config: DictConfig) -> SweepSettings:
+def settings(config: DictConfig, shard: Shard) -> SweepSettings:
     """Return the settings in a configuration of ``heatmark sweep``: all but model, dataset, methods and metrics."""
     return SweepSettings(
         layers=listed(config.layer),
@@ -82,46 +81,60 @@ def settings(config: DictConfig) -> SweepSettings:
         precision=config.precision,
         batch_size=None if config.batch_size == "auto" else config.batch_size,
         seed=config.seed,
+        timing=None if config.timing.phase == "auto" else bool(config.timing.phase),
         repeats=config.timing.repeats,
         max_seconds=config.timing.max_seconds,
+        shard=shard,
+        block_size=config.block_size,
+        keep_maps=config.keep_maps,
+        retry=config.retry,
     )
 
 
 class Bar(Observer):
-    """A progress bar on the terminal that counts a job's cells; it appears once the cells are known."""
+    """A progress bar on the terminal that counts a job's pictures, and the job's heartbeat in the run's folder.
 
-    def __init__(self) -> None:
+    Args:
+        record: the job's record.
+    """
+
+    def __init__(self, record: JobRecord) -> None:
         columns = (
             TextColumn("{task.fields[job]}"),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[cell]}", style="cyan"),
+            TextColumn("{task.fields[layer]}", style="cyan"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
         )
-        self._progress = Progress(*columns, console=console)
+        self._progress = Progress(*columns, console=Console(stderr=True))
+        self._record = record
+        self._heartbeat = Heartbeat(record.root, record.stem)
+        self._done = self._blocks = 0
 
     def __enter__(self) -> "Bar":
         self._progress.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self._progress.stop()
+        self._heartbeat.finish("error" if kind else "done")
 
-    def planned(self, plan: Plan) -> None:
-        """Show the job and how many cells it has."""
-        job = f"{plan.job.classifier.name} on {plan.job.dataset}"
-        self._task = self._progress.add_task("", total=len(plan.cells), job=job, cell="")
+    def planned(self, plan: Plan, blocks: int) -> None:
+        """Show the job and how many pictures it has."""
+        name = f"{plan.classifier.name} on {plan.dataset.name}"
+        self._blocks = blocks
+        self._task = self._progress.add_task("", total=int(plan.request.facts["shard_size"]), job=name, layer="")
+        self._heartbeat.beat(0, blocks, 0)
 
-    def begins(self, cell: Cell) -> None:
-        """Show which cell runs."""
-        self._progress.update(self._task, cell=f"{cell.method_name} at {cell.layer}")
+    def begins(self, layer: str) -> None:
+        """Show which layer is worked at."""
+        self._progress.update(self._task, layer=layer)
 
-    def ended(self, cell: Cell, status: str) -> None:
-        """Count a cell, and print which one failed."""
-        self._progress.update(self._task, advance=1, cell="")
-        if status == "error":
-            self._progress.console.print(
-                f"[red]error[/red] in {cell.method_name} at {cell.layer}; see the reason below"
-            )
+    def ended(self, images: int, errors: int) -> None:
+        """Count the pictures of a block."""
+        self._done += 1
+        self._progress.update(self._task, advance=images, layer="")
+        self._heartbeat.beat(self._done, self._blocks, errors)
+        self._heartbeat.log(f"block {self._done} of {self._blocks}, {errors} errors")

@@ -1,50 +1,48 @@
-"""Cells, each a method at a layer of a job's model, and the keys by which finished ones are found again."""
+"""Cells, each a method at a layer of a job's model, with the keys of their maps."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from heatmark.common.identity import class_path, digest_json, options
+from heatmark.benchmarks.sweep.keys import map_key
 from heatmark.methods.base import Method
-
-NUMBERS_VERSION = 3
-"""The version of the suite's numbers, raised whenever its code changes one, so that older cells are computed again."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One method at one layer of a job's model, on all of the job's images.
+    """One method at one layer of a job's model.
 
     Args:
         layer: dotted name, or ``input`` for a method that explains the input.
         method_name: the method's name in the tables.
         method: the method itself.
-        identity: everything that can change the cell's numbers, as plain JSON values.
+        key: the key of its maps.
     """
 
     layer: str
     method_name: str
     method: Method
-    identity: Mapping[str, Any]
-
-    @property
-    def key(self) -> str:
-        """The SHA-256 of the canonical JSON of the identity."""
-        return digest_json(self.identity)
+    key: str
 
 
-def cells(methods: Mapping[str, Method], layers: Sequence[str], job: Mapping[str, Any]) -> Iterator[Cell]:
+def cells(methods: Mapping[str, Method], layers: Sequence[str], model: str) -> Iterator[Cell]:
     """Yield one cell per method and layer; a method that explains the input comes once, under the layer ``input``.
 
     Args:
         methods: by their names in the tables.
         layers: dotted names.
-        job: what the job's cells have in common; see :meth:`heatmark.benchmarks.sweep.job.Job.identity`.
+        model: the model's key.
 
     Raises:
         ValueError: for a method with an option that is a function or another object, naming it.
     """
     for name, method in methods.items():
         for layer in dict.fromkeys(layers) if method.explains == "layer" else ["input"]:
-            own = {"layer": layer, "method": name, "class": class_path(method), "options": options(method)}
-            yield Cell(layer, name, method, {**job, **own, "numbers_version": NUMBERS_VERSION})
+            yield Cell(layer, name, method, map_key(model, layer, method))
+
+
+def by_layer(found: Sequence[Cell]) -> dict[str, list[Cell]]:
+    """Return cells by their layer, in the order of their first appearance."""
+    layers: dict[str, list[Cell]] = {}
+    for cell in found:
+        layers.setdefault(cell.layer, []).append(cell)
+    return layers

@@ -1,32 +1,120 @@
-"""Raw maps of a cell, computed batch by batch, and a cell's method as metrics call it for other images."""
+"""Maps of a block's images: raw maps of all cells of a layer, which share one capture per batch where they can."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.sweep.cells import Cell
-from heatmark.benchmarks.sweep.job import Job
-from heatmark.common.batching import with_batch_size
+from heatmark.benchmarks.sweep.faults import Images, broken_device, isolated
+from heatmark.benchmarks.sweep.settings import RunSettings
+from heatmark.common.batching import halving, padded, with_batch_size
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
+from heatmark.methods.engine.cam import CaptureCAM, captured
 
 
-def raw_maps(cell: Cell, job: Job, device: torch.device, batch_size: int) -> Tensor:
-    """Return a cell's raw maps of all images of its job, (N, h, w) float32 on the CPU.
+@dataclass(frozen=True)
+class Batch:
+    """Images of a block with the classes to explain.
+
+    Args:
+        images: (n, C, H, W) on the CPU.
+        targets: (n,).
+    """
+
+    images: Tensor
+    targets: Tensor
+
+    def padded(self, which: Images, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return some of the images and their targets on a device, the last one repeated up to the batch size.
+
+        Every forward pass then has one batch size, so that an image's numbers do not depend on how many others there
+        are.
+        """
+        places = list(which)
+        images, targets = padded(self.images[places], size), padded(self.targets[places], size)
+        return images.to(device), targets.to(device)
+
+
+Maps = dict[int, Tensor]
+"""Raw maps (h, w), float32 on the CPU, by the image's position in its block."""
+Reasons = dict[int, str]
+"""Why there is no map, by the image's position."""
+
+
+def explained(cells: Sequence[Cell], classifier: Classifier, batch: Batch, which: Images, run: RunSettings) -> dict[str, tuple[Maps, Reasons]]:
+    """Return the maps of some images, by the cell's key, and why an image has none.
+
+    Cells of one layer whose methods are functions of one capture share it, batch by batch.
+
+    Args:
+        cells: of one layer.
+        classifier: the model.
+        batch: the block's images and targets.
+        which: positions of the images to explain.
+        run: device and batch size, which is halved each time memory runs out.
+    """
+    sharing = [cell for cell in cells if isinstance(cell.method, CaptureCAM)]
+    found: dict[str, tuple[Maps, Reasons]] = {}
+    if len(sharing) > 1:
+        found |= _shared(sharing, classifier, batch, which, run)
+    for cell in cells:
+        maps, _ = found.get(cell.key, ({}, {}))
+        rest = [i for i in which if i not in maps]
+        alone, reasons = isolated(lambda images, cell=cell: _alone(cell, classifier, batch, images, run), rest)  # type: ignore[misc]
+        found[cell.key] = (maps | alone, reasons)
+    return found
+
+
+def _alone(cell: Cell, classifier: Classifier, batch: Batch, which: Images, run: RunSettings) -> list[Tensor]:
+    """Return a cell's raw maps of some images, each (h, w).
 
     Raises:
         ValueError: if the method gives anything but one map per image.
     """
-    method = with_batch_size(cell.method, batch_size)
-    chunks = zip(torch.split(job.image_set.images, batch_size), torch.split(job.targets, batch_size), strict=True)
-    maps = []
-    for images, targets in chunks:
-        found = method(job.classifier.module, images.to(device), targets.to(device), cell.layer)
-        if found.ndim != 3 or len(found) != len(images):
-            raise ValueError(f"the method gave {tuple(found.shape)} for {len(images)} images, expected (N, h, w)")
-        maps.append(found.detach().float().cpu())
-    return torch.cat(maps)
+
+    def maps(size: int) -> list[Tensor]:
+        method, found = with_batch_size(cell.method, size), []
+        for start in range(0, len(which), size):
+            part = which[start : start + size]
+            images, targets = batch.padded(part, size, run.device)
+            found += _checked(method(classifier.module, images, targets, cell.layer), len(images))[: len(part)]
+        return found
+
+    return halving(maps, run.batch_size)
+
+
+def _checked(maps: Tensor, images: int) -> list[Tensor]:
+    if maps.ndim != 3 or len(maps) != images:
+        raise ValueError(f"the method gave {tuple(maps.shape)} for {images} images, expected (N, h, w)")
+    return list(maps.detach().float().cpu())
+
+
+def _shared(cells: Sequence[Cell], classifier: Classifier, batch: Batch, which: Images, run: RunSettings) -> dict[str, tuple[Maps, Reasons]]:
+    """Return maps from one capture per batch; an image is missing where anything failed, and is then tried alone."""
+    found: dict[str, tuple[Maps, Reasons]] = {cell.key: ({}, {}) for cell in cells}
+    for start in range(0, len(which), run.batch_size):
+        part = which[start : start + run.batch_size]
+        images, targets = batch.padded(part, run.batch_size, run.device)
+        methods = [cell.method for cell in cells if isinstance(cell.method, CaptureCAM)]
+        try:
+            c = captured(methods, classifier.module, images, targets, cells[0].layer)
+        except Exception as error:  # every cell is tried alone, which finds the images at fault and says why
+            if broken_device(error):
+                raise
+            continue
+        for cell, method in zip(cells, methods, strict=True):
+            try:
+                maps = _checked(method.relevance(c), len(images))
+            except Exception as error:
+                if broken_device(error):
+                    raise
+                continue
+            found[cell.key][0].update(zip(part, maps[: len(part)], strict=True))
+    return found
 
 
 @dataclass(frozen=True)

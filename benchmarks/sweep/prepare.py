@@ -1,39 +1,66 @@
-"""The preparation of a job, which finds every mistake in what was asked for before the first cell runs."""
+"""The preparation of a job, which finds every mistake in what was asked for before the first block runs."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.machine.batch_size import best_batch_size
 from heatmark.benchmarks.machine.devices import autocast, pick_device
+from heatmark.benchmarks.machine.provenance import provenance
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layer
 from heatmark.benchmarks.models.predictions import predict
+from heatmark.benchmarks.requests import Request, RequestedCell, RequestedMetric, RequestedScore
+from heatmark.benchmarks.sweep.blocks import reference
 from heatmark.benchmarks.sweep.cells import Cell, cells
-from heatmark.benchmarks.sweep.images import ImageSet, load_images
-from heatmark.benchmarks.sweep.job import Job
+from heatmark.benchmarks.sweep.faults import said
+from heatmark.benchmarks.sweep.keys import curve_key, model_key, score_key
+from heatmark.benchmarks.sweep.pictures import pictures_key
 from heatmark.benchmarks.sweep.settings import RunSettings, SweepSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
-from heatmark.common.batching import halving
-from heatmark.common.identity import request
+from heatmark.common.identity import definition, options, require_distinct
 from heatmark.methods.base import Method
-from heatmark.metrics.base import Metric
+from heatmark.metrics.base import CurveMetric, Derived, Metric
+
+Tune = Callable[[str, str, Callable[[], int]], int]
+"""(model's digest, kind of device, how to find it) -> the run's batch size."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A job that is ready to run: its cells, metrics and run settings, and the model's accuracy."""
+    """A job that is ready to run.
 
-    job: Job
+    Args:
+        classifier: the model, on its device.
+        dataset: its pictures.
+        cells: those that can be explained.
+        metrics: by name, derived ones among them.
+        asked: the settings as given.
+        run: the settings under which cells run.
+        key: the key of the model's predictions.
+        request: what the job asks for, without its pictures.
+        reference: the first readable picture as the model takes it, (1, C, H, W).
+    """
+
+    classifier: Classifier
+    dataset: Dataset
     cells: Sequence[Cell]
     metrics: Mapping[str, Metric]
-    settings: RunSettings
-    accuracy: float
-    """Top-1 accuracy over the images whose label is a class of the model, in [0, 1]; NaN if there is none."""
-    weights_digest: str = ""
-    """The first 12 digits of the network's digest, as in the tables; computed once, because it reads all weights."""
+    asked: SweepSettings
+    run: RunSettings
+    key: str
+    request: Request
+    reference: Tensor
+
+    @property
+    def computed(self) -> dict[str, Metric]:
+        """The metrics that are not derived from others."""
+        return {name: metric for name, metric in self.metrics.items() if not isinstance(metric, Derived)}
 
 
 def prepare(
@@ -42,62 +69,127 @@ def prepare(
     methods: Mapping[str, Method],
     metrics: Mapping[str, Metric],
     settings: SweepSettings,
-    tuned: int | None = None,
+    tuned: Tune,
 ) -> Plan:
-    """Load the images, predict once, choose layers and targets, and list the cells.
+    """Look at the first picture, find layers and targets, and list the cells.
 
     Args:
         classifier: the model; it is moved to the device.
         dataset: its pictures.
         methods, metrics: by their names in the tables.
         settings: all other options.
-        tuned: the batch size to which an earlier run of this job was tuned, so that resumed numbers are the same to the
-            bit; it is used if the settings name none.
+        tuned: gives the run's batch size, where the settings give none.
 
     Raises:
         ValueError: for anything in the model, the data or the settings that cannot be run.
     """
     _require_some(methods, metrics)
-    image_set = load_images(dataset, classifier)
-    run = _run_settings(settings, classifier, image_set, tuned)
+    first = reference(dataset, classifier)[None]
+    network, run = classifier.network_digest(), _run_settings(settings, classifier, first, tuned)
     with autocast(classifier.module, run.precision):
-        logits = halving(lambda size: predict(classifier, image_set.images, size, run.device), run.batch_size)
-    first = image_set.images[:1].to(run.device)
-    layers = [resolve_layer(classifier, layer, first) for layer in settings.layers]
-    targets = choose_targets(settings.target, logits, image_set.labels, classifier)
-    job = Job(classifier, dataset.name, image_set, targets, _in_the_key(settings, run, metrics))
-    identity = job.identity()
-    accuracy = _accuracy(logits, image_set)
-    return Plan(job, list(cells(methods, layers, identity)), metrics, run, accuracy, identity["weights"][:12])
+        logits = predict(classifier, first, 1, run.device)
+        layers = [resolve_layer(classifier, layer, first.to(run.device)) for layer in settings.layers]
+    if settings.target != "label":  # labels are looked at picture by picture
+        choose_targets(settings.target, logits, torch.tensor([-1]), classifier)
+    key = model_key(classifier, network, run.precision, run.device.type)
+    found = list(cells(methods, layers, key))
+    skipped = {cell.key: _unsupported(cell, classifier.module) for cell in found}
+    request = replace(
+        _request(classifier, found, skipped, metrics, run.seed),
+        predictions=key,
+        facts=_facts(classifier, dataset, network, settings, run),
+    )
+    able = [cell for cell in found if not skipped[cell.key]]
+    return Plan(classifier, dataset, able, metrics, settings, run, key, request, first)
 
 
 def _require_some(methods: Mapping[str, Method], metrics: Mapping[str, Metric]) -> None:
     for group, given, example in (("method", methods, "grad_cam"), ("metric", metrics, "deletion")):
         if not given:
             raise ValueError(f"{group} is empty, expected at least one, such as {group}=[{example}]")
+        require_distinct(given)
+    for name, metric in metrics.items():
+        if isinstance(metric, Derived) and (absent := [term for term in metric.terms if term not in metrics]):
+            raise ValueError(f"metric {name} is derived from {', '.join(absent)}, which the sweep has not; add it")
 
 
-def _run_settings(
-    settings: SweepSettings, classifier: Classifier, image_set: ImageSet, tuned: int | None
-) -> RunSettings:
+def _run_settings(settings: SweepSettings, classifier: Classifier, first: Tensor, tuned: Tune) -> RunSettings:
     device = pick_device(settings.device)
     classifier.module.to(device).eval()
-    with autocast(classifier.module, settings.precision):
-        size = settings.batch_size or tuned or best_batch_size(classifier.module, image_set.images[0].to(device))
-    return RunSettings(device, settings.precision, size, settings.repeats, settings.max_seconds)
+
+    def tune() -> int:
+        with autocast(classifier.module, settings.precision):
+            return best_batch_size(classifier.module, first[0].to(device))
+
+    size = settings.batch_size or tuned(classifier.digest(), device.type, tune)
+    return RunSettings(device, settings.precision, size, settings.seed, settings.keep_maps, settings.retry == "errors")
 
 
-def _in_the_key(settings: SweepSettings, run: RunSettings, metrics: Mapping[str, Metric]) -> dict[str, object]:
-    """Return the settings that change numbers, as plain JSON values."""
+def _unsupported(cell: Cell, module: nn.Module) -> str:
+    """Return why a cell is skipped; what goes wrong in asking is found again when the cell runs."""
+    try:
+        return cell.method.unsupported(module, cell.layer) or ""
+    except Exception:  # noqa: BLE001 - a user's method may raise anything, and is then an error of its cell
+        return ""
+
+
+def _request(
+    classifier: Classifier, found: Sequence[Cell], skipped: Mapping[str, str], metrics: Mapping[str, Metric], seed: int
+) -> Request:
+    return Request(
+        "", "", 0.0,
+        cells=[_requested_cell(cell, classifier.module, skipped[cell.key]) for cell in found],
+        metrics=[_requested_metric(name, metric) for name, metric in metrics.items()],
+        scores=[_requested_score(cell.key, name, metric, seed) for cell in found for name, metric in metrics.items()],
+    )  # fmt: skip
+
+
+def _requested_cell(cell: Cell, module: nn.Module, skipped: str) -> RequestedCell:
+    plain = json.dumps(options(cell.method), sort_keys=True, separators=(",", ":"))
+    implementation, depth = cell.method.implementation, _depth(module, cell.layer)
+    return RequestedCell(cell.key, cell.layer, cell.method_name, implementation, plain, depth, skipped)
+
+
+def _requested_metric(name: str, metric: Metric) -> RequestedMetric:
+    terms = dict(metric.terms) if isinstance(metric, Derived) else {}
+    return RequestedMetric(name, definition(name, metric), metric.higher_is_better, sorted(metric.needs), terms)
+
+
+def _requested_score(maps: str, name: str, metric: Metric, seed: int) -> RequestedScore:
+    if isinstance(metric, Derived):
+        return RequestedScore(maps, name, "")
+    curve = curve_key(maps, metric.path) if isinstance(metric, CurveMetric) else ""
+    return RequestedScore(maps, name, score_key(maps, metric, seed), curve)
+
+
+def _facts(
+    classifier: Classifier, dataset: Dataset, network: str, settings: SweepSettings, run: RunSettings
+) -> dict[str, Any]:
     return {
-        "target": str(settings.target),
-        "seed": settings.seed,
+        "model": classifier.name,
+        "weights": classifier.weights,
+        "weights_digest": network[:12],
+        "checkpoint": classifier.checkpoint,
+        "classes": list(classifier.classes),
+        "dataset": dataset.name,
+        "target_rule": str(settings.target),
         "precision": run.precision,
-        "device": run.device.type,
-        "metrics": sorted(request(name, metric) for name, metric in metrics.items()),
+        "device_kind": run.device.type,
+        "batch_size": run.batch_size,
+        "shard_size": len(settings.shard.positions(len(dataset))),
+        "pictures_key": pictures_key(classifier),
+        **provenance(run.device),
     }
 
 
-def _accuracy(logits: torch.Tensor, image_set: ImageSet) -> float:
-    known = image_set.labels >= 0
-    return float((logits.argmax(1) == image_set.labels)[known].double().mean()) if known.any() else float("nan")
+def _depth(module: nn.Module, layer: str) -> str:
+    """Return a layer's depth, the share of the model's modules that have run once it has; ``""`` for what is no layer.
+
+    Modules are taken in the order of their definition; a module has run when its last submodule has.
+    """
+    names = [name for name, _ in module.named_modules()]
+    if layer not in names:
+        return ""
+    last = max(i for i, name in enumerate(names) if f"{name}.".startswith(f"{layer}."))
+    around = sum(name == "" or layer.startswith(f"{name}.") for name in names)
+    return str((last + 1 - around) / len(names))

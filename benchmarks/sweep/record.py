@@ -1,65 +1,128 @@
-"""The record of a job in a run's folder: its configuration, the facts known of it, and its status."""
+"""The record of a job in a run's folder: the request that it writes, and the batch size that its run is tuned to."""
 
+import json
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from heatmark.benchmarks.machine.provenance import provenance
+from heatmark.benchmarks import requests
+from heatmark.benchmarks.requests import Entry, Request, RequestedMetric
+from heatmark.benchmarks.sweep.shards import Shard
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.common.identity import digest_json
+
+SPEED_ONLY = (
+    "name", "results_dir", "batch_size", "block_size", "shard", "shards", "keep_maps", "retry", "timing", "hydra",
+    "decode_workers",
+)  # fmt: skip
+"""Options of a sweep that change no number: the same job given with others of these continues its earlier request."""
+OF_THE_SUBJECT = ("model", "dataset", "target", "device", "precision", "seed")
 
 
 class JobRecord:
-    """The record that a run keeps of one job; the same job given again continues its earlier record.
+    """The record that a run keeps of one job; the same job given again replaces its earlier request.
 
     Args:
-        store: the run's store.
+        root: the run's folder.
+        given: the job's whole configuration, as plain JSON values, with ``model`` and ``dataset``.
         model: the model's name, which is known before the model is built.
-        given: the job's whole configuration, as plain JSON values; its digest is the record's key.
+        shard: the part of the dataset that this process takes.
     """
 
-    def __init__(self, store: Store, model: str, given: Mapping[str, Any]) -> None:
-        self.store = store
-        self.key = digest_json(given)
-        self._facts = {"dataset": "", **store.read_job(self.key), "model": model, "reason": "", "config": given}
+    def __init__(self, root: Path, given: Mapping[str, Any], model: str = "", shard: Shard = Shard(0, 1)) -> None:
+        self.root, self.store, self.shard = root, Store(root), shard
+        plain = {name: value for name, value in given.items() if name not in SPEED_ONLY}
+        if isinstance(plain.get("dataset"), Mapping):  # more pictures of a dataset are the same job, grown
+            plain["dataset"] = {name: value for name, value in plain["dataset"].items() if name != "limit"}
+        self._job = digest_json(plain)
+        self._subject = digest_json({name: plain.get(name) for name in OF_THE_SUBJECT})
+        self._attempt = digest_json({"attempt": {name: plain.get(name) for name in ("model", "dataset")}})
+        self._facts: dict[str, Any] = {"errors": 0, "model": model, "dataset": "", "reason": "", "config": given}
+        self._request = self._named(self._job)
+        self._before: dict[str, Entry] = {}
 
     @property
-    def tuned_batch_size(self) -> int | None:
-        """The batch size to which an earlier run of this job was tuned, even one that failed; None if there is none."""
-        size: int | None = self._facts.get("batch_size")
-        return size
+    def stem(self) -> str:
+        """The name of this job's and shard's files."""
+        return self._request.file.removesuffix(".json")
 
-    def running(self, plan: Plan) -> None:
-        """Write that the job runs, with the facts of its plan."""
-        self._facts |= facts(plan)
+    def batch_size(self, model: str, device: str, tune: "Any") -> int:
+        """Return the batch size of a model on a kind of device; the first job of a run tunes it, for all after it."""
+        path = self.root / "batch_sizes" / f"{model[:32]}.{device}.json"
+        if path.exists():
+            return int(json.loads(path.read_text()))
+        size = int(tune())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        requests.create_file(path, json.dumps(size).encode())
+        return int(json.loads(path.read_text()))
+
+    def running(self, request: Request) -> None:
+        """Write that the job runs, with what it asks for; entries of its earlier request stay until it meets them."""
+        earlier = [r for r in requests.read(self.root) if r.file == self._request.file]
+        self._before = {entry.image: entry for r in earlier for entry in r.entries}
+        self._facts |= {**request.facts, "command": self._facts.get("command", request.facts.get("command", []))}
+        self._request = replace(
+            self._request, predictions=request.predictions, cells=request.cells, metrics=request.metrics,
+            scores=request.scores,
+        )  # fmt: skip
+        failed = self.root / "requests" / self._named(self._attempt).file
+        failed.unlink(missing_ok=True)  # the same model and dataset could not run before, and can now
         self._write("running")
 
+    def entries(self, met: Iterable[Entry], counts: Mapping[str, int]) -> None:
+        """Write the pictures of a block.
+
+        Args:
+            met: the pictures.
+            counts: what the job knows by now of all its pictures: ``images``, ``labelled``, ``correct``.
+        """
+        self._request = replace(self._request, entries=[*self._request.entries, *met])
+        self._facts |= counts
+        self._write("running")
+
+    def errors(self, count: int) -> None:
+        """Take note of the number of error rows until now, which the next writing keeps."""
+        self._facts["errors"] = count
+
     def done(self) -> None:
-        """Write that every cell of the job has run."""
+        """Write that everything has run; pictures that the job did not meet are no part of it any more."""
+        self._before = {}
+        metrics = [replace(m, skipped=_skipped(m, self._request.entries)) for m in self._request.metrics]
+        self._request = replace(self._request, metrics=metrics)
         self._write("done")
 
     def failed(self, reason: str) -> None:
         """Write that the job could not run, and why."""
+        if not self._request.cells:
+            self._request = self._named(self._attempt)
         self._facts["reason"] = reason
         self._write("error")
 
+    def _named(self, job: str) -> Request:
+        return Request(job, self._subject, 0.0, shard=(self.shard.number, self.shard.of))
+
     def _write(self, status: str) -> None:
-        self.store.write_job(self.key, {**self._facts, "status": status})
+        met = {entry.image for entry in self._request.entries}
+        rest = [entry for image, entry in self._before.items() if image not in met]
+        request = replace(
+            self._request,
+            written=time.time(),
+            facts={**self._facts, "status": status, "accuracy": _accuracy(self._facts)},
+            entries=sorted([*self._request.entries, *rest], key=lambda entry: entry.position),
+        )
+        requests.write(self.root, request)
 
 
-def facts(plan: Plan) -> dict[str, Any]:
-    """Return a job's facts for the run's provenance: model, images, accuracy, batch size, versions, device."""
-    labels = plan.job.image_set.labels
-    return {
-        "model": plan.job.classifier.name,
-        "weights": plan.job.classifier.weights,
-        "weights_digest": plan.weights_digest,
-        "checkpoint": plan.job.classifier.checkpoint,
-        "dataset": plan.job.dataset,
-        "images": len(labels),
-        "labelled": int((labels >= 0).sum()),
-        "accuracy": None if math.isnan(plan.accuracy) else plan.accuracy,
-        "batch_size": plan.settings.batch_size,
-        **provenance(plan.settings.device),
-    }
+def _accuracy(facts: Mapping[str, Any]) -> float | None:
+    labelled = facts.get("labelled", 0)
+    return facts.get("correct", math.nan) / labelled if labelled else None
+
+
+def _skipped(metric: RequestedMetric, entries: Sequence[Entry]) -> str:
+    """Return why a metric has no value at all: no picture has an input that it needs; ``""`` where some has."""
+    usable = [entry for entry in entries if not entry.reason]
+    absent = [name for name in metric.needs if usable and not any(entry.inputs.get(name) for entry in usable)]
+    return f"the dataset has no {' and no '.join(absent)}" if absent else ""

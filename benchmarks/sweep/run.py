@@ -1,113 +1,99 @@
-"""The loop of a sweep over a job's cells: maps, scores, timing, store; a cell that fails is a row, and others go on."""
+"""The loop of a job over its blocks: predictions, maps, curves, scores, store; then timings, in a phase of their own."""
 
-import json
-import logging
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator
 
-from torch import nn
 
-from heatmark.benchmarks.store import Record, Store
-from heatmark.benchmarks.sweep.cells import Cell
-from heatmark.benchmarks.sweep.degenerate import degeneracies
-from heatmark.benchmarks.sweep.job import Job
-from heatmark.benchmarks.sweep.maps import raw_maps
+from heatmark.benchmarks.sweep.blocks import Block, blocks
+from heatmark.benchmarks.sweep.cells import by_layer
+from heatmark.benchmarks.sweep.maps import Batch
+from heatmark.benchmarks.sweep.needs import stored
+from heatmark.benchmarks.sweep.pictures import pictures
+from heatmark.benchmarks.sweep.predictions import Predicted, predicted
 from heatmark.benchmarks.sweep.prepare import Plan
-from heatmark.benchmarks.sweep.scores import scores
-from heatmark.benchmarks.sweep.settings import RunSettings
-from heatmark.benchmarks.sweep.timings import time_cell
-from heatmark.common.batching import halving
-from heatmark.common.identity import options
-from heatmark.common.resize import upsample
-from heatmark.metrics.base import Metric
+from heatmark.benchmarks.sweep.record import JobRecord
+from heatmark.benchmarks.sweep.timings import time_cells, timed_alone
+from heatmark.benchmarks.sweep.work import Progress, Work, compute
 
-log = logging.getLogger(__name__)
 
 
 class Observer:
     """An observer of a sweep, whose methods are called while it runs; this one shows nothing."""
 
-    def planned(self, plan: Plan) -> None:
-        """Called once, when the job's cells are known."""
+    def planned(self, plan: Plan, blocks: int) -> None:
+        """Called once, when the job's cells and the number of its blocks are known."""
 
-    def begins(self, cell: Cell) -> None:
-        """Called before each cell."""
+    def begins(self, layer: str) -> None:
+        """Called before the cells of each layer in each block, and with ``timing`` before the cells are timed."""
 
-    def ended(self, cell: Cell, status: str) -> None:
-        """Called after each cell with its status: ``ok``, ``skipped``, ``error``, or ``done`` if it was done before."""
-
-
-def run(plan: Plan, store: Store, observer: Observer) -> None:
-    """Run every cell of a plan that is not finished yet, and store what it leaves."""
-    for cell in plan.cells:
-        observer.begins(cell)
-        if store.finished(cell.key):
-            observer.ended(cell, "done")
-            continue
-        record = run_cell(cell, plan.job, plan.metrics, plan.settings)
-        store.write(record)
-        observer.ended(cell, record.status)
+    def ended(self, images: int, errors: int) -> None:
+        """Called after each block with its number of pictures and the job's number of error rows until now."""
 
 
-def run_cell(cell: Cell, job: Job, metrics: Mapping[str, Metric], settings: RunSettings) -> Record:
-    """Return the record of a cell: its numbers, or the reason why there are none."""
-    columns = _columns(cell, job, settings)
-    try:
-        if reason := cell.method.unsupported(job.classifier.module, cell.layer):
-            return Record(cell.key, columns, "skipped", reason, identity=cell.identity)
-        return _measured(cell, job, metrics, settings, columns)
-    except Exception as error:  # whatever a method or metric raises is this cell's result
-        log.debug("cell %s failed", cell.key, exc_info=True)
-        return Record(cell.key, columns, "error", f"{type(error).__name__}: {error}", identity=cell.identity)
+def run(plan: Plan, record: JobRecord, observer: Observer) -> None:
+    """Run all blocks of a job and store what they lack; then time its cells, where that is asked for.
 
-
-def _measured(
-    cell: Cell, job: Job, metrics: Mapping[str, Metric], settings: RunSettings, columns: Mapping[str, str]
-) -> Record:
-    raw = halving(lambda size: raw_maps(cell, job, settings.device, size), settings.batch_size)
-    maps = upsample(raw, (job.image_set.images.shape[-2], job.image_set.images.shape[-1]))
-    measured = scores(cell, job, maps, metrics, settings)
-    timing = halving(lambda size: time_cell(cell, job, settings, size), settings.batch_size)
-    return Record(
-        cell.key,
-        columns,
-        images=job.image_set.names,
-        groups=job.image_set.groups,
-        targets=job.targets.tolist(),
-        flags=degeneracies(raw),
-        metrics=measured,
-        timing=[asdict(timing)],
-        maps=raw.numpy(),
-        identity=cell.identity,
-    )
-
-
-def _columns(cell: Cell, job: Job, settings: RunSettings) -> dict[str, str]:
-    return {
-        "model": job.classifier.name,
-        "weights": job.classifier.weights,
-        "layer": cell.layer,
-        "method": cell.method_name,
-        "implementation": cell.method.implementation,
-        "dataset": job.dataset,
-        "target_rule": str(job.settings["target"]),
-        "device": settings.device.type,
-        "precision": settings.precision,
-        "weights_digest": str(cell.identity.get("weights", ""))[:12],
-        "images_digest": job.image_set.pictures[:12],
-        "options": json.dumps(options(cell.method), sort_keys=True, separators=(",", ":")),
-        "depth": _depth(job.classifier.module, cell.layer),
-    }
-
-
-def _depth(module: nn.Module, layer: str) -> str:
-    """Return a layer's depth, the share of the model's modules that have run once it has; ``""`` for what is no layer.
-
-    Modules are taken in the order of their definition; a module has run when its last submodule has.
+    Raises:
+        ValueError: where the model explains nothing: its logits are not finite, or no label is a class of it.
     """
-    names = [name for name, _ in module.named_modules()]
-    if layer not in names:
-        return ""
-    last = max(i for i, name in enumerate(names) if f"{name}.".startswith(f"{layer}."))
-    around = sum(name == "" or layer.startswith(f"{name}.") for name in names)
-    return str((last + 1 - around) / len(names))
+    store, settings = record.store, plan.run
+    work = Work(
+        plan.classifier, plan.computed, settings, store,
+        stored(store, plan.cells, plan.computed, settings.seed, settings.retry), Progress(),
+    )  # fmt: skip
+    sample: Batch | None = None
+    for block in _predicted_blocks(plan, record, work.progress):
+        if len(block.images):
+            for layer, cells in by_layer(plan.cells).items():
+                observer.begins(layer)
+                compute(work, block, cells)
+            sample = sample or _sample(block)
+        record.errors(work.progress.errors)
+        observer.ended(len(block.entries), work.progress.errors)
+    _time(plan, record, work.progress, sample, observer)
+    record.done()
+
+
+def _predicted_blocks(plan: Plan, record: JobRecord, progress: Progress) -> Iterator[Predicted]:
+    """Yield the job's blocks with their targets, once their pictures and entries are stored."""
+    counts = {"images": 0, "labelled": 0, "correct": 0}
+    positions = plan.asked.shard.positions(len(plan.dataset))
+    for number, block in enumerate(blocks(plan.dataset, plan.classifier, positions, plan.asked.block_size, plan.reference)):
+        _keep_pictures(plan, record, block)
+        found = predicted(block, plan.classifier, plan.key, record.store, plan.asked.target, plan.run)
+        if number == 0:
+            _require_an_image(found)
+        more = {"images": len(found.entries), "labelled": found.labelled, "correct": found.correct}
+        counts = {name: counts[name] + more[name] for name in counts}
+        progress.errors += sum(bool(entry.reason) for entry in found.entries)
+        record.entries(found.entries, counts)
+        yield found
+
+
+def _require_an_image(block: Predicted) -> None:
+    """Raise where no picture of the first block can be explained, for one reason: nothing that follows would differ."""
+    reasons = {entry.reason for entry in block.entries}
+    if not block.images and len(reasons) == 1:
+        raise ValueError(f"none of the first {len(block.entries)} pictures can be explained: {reasons.pop()}")
+
+
+def _keep_pictures(plan: Plan, record: JobRecord, block: Block) -> None:
+    key = str(plan.request.facts["pictures_key"])
+    rows = pictures(block, plan.classifier, key)
+    there = record.store.present("pictures", [key]).get(key, ()) if len(rows) else ()
+    new = [row not in there for row in rows["row"].to_pylist()]
+    if any(new):
+        record.store.put("pictures", rows.filter(new))
+
+
+def _sample(block: Predicted) -> Batch:
+    """Return the block's images that can be explained, for timing."""
+    places = list(block.images)
+    return Batch(block.block.images[places], block.targets[places])
+
+
+def _time(plan: Plan, record: JobRecord, progress: Progress, sample: Batch | None, observer: Observer) -> None:
+    cells = [cell for cell in plan.cells if cell.key not in progress.failed]
+    if plan.asked.timed and sample is not None and cells:
+        observer.begins("timing")
+        with timed_alone(record.root):
+            time_cells(cells, plan.classifier, sample, plan.run, plan.asked, record.store)

@@ -1,120 +1,123 @@
-"""Scores of a cell: every metric's values, curves and bounds, computed from batches of explained images."""
+"""Scores of a cell in a block: each metric's values, from stored or new curves, or from batches of explained images."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import pyarrow as pa
 
-from heatmark.benchmarks.store import Measured
-from heatmark.benchmarks.sweep.cells import Cell
-from heatmark.benchmarks.sweep.degenerate import tied_share
-from heatmark.benchmarks.sweep.job import Job
-from heatmark.benchmarks.sweep.maps import CellMethod
-from heatmark.benchmarks.sweep.settings import RunSettings
+from heatmark.benchmarks.requests import Entry
+from heatmark.benchmarks.store import full_schema
+from heatmark.benchmarks.sweep.curves import Curves, together
+from heatmark.benchmarks.sweep.explaining import Explaining
+from heatmark.benchmarks.sweep.faults import isolated
 from heatmark.common.batching import halving
-from heatmark.common.identity import definition
-from heatmark.metrics.base import CurveMetric, Curves, Explained, Metric
+from heatmark.metrics.base import CurveMetric, Metric, Path, Scores
 
-
-def scores(
-    cell: Cell, job: Job, maps: Tensor, metrics: Mapping[str, Metric], settings: RunSettings
-) -> dict[str, Measured]:
-    """Return every metric's scores of a cell's maps, by the metric's name.
-
-    Args:
-        cell: the cell that the maps belong to.
-        job: its images, targets and masks.
-        maps: (N, H, W) on the CPU, upsampled to the images.
-        metrics: by name.
-        settings: device and batch size; the batch size is halved each time memory runs out.
-
-    Raises:
-        ValueError: if a metric gives anything but one number per image.
-    """
-    tied = tied_share(maps)
-
-    def scored(name: str, metric: Metric) -> Measured:
-        return halving(
-            lambda size: score(name, metric, explained_batches(cell, job, maps, settings.device, size), tied),
-            settings.batch_size,
-        )
-
-    return {name: scored(name, metric) for name, metric in metrics.items()}
-
-
-def explained_batches(cell: Cell, job: Job, maps: Tensor, device: torch.device, batch_size: int) -> Iterator[Explained]:
-    """Yield batches of a job's images with their maps: everything that a metric may read.
-
-    Args:
-        cell: the cell that the maps belong to.
-        job: its images, targets and masks.
-        maps: (N, H, W), upsampled to the images.
-        device: the model's device.
-        batch_size: images per batch; the last batch may be shorter.
-    """
-    method = CellMethod(cell.method, cell.layer, (maps.shape[-2], maps.shape[-1]))
-    masks = job.image_set.masks
-    for start in range(0, len(maps), batch_size):
-        part = slice(start, start + batch_size)
-        yield Explained(
-            model=job.classifier.module,
-            images=job.image_set.images[part].to(device),
-            targets=job.targets[part].to(device),
-            maps=maps[part].to(device),
-            masks=None if masks is None else masks[part].to(device),
-            explain=method,
-            batch_size=batch_size,
-        )
-
-
-def score(name: str, metric: Metric, batches: Iterable[Explained], tied: Tensor) -> Measured:
-    """Return a metric's scores of all images: its values, and curves and bounds if it has them.
-
-    Args:
-        name: the metric's name in the tables.
-        metric: the metric itself.
-        batches: the explained images.
-        tied: (N,), the share of each map's pixels that are tied; see :func:`.degenerate.tied_share`.
-
-    Raises:
-        ValueError: if the metric gives anything but one number per image.
-    """
-    parts = [_score_batch(name, metric, batch) for batch in batches]
-    values = torch.cat([part.values for part in parts]).double().numpy()
-    curves = [part.curves for part in parts if part.curves is not None]
-    bounds = [part.bounds for part in parts if part.bounds is not None]
-    low, high = torch.cat(bounds).double().numpy().T if bounds else (None, None)
-    if len(values) != len(tied):
-        raise ValueError(f"metric {name} scored {len(values)} images of {len(tied)}")
-    return Measured(
-        definition(name, metric),
-        metric.higher_is_better,
-        values,
-        curves[0].fractions.cpu().numpy() if curves else None,
-        torch.cat([c.scores.float().cpu() for c in curves]).numpy() if curves else None,
-        tied.numpy(),
-        low,
-        high,
-    )
+UNDEFINED = "undefined"
+"""The reason of a value that is NaN where the metric gives none."""
+LACKING = {
+    "masks": "the image has no mask",
+    "labels": "the image has no label",
+    "counterfactuals": "the image has no counterfactual",
+}
+"""The reason why an image has no value under a metric that needs what it lacks."""
 
 
 @dataclass(frozen=True)
-class _Scored:
-    """A metric's scores of one batch: values (n,), and curves and bounds (n, 2) if it has them."""
+class Value:
+    """One image's score: its value, the bounds over orders of ties (NaN where not asked for), why it is undefined."""
 
-    values: Tensor
-    curves: Curves | None
-    bounds: Tensor | None
+    value: float
+    reason: str = ""
+    low: float = math.nan
+    high: float = math.nan
 
 
-def _score_batch(name: str, metric: Metric, batch: Explained) -> _Scored:
+def lacking(metric: Metric, entry: Entry) -> str:
+    """Return why a metric cannot judge an image, ``""`` where it can."""
+    return next((LACKING[need] for need in sorted(metric.needs) if not entry.inputs.get(need)), "")
+
+
+def scored(
+    metric: Metric, explaining: Explaining, images: Sequence[int], curves: Mapping[Path, Curves]
+) -> tuple[dict[int, Value], dict[int, str]]:
+    """Return the scores of some images under a metric, and why an image has none because something failed.
+
+    Args:
+        metric: the metric.
+        explaining: the images, their maps and masks.
+        images: positions of the images.
+        curves: curves by path, for a metric that sums up curves.
+    """
     if isinstance(metric, CurveMetric):
-        curves = metric.curves(batch)
-        values = metric.summary(curves)
-    else:
-        curves, values = None, metric(batch)
-    if values.shape != (len(batch.images),):
-        raise ValueError(f"metric {name} gave {tuple(values.shape)} for {len(batch.images)} images, expected (N,)")
-    bounds = metric.tie_bounds(batch, values)
-    return _Scored(values.cpu(), curves, None if bounds is None else bounds.cpu())
+        return isolated(lambda which: _summed(metric, which, curves), images)
+    return isolated(lambda which: _judged(metric, explaining, which), images)
+
+
+def _summed(metric: CurveMetric, which: Sequence[int], curves: Mapping[Path, Curves]) -> list[Value]:
+    axis = "" if not which else "fraction"
+    all_orders = [
+        _values(metric, metric.summarise(together([curves[path][i] for i in which], axis)), len(which))
+        for path in (metric.path, *metric.bounds)
+    ]
+    if not metric.bounds:
+        return all_orders[0]
+    return [
+        Value(own.value, own.reason, *_range([order[n].value for order in all_orders]))
+        for n, own in enumerate(all_orders[0])
+    ]
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """Return the least and the greatest value; NaN where any of them is."""
+    return (math.nan, math.nan) if any(map(math.isnan, values)) else (min(values), max(values))
+
+
+def _judged(metric: Metric, explaining: Explaining, which: Sequence[int]) -> list[Value]:
+    """Return the values of a metric that runs the model itself; every batch has the run's batch size."""
+
+    def values(size: int) -> list[Value]:
+        found: list[Value] = []
+        for start in range(0, len(which), size):
+            part = which[start : start + size]
+            scores = metric(explaining.batch(part, size, pad=True))
+            found += _values(metric, scores, size)[: len(part)]
+        return found
+
+    return halving(values, explaining.run.batch_size)
+
+
+def _values(metric: Metric, scores: Scores, images: int) -> list[Value]:
+    if tuple(scores.values.shape) != (images,):
+        raise ValueError(
+            f"{type(metric).__name__} gave {tuple(scores.values.shape)} for {images} images, expected (N,)"
+        )
+    values = scores.values.detach().double().cpu().tolist()
+    reasons = scores.reasons or [""] * images
+    return [
+        Value(value, (why or UNDEFINED) if math.isnan(value) else "") for value, why in zip(values, reasons, strict=True)
+    ]
+
+
+def score_rows(
+    key: str, needs: Sequence[str], entries: Sequence[Entry], found: Mapping[int, Value], reasons: Mapping[int, str]
+) -> pa.Table:
+    """Return the rows of a metric's scores of a cell.
+
+    Args:
+        key: of the scores.
+        needs: inputs that the metric needs, whose digests are part of a row's id.
+        entries: the block's pictures, by position.
+        found: scores by the image's position.
+        reasons: why an image has none because something failed.
+    """
+    rows = [{"key": key, "row": entries[i].row(needs), "status": "error", "reason": why} for i, why in reasons.items()]
+    rows += [
+        {
+            "key": key, "row": entries[i].row(needs), "status": "ok", "reason": v.reason, "value": v.value,
+            "tie_low": v.low, "tie_high": v.high,
+        }
+        for i, v in found.items()
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=full_schema("scores"))

@@ -39,6 +39,23 @@ def choose_targets(rule: int | str, logits: Tensor, labels: Tensor, classifier: 
     return torch.full_like(labels, _one_class(rule, classifier, logits.shape[1]))
 
 
+def targets_of(rule: int | str, top: Tensor, labels: Tensor, classifier: Classifier) -> tuple[Tensor, dict[int, str]]:
+    """Return the class to explain of every image, (N,), and why some image has none, by its position.
+
+    Args:
+        rule: as in :func:`choose_targets`, which has checked it.
+        top: (N, 2), the two most probable classes.
+        labels: (N,), −1 where unknown.
+        classifier: the model, whose classes a name may name.
+    """
+    if rule in ("predicted", "second"):
+        return top[:, RULES.index(str(rule))], {}
+    if rule == "label":
+        reason = f"target=label, but the image has no label that is a class of {classifier.name}"
+        return labels, dict.fromkeys((labels < 0).nonzero()[:, 0].tolist(), reason)
+    return torch.full_like(labels, classifier.class_index(rule)), {}
+
+
 def _one_class(rule: int | str, classifier: Classifier, count: int) -> int:
     try:
         index = classifier.class_index(rule)

@@ -1,0 +1,141 @@
+"""Predictions of a block's images: the most probable classes, from the store or one forward pass per batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.models.outputs import as_logits
+from heatmark.benchmarks.requests import Entry
+from heatmark.benchmarks.store import Store, full_schema
+from heatmark.benchmarks.sweep.blocks import Block
+from heatmark.benchmarks.sweep.faults import Images, isolated
+from heatmark.benchmarks.sweep.settings import RunSettings
+from heatmark.benchmarks.sweep.targets import targets_of
+from heatmark.common.batching import halving, padded
+from heatmark.common.model_state import observing
+from heatmark.common.probabilities import class_probabilities
+
+KEPT = 5
+"""Number of most probable classes that are stored."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A block whose images have classes to explain.
+
+    Args:
+        block: the block.
+        entries: of all its pictures, in order, each with its target, or with the reason why it cannot be explained.
+        images: positions in the block of the images that can be explained.
+        targets: (n,) the class to explain of every image of the block, −1 where there is none.
+        correct, labelled: number of images whose predicted class is their true one, and of those with a true class.
+    """
+
+    block: Block
+    entries: Sequence[Entry]
+    images: Images
+    targets: Tensor
+    correct: int
+    labelled: int
+
+    @property
+    def of_images(self) -> Sequence[Entry]:
+        """The entries of the block's images, by their positions in the block, without pictures that are broken."""
+        broken = {entry.position for entry in self.block.broken}
+        return [entry for entry in self.entries if entry.position not in broken]
+
+
+def predicted(block: Block, classifier: Classifier, key: str, store: Store, rule: int | str, run: RunSettings) -> Predicted:
+    """Return a block's targets; predictions that are not stored yet are computed and stored.
+
+    Args:
+        block: the images.
+        classifier: the model.
+        key: the key of its predictions.
+        store: the run's store.
+        rule: of the class to explain; see :func:`.targets.choose_targets`.
+        run: device, batch size and whether errors are tried again.
+    """
+    found = _stored(block, key, store, run.retry)
+    missing = [i for i, entry in enumerate(block.entries) if entry.digest not in found]
+    if missing:
+        results, reasons = isolated(lambda images: _top(block, classifier, images, run), missing)
+        new = {block.entries[i].digest: (*results[i], "") for i in results}
+        new |= {block.entries[i].digest: ([], [], why) for i, why in reasons.items()}
+        store.put("predictions", _rows(key, new))
+        found |= new
+    return _with_targets(block, found, classifier, rule)
+
+
+Row = tuple[list[int], list[float], str]
+"""The most probable classes, their probabilities, and the reason why there are none, else ``""``."""
+
+
+def _stored(block: Block, key: str, store: Store, retry: bool) -> dict[str, Row]:
+    rows = store.read("predictions", [key], rows=[entry.digest for entry in block.entries]).to_pylist()
+    return {r["row"]: (r["top"], r["probability"], r["reason"]) for r in rows if not (retry and r["reason"])}
+
+
+def _top(block: Block, classifier: Classifier, images: Images, run: RunSettings) -> list[tuple[list[int], list[float]]]:
+    """Return every image's most probable classes and their probabilities.
+
+    Raises:
+        ValueError: where the model gives a number that is not finite.
+    """
+    logits = halving(lambda size: _logits(block, classifier, images, run.device, size), run.batch_size)
+    bad = int((~logits.isfinite().all(dim=1)).sum())
+    if bad:
+        raise ValueError(
+            f"{classifier.name} ({classifier.weights}) gives NaN or infinite logits for {bad} of {len(images)} images"
+            "; check the weights and the preprocessing"
+        )
+    order = torch.argsort(logits, dim=1, descending=True, stable=True)[:, :KEPT]
+    probabilities = class_probabilities(logits).gather(1, order)
+    return list(zip(order.tolist(), probabilities.tolist(), strict=True))
+
+
+def _logits(block: Block, classifier: Classifier, images: Images, device: torch.device, size: int) -> Tensor:
+    with observing(classifier.module):
+        parts = [
+            as_logits(classifier, classifier.module(padded(chunk, size).to(device)), size)[: len(chunk)]
+            for chunk in torch.split(block.images[list(images)], size)
+        ]
+    return torch.cat(parts)
+
+
+def _rows(key: str, found: dict[str, Row]) -> pa.Table:
+    rows = [
+        {
+            "key": key, "row": digest, "top": top, "probability": probability,
+            "status": "error" if why else "ok", "reason": why,
+        }
+        for digest, (top, probability, why) in found.items()
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=full_schema("predictions"))
+
+
+def _with_targets(block: Block, found: dict[str, Row], classifier: Classifier, rule: int | str) -> Predicted:
+    rows = [found[entry.digest] for entry in block.entries]
+    good = [i for i, (_, _, why) in enumerate(rows) if not why]
+    top = torch.tensor([rows[i][0][:2] for i in good]).view(len(good), -1)
+    chosen, reasons = targets_of(rule, top, block.labels[good], classifier)
+    why = {i: rows[i][2] for i in range(len(rows)) if rows[i][2]} | {good[i]: said for i, said in reasons.items()}
+    targets = torch.full((len(rows),), -1)
+    targets[good] = chosen
+    entries = [
+        replace(entry, target=int(targets[i]), reason=why.get(i, "")) for i, entry in enumerate(block.entries)
+    ]
+    known = block.labels[good] >= 0
+    hit = top[:, 0] == block.labels[good] if len(good) else known
+    return Predicted(
+        block,
+        sorted([*entries, *block.broken], key=lambda entry: entry.position),
+        [i for i in good if i not in why],
+        targets,
+        int((hit & known).sum()),
+        int(known.sum()),
+    )
