@@ -10,10 +10,10 @@ from heatmark.benchmarks.conformance.answers.answer import answer, holds
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
+from heatmark.benchmarks.requests import Entry
 from heatmark.benchmarks.sweep.cells import cells
 from heatmark.benchmarks.sweep.degenerate import degeneracies
-from heatmark.benchmarks.sweep.images import ImageSet
-from heatmark.benchmarks.sweep.job import Job
+from heatmark.benchmarks.sweep.keys import model_key
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 
@@ -39,33 +39,41 @@ class Another(Configured):
 def identity_answers() -> Iterator[Finding]:
     """Yield whether keys differ where they must, and whether upsampled and degenerate maps are right."""
     network = nn.BatchNorm2d(3).eval()
-    whole = ImageSet(["a", "b"], torch.zeros(2, 3, 2, 2), torch.tensor([0, 1]), torch.zeros(2, 2, 2, dtype=torch.bool))
-    job = Job(Classifier("net", network, "own", Preprocessing()), "toys", whole, torch.tensor([0, 1]), {"a": 1})
-    (key,) = _keys(job, Configured())
+    key = _key(network, Configured())
     others = {
-        "masks": _keys(
-            replace(job, image_set=replace(whole, masks=torch.ones(2, 2, 2, dtype=torch.bool))), Configured()
-        ),
-        "labels": _keys(replace(job, image_set=replace(whole, labels=torch.tensor([1, 1]))), Configured()),
-        "targets": _keys(replace(job, targets=torch.tensor([1, 1])), Configured()),
-        "settings": _keys(replace(job, settings={"a": 2}), Configured()),
-        "seed": _keys(job, Configured(seed=1)),
-        "class": _keys(job, Another()),
-        "layer": _keys(job, Configured(), "y"),
+        "preprocessing": _key(network, Configured(), preprocessing=Preprocessing(mean=(0, 0, 0))),
+        "precision": _key(network, Configured(), precision="bf16"),
+        "device": _key(network, Configured(), device="cuda"),
+        "seed": _key(network, Configured(seed=1)),
+        "class": _key(network, Another()),
+        "layer": _key(network, Configured(), "y"),
     }
-    same = [name for name, keys in others.items() if keys == [key]]
+    same = [name for name, other in others.items() if other == key]
     yield holds("key", "changes", f"the key is the same with another {', '.join(same)}" if same else "")
-    yield holds("key", "batch_size", "" if _keys(job, Configured(batch_size=3)) == [key] else "it changes the key")
-    yield answer("cells", "layer_named_twice", len(_keys(job, Configured(), "x", "x")), 1)
+    yield holds("key", "batch_size", "" if _key(network, Configured(batch_size=3)) == key else "it changes the key")
+    yield answer("cells", "layer_named_twice", len(list(cells({"m": Configured()}, ("x", "x"), "model"))), 1)
+    entry = Entry("a", "d", target=1, inputs={"masks": "m"})
+    rows = {"image": replace(entry, digest="e"), "target": replace(entry, target=2), "mask": replace(entry, inputs={"masks": "n"})}
+    alike = [name for name, other in rows.items() if other.row(["masks"]) == entry.row(["masks"])]
+    yield holds("row", "changes", f"the row is the same with another {', '.join(alike)}" if alike else "")
+    named = [replace(entry, image="b"), replace(entry, label="c"), replace(entry, position=7)]
+    unlike = [other for other in named if other.row(["masks"]) != entry.row(["masks"])]
+    yield holds("row", "names", f"the row differs with {unlike[0]}" if unlike else "")
     network.get_buffer("running_mean").add_(1)
     yield holds(
-        "key", "buffers", "statistics of batch norm do not change it" if _keys(job, Configured()) == [key] else ""
+        "key", "buffers", "statistics of batch norm do not change it" if _key(network, Configured()) == key else ""
     )
     yield from _maps()
 
 
-def _keys(job: Job, method: Method, *layers: str) -> list[str]:
-    return [cell.key for cell in cells({"m": method}, layers or ("x",), job.identity())]
+def _key(
+    network: nn.Module, method: Method, layer: str = "x", *, preprocessing: Preprocessing = Preprocessing(),
+    precision: str = "fp32", device: str = "cpu",
+) -> str:  # fmt: skip
+    """Return the key of a method's maps at a layer of a network."""
+    classifier = Classifier("net", network, "own", preprocessing)
+    (cell,) = cells({"m": method}, [layer], model_key(classifier, classifier.network_digest(), precision, device))
+    return cell.key
 
 
 def _maps() -> Iterator[Finding]:

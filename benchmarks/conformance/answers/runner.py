@@ -1,8 +1,10 @@
 """Known answers of the runner: every image has its own name, label, mask, target, map, scores and ties."""
 
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,16 +29,13 @@ from heatmark.benchmarks.conformance.answers.signed import (
 )
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.models.predictions import predict
 from heatmark.benchmarks.models.preprocessing import Preprocessing
-from heatmark.benchmarks.sweep.cells import cells
-from heatmark.benchmarks.sweep.images import load_images
-from heatmark.benchmarks.sweep.job import Job
-from heatmark.benchmarks.sweep.run import run_cell
-from heatmark.benchmarks.sweep.settings import RunSettings
-from heatmark.benchmarks.sweep.targets import choose_targets
-from heatmark.benchmarks.tables.gather import result_rows
-from heatmark.metrics.base import Explained, Metric
+from heatmark.benchmarks.sweep.prepare import prepare
+from heatmark.benchmarks.sweep.record import JobRecord
+from heatmark.benchmarks.sweep.run import Observer, run
+from heatmark.benchmarks.sweep.settings import SweepSettings
+from heatmark.benchmarks.tables.gather import gather
+from heatmark.metrics.base import Explained, Metric, Scores
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.engine.ties import drawn, raster, reversed_raster
 from heatmark.metrics.insertion import Insertion
@@ -64,7 +63,7 @@ class Everything(Metric):
 
     higher_is_better: ClassVar[bool] = True
 
-    def __call__(self, explained: Explained) -> Tensor:
+    def __call__(self, explained: Explained) -> Scores:
         """Return one number per image, (N,) float64."""
         again = explained.explain(explained.model, explained.images, explained.targets)
         masks = torch.zeros(len(explained.images), 1) if explained.masks is None else explained.masks.flatten(1)
@@ -80,7 +79,7 @@ class Everything(Metric):
             torch.full_like(explained.targets, int(len(explained.images) <= explained.batch_size)),
         ]
         scale = 10.0 ** torch.arange(len(digits), dtype=torch.float64)
-        return (torch.stack([digit.double() for digit in digits], dim=1) * scale).sum(1)
+        return Scores((torch.stack([digit.double() for digit in digits], dim=1) * scale).sum(1))
 
 
 METRICS: Mapping[str, Metric] = {
@@ -93,12 +92,10 @@ METRICS: Mapping[str, Metric] = {
 def _check(rule: str, batch_size: int) -> Iterator[Finding]:
     """Yield whether one cell's rows are right: first images, targets and metrics, then the numbers."""
     known, check = network(), f"{rule}_batch_{batch_size}"
-    job = _job(known, rule, batch_size)
-    (cell,) = cells({"signed": Signed()}, ["input"], job.identity())
-    record = run_cell(cell, job, METRICS, RunSettings(torch.device("cpu"), "fp32", batch_size, 1, 0.01))
-    rows, expected = list(result_rows(record)), list(_expected(known, rule))
-    wrong = record.reason or _difference(rows, expected)
-    yield holds("runner", f"{check}_rows", wrong)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = _swept(known, rule, batch_size, Path(folder))
+    expected = sorted(_expected(known, rule), key=_place)
+    yield holds("runner", f"{check}_rows", _difference(rows, expected))
     for metric in METRICS if len(rows) == len(expected) else ():
         got, right = (
             np.array([[r[c] for c in NUMBERS] for r in some if r["metric"] == metric]) for some in (rows, expected)
@@ -109,13 +106,20 @@ def _check(rule: str, batch_size: int) -> Iterator[Finding]:
         yield answer("runner", f"{check}_{metric}", got.flat[worst], right.flat[worst], tolerance)
 
 
-def _job(known: Known, rule: str, batch_size: int) -> Job:
+def _swept(known: Known, rule: str, batch_size: int, folder: Path) -> list[Row]:
+    """Return the rows of the results table of a sweep over the pictures, in blocks of 3."""
     plain = Preprocessing(resize=None, crop=None, mean=(0, 0, 0), std=(1, 1, 1))
     classifier = Classifier("known", known, "by hand", plain, classes=CLASSES)
-    batch = load_images(Pictures(), classifier)
-    logits = predict(classifier, batch.images, batch_size, torch.device("cpu"))
-    targets = choose_targets(rule, logits, batch.labels, classifier)
-    return Job(classifier, "pictures", batch, targets, {"seed": 0, "target": rule})
+    asked = SweepSettings(target=rule, device="cpu", batch_size=batch_size, timing=False, block_size=3)
+    record = JobRecord(folder, {"rule": rule}, "known")
+    plan = prepare(classifier, Pictures(), {"signed": Signed()}, METRICS, asked, record.batch_size)
+    record.running(plan.request)
+    run(plan, record, Observer())
+    return sorted(gather(folder).to_dict("records"), key=_place)  # type: ignore[type-var]
+
+
+def _place(row: Row) -> tuple[str, str]:
+    return str(row["metric"]), str(row["image"])
 
 
 def _difference(rows: Sequence[Row], expected: Sequence[Row]) -> str:

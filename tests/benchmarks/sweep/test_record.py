@@ -3,69 +3,71 @@
 from pathlib import Path
 
 import pytest
-import torch
-from torch import nn
 
-from heatmark.benchmarks import api
-from heatmark.benchmarks.data.shapes import Shapes
-from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.models.preprocessing import Preprocessing
-from heatmark.benchmarks.store import Store
+from heatmark.benchmarks import api, requests
 from heatmark.benchmarks.sweep.record import JobRecord
-from heatmark.benchmarks.sweep.settings import SweepSettings
-from heatmark.methods.centre_prior import CentrePrior
-from heatmark.metrics.deletion import Deletion
+from heatmark.benchmarks.sweep.shards import Shard
+from tests.benchmarks.sweep.toys import Mean, Red, swept, toys
 
-GIVEN = {"model": "net", "dataset": "shapes"}
-
-
-def classifier() -> Classifier:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 3)).eval()
-    return Classifier("net", module, "random-0", Preprocessing(None, None), {"last": "0"})
-
-
-def sweep(record: JobRecord, settings: SweepSettings) -> None:
-    methods, metrics = {"centre_prior": CentrePrior()}, {"deletion": Deletion(steps=2)}
-    api.sweep(classifier(), Shapes(size=32, limit=3), methods, metrics, settings, record)
-
-
-def settings(batch_size: int | None = None) -> SweepSettings:
-    return SweepSettings(device="cpu", batch_size=batch_size, repeats=1, max_seconds=0.01)
-
-
-def job(store: Store) -> dict[str, object]:
-    (facts,) = store.jobs()
-    return facts
+GIVEN = {"model": "net", "dataset": {"root": "a", "limit": 3}, "method": "m"}
+METHODS, METRICS = {"m": Red()}, {"mean": Mean()}
 
 
 def test_a_job_is_running_and_then_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, seen = Store(tmp_path), []
-    monkeypatch.setattr(api, "run", lambda *_: seen.append(job(store)["status"]))
-    sweep(JobRecord(store, "net", GIVEN), settings(2))
-    assert (seen, job(store)["status"]) == (["running"], "done")
+    seen = []
+    monkeypatch.setattr(api, "run", lambda *_: seen.append(requests.current(tmp_path)[0].facts["status"]))
+    swept(tmp_path, METHODS, METRICS)
+    monkeypatch.undo()
+    assert (seen, swept(tmp_path, METHODS, METRICS).request.facts["status"]) == (["running"], "done")
 
 
-def test_a_job_that_could_not_run_says_why_until_it_runs(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    JobRecord(store, "net", GIVEN).failed("no such layer")
-    assert (job(store)["status"], job(store)["reason"]) == ("error", "no such layer")
-    sweep(JobRecord(store, "net", GIVEN), settings(2))
-    assert (job(store)["status"], job(store)["reason"]) == ("done", "")
+def test_a_job_that_could_not_run_says_why_until_its_model_and_dataset_do(tmp_path: Path) -> None:
+    JobRecord(tmp_path, {**GIVEN, "target": "tabyy"}, "net").failed("no class tabyy")
+    (failed,) = requests.current(tmp_path)
+    assert (failed.facts["status"], failed.facts["reason"], failed.facts["model"]) == ("error", "no class tabyy", "net")
+    assert swept(tmp_path, METHODS, METRICS, given={**GIVEN, "target": "tabby"}).request.facts["status"] == "done"
 
 
-def test_a_resumed_job_keeps_the_batch_size_it_was_tuned_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tuned = iter([5, 7])
-    monkeypatch.setattr("heatmark.benchmarks.sweep.prepare.best_batch_size", lambda *_: next(tuned))
-    store = Store(tmp_path)
-    for _ in range(2):
-        sweep(JobRecord(store, "net", GIVEN), settings())
-        assert job(store)["batch_size"] == 5
+def test_options_of_speed_and_more_pictures_are_the_same_job(tmp_path: Path) -> None:
+    for options in ({"dataset": {"root": "a", "limit": 9}}, {"batch_size": 3, "keep_maps": "none", "timing": {}}):
+        assert JobRecord(tmp_path, {**GIVEN, **options}).stem == JobRecord(tmp_path, GIVEN).stem
+    for options in ({"dataset": {"root": "b"}}, {"method": "n"}, {"model": "other"}, {"target": 1}):
+        assert JobRecord(tmp_path, {**GIVEN, **options}).stem != JobRecord(tmp_path, GIVEN).stem
 
 
-def test_a_batch_size_that_is_asked_for_goes_before_a_tuned_one(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    for asked in (3, 2):
-        sweep(JobRecord(store, "net", GIVEN), settings(asked))
-        assert job(store)["batch_size"] == asked
+def test_the_first_job_of_a_run_tunes_the_batch_size_for_all_after_it(tmp_path: Path) -> None:
+    record = JobRecord(tmp_path, GIVEN)
+    assert [record.batch_size("d", "cpu", lambda n=n: n) for n in (5, 7)] == [5, 5]
+    assert JobRecord(tmp_path, {"other": 1}).batch_size("d", "cpu", lambda: 7) == 5
+    assert record.batch_size("e", "cpu", lambda: 7) == 7
+    assert record.batch_size("d", "cuda", lambda: 8) == 8
+
+
+def test_fewer_pictures_given_again_are_fewer_entries(tmp_path: Path) -> None:
+    data = toys()
+    few = type(data)(data.pictures[:4], data.labels[:4])
+    assert len(swept(tmp_path, METHODS, METRICS, data).entries) == 7
+    assert len(swept(tmp_path, METHODS, METRICS, few).entries) == 4
+
+
+def test_a_corrected_label_replaces_the_target_in_every_request_of_its_subject(tmp_path: Path) -> None:
+    data = toys()
+    right = type(data)(data.pictures, [3, *data.labels[1:]])
+    swept(tmp_path, METHODS, METRICS, data, given={**GIVEN, "method": "m"}, target="label")
+    swept(tmp_path, METHODS, METRICS, right, given={**GIVEN, "method": "n"}, target="label")
+    assert [[r.entries[0].target for r in requests.current(tmp_path)]] == [[3, 3]]
+
+
+def test_shards_are_united_with_their_counts(tmp_path: Path) -> None:
+    whole = swept(tmp_path / "whole", METHODS, METRICS).request
+    for number in range(3):
+        part = swept(tmp_path / "parts", METHODS, METRICS, shard=Shard(number, 3)).request
+    names = ("images", "labelled", "correct", "accuracy", "status")
+    assert {n: part.facts[n] for n in names} == {n: whole.facts[n] for n in names}
+    assert part.entries == whole.entries
+
+
+def test_a_whole_run_takes_the_place_of_shards(tmp_path: Path) -> None:
+    swept(tmp_path, METHODS, METRICS, shard=Shard(1, 3))
+    swept(tmp_path, METHODS, METRICS)
+    assert [path.name[33:] for path in (tmp_path / "requests").iterdir()] == ["0-of-1.json"]
