@@ -1,6 +1,6 @@
 """Tests of the isolation of faults: exactly the rows at fault are errors, and everything else keeps its numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -134,7 +134,8 @@ def test_a_model_that_gives_nan_on_one_image_is_one_picture_in_error(tmp_path: P
             wrong = torch.tensor([torch.equal(one, image(5)) for one in images])
             return torch.where(wrong[:, None], torch.nan, logits)
 
-    found = swept(tmp_path, {"m": Red()}, METRICS, model=classifier(module=Nan(classifier().module)))
+    model = replace(classifier(module=Nan(classifier().module)), layers={"last": "inner.0"})
+    found = swept(tmp_path, {"m": Red()}, METRICS, model=model)
     assert [bool(entry.reason) for entry in found.entries] == [n == 5 for n in range(7)]
     assert "NaN" in found.entries[5].reason
     assert [row is None for row in found.maps("m")] == [n == 5 for n in range(7)]

@@ -24,7 +24,10 @@ from heatmark.metrics.insertion import Insertion
 from tests.benchmarks.sweep.toys import PLAIN, Aimed, Forwards, Mean, Red, array, classifier, counting, swept, toys
 
 CAMS: dict[str, Method] = {"grad_cam": GradCAM(), "hires_cam": HiResCAM(), "eigen_cam": EigenCAM()}
-CURVES: dict[str, Metric] = {"deletion": Deletion(steps=8), "insertion": Insertion(steps=8, baseline="zero")}
+CURVES: dict[str, Metric] = {
+    "deletion": Deletion(steps=8, preset="rise-2018"),
+    "insertion": Insertion(steps=8, baseline="zero", preset="rise-2018"),
+}
 
 
 def inputs(count: int = 7) -> list[Tensor]:
@@ -36,7 +39,7 @@ def area_alone(image: Tensor, target: int, steps: int, insertion: bool) -> float
     """Return the area under one image's curve in float64, computed one point at a time."""
     net, image = copy.deepcopy(classifier().module).double(), image.double()
     relevance = image[0] * (1 + target) + image[1]  # what Aimed says
-    order = relevance.float().flatten().argsort(descending=True).tolist()
+    order = relevance.float().flatten().argsort(descending=True, stable=True).tolist()
     start, end = (torch.zeros_like(image), image) if insertion else (image, torch.zeros_like(image))
     scores = []
     for step in range(steps + 1):
