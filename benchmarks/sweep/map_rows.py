@@ -27,7 +27,12 @@ FLAT = 1e-6
 
 
 def map_rows(
-    cell: Cell, entries: Sequence[Entry], maps: Mapping[int, Tensor], reasons: Mapping[int, str], size: tuple[int, int], keep: str
+    cell: Cell,
+    entries: Sequence[Entry],
+    maps: Mapping[int, Tensor],
+    reasons: Mapping[int, str],
+    size: tuple[int, int],
+    keep: str,
 ) -> pa.Table:
     """Return the rows of a cell's maps of a block.
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from heatmark.benchmarks.sweep.shards import Shard
+
 from heatmark.benchmarks import requests
 from heatmark.benchmarks.requests import Entry, Request, RequestedMetric
-from heatmark.benchmarks.sweep.shards import Shard
 from heatmark.benchmarks.store import Store
 from heatmark.common.identity import digest_json
 

@@ -96,7 +96,8 @@ def _values(metric: Metric, scores: Scores, images: int) -> list[Value]:
     values = scores.values.detach().double().cpu().tolist()
     reasons = scores.reasons or [""] * images
     return [
-        Value(value, (why or UNDEFINED) if math.isnan(value) else "") for value, why in zip(values, reasons, strict=True)
+        Value(value, (why or UNDEFINED) if math.isnan(value) else "")
+        for value, why in zip(values, reasons, strict=True)
     ]
 
 

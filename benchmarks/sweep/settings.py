@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-
 from heatmark.benchmarks.sweep.shards import Shard
 
 KEEP_MAPS = ("all", "gallery", "none")

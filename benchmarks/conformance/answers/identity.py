@@ -53,7 +53,11 @@ def identity_answers() -> Iterator[Finding]:
     yield holds("key", "batch_size", "" if _key(network, Configured(batch_size=3)) == key else "it changes the key")
     yield answer("cells", "layer_named_twice", len(list(cells({"m": Configured()}, ("x", "x"), "model"))), 1)
     entry = Entry("a", "d", target=1, inputs={"masks": "m"})
-    rows = {"image": replace(entry, digest="e"), "target": replace(entry, target=2), "mask": replace(entry, inputs={"masks": "n"})}
+    rows = {
+        "image": replace(entry, digest="e"),
+        "target": replace(entry, target=2),
+        "mask": replace(entry, inputs={"masks": "n"}),
+    }
     alike = [name for name, other in rows.items() if other.row(["masks"]) == entry.row(["masks"])]
     yield holds("row", "changes", f"the row is the same with another {', '.join(alike)}" if alike else "")
     named = [replace(entry, image="b"), replace(entry, label="c"), replace(entry, position=7)]

@@ -108,7 +108,7 @@ def renamed() -> Toys:
 
 def more(count: int) -> Toys:
     data = toys(count, masks={n: mask(n) for n in range(count)})
-    data.pictures[:IMAGES] = DATA.pictures
+    data.pictures[:IMAGES] = DATA.pictures[:count]
     return data
 
 
@@ -151,7 +151,9 @@ def test_an_edit_computes_what_it_touches(edit: str, computed: Callable[..., dic
     assert computed() == {}  # what was there is still there
 
 
-def test_a_corrected_label_that_the_target_follows_is_one_row_of_everything(computed: Callable[..., dict[str, int]]) -> None:
+def test_a_corrected_label_that_the_target_follows_is_one_row_of_everything(
+    computed: Callable[..., dict[str, int]],
+) -> None:
     computed(target="label")
     found = computed(target="label", dataset=relabelled(1, 3))
     assert found == {"maps": 2, "curves": 2, "scores": 6}
@@ -185,13 +187,15 @@ def test_a_raised_version_computes_what_uses_it(
     assert computed() == expected
 
 
-def test_a_moved_class_computes_nothing(computed: Callable[..., dict[str, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_moved_class_computes_nothing(
+    computed: Callable[..., dict[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     computed()
     monkeypatch.setattr(GradCAM, "__module__", "heatmark.methods.layer_cam")
     assert computed() == {}
 
 
-SCRIPT = '''
+SCRIPT = """
 from dataclasses import dataclass
 from heatmark.methods.base import Method
 
@@ -212,7 +216,7 @@ class Mine(Method):
 
 def unrelated():
     return 1
-'''
+"""
 
 
 def run_script(path: Path, text: str) -> Method:

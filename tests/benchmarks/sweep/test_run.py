@@ -75,7 +75,9 @@ def masks(count: int = 7) -> dict[int, np.ndarray]:
 
 
 @pytest.mark.parametrize(("batch_size", "block_size"), [(1, 3), (2, 7), (5, 2), (16, 64)])
-def test_every_image_is_scored_with_its_own_target_mask_and_map(tmp_path: Path, batch_size: int, block_size: int) -> None:
+def test_every_image_is_scored_with_its_own_target_mask_and_map(
+    tmp_path: Path, batch_size: int, block_size: int
+) -> None:
     data = toys(masks=masks())
     found = swept(
         tmp_path, {"aimed": Aimed()}, {"all": ReadsAll(), **CURVES}, data, target="label", batch_size=batch_size,
@@ -251,7 +253,9 @@ def test_timings_are_a_phase_of_their_own_and_made_once(tmp_path: Path) -> None:
     from heatmark.benchmarks.store import Store
 
     def latencies() -> list[float]:
-        return [n for batch in Store(tmp_path).batches("timings", ["latency_ms"]) for n in batch["latency_ms"].to_pylist()]
+        return [
+            n for batch in Store(tmp_path).batches("timings", ["latency_ms"]) for n in batch["latency_ms"].to_pylist()
+        ]
 
     for timed, count in ((None, 1), (True, 1)):
         swept(tmp_path, {"m": Red()}, {"mean": Mean()}, timing=timed, repeats=1, max_seconds=0.01)
