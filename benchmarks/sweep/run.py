@@ -1,4 +1,4 @@
-"""The loop of a job over its blocks: predictions, maps, curves, scores, store; then timings, in a phase of their own."""
+"""The loop of a job over its blocks: predictions, maps, curves, scores, store; then a phase of timings."""
 
 from collections.abc import Iterator
 

@@ -102,7 +102,7 @@ def _values(metric: Metric, scores: Scores, images: int) -> list[Value]:
 
 
 def score_rows(
-    key: str, needs: Sequence[str], entries: Sequence[Entry], found: Mapping[int, Value], reasons: Mapping[int, str]
+    key: str, needs: Sequence[str], entries: Mapping[int, Entry], found: Mapping[int, Value], reasons: Mapping[int, str]
 ) -> pa.Table:
     """Return the rows of a metric's scores of a cell.
 

@@ -18,6 +18,9 @@ from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 
 
+DEFAULT = Preprocessing()
+
+
 @dataclass(frozen=True)
 class Configured(Method):
     """A method that has options and no map."""
@@ -71,7 +74,7 @@ def identity_answers() -> Iterator[Finding]:
 
 
 def _key(
-    network: nn.Module, method: Method, layer: str = "x", *, preprocessing: Preprocessing = Preprocessing(),
+    network: nn.Module, method: Method, layer: str = "x", *, preprocessing: Preprocessing = DEFAULT,
     precision: str = "fp32", device: str = "cpu",
 ) -> str:  # fmt: skip
     """Return the key of a method's maps at a layer of a network."""
