@@ -12,6 +12,9 @@ class Method(ABC):
     A field called ``batch_size`` is the number of images that the method sends through the model at once.
     """
 
+    version: ClassVar[int] = 1
+    """Stated and raised by whoever changes the class's numbers: outdates what this class and its subclasses computed."""
+
     implementation: ClassVar[Literal["heatmark", "pytorch_grad_cam", "captum"]] = "heatmark"
     """Whose code computes the map."""
 

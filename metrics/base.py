@@ -37,6 +37,8 @@ class Explained:
 class Metric(ABC):
     """A metric; subclasses are frozen dataclasses whose fields are the options that define it."""
 
+    version: ClassVar[int] = 1
+    """Stated and raised by whoever changes the class's numbers: outdates what this class and its subclasses computed."""
     higher_is_better: ClassVar[bool]
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """Published protocols: name -> values of options. The field ``preset``, if there is one, is such a name."""
