@@ -7,6 +7,7 @@ has neither code nor a value gets a digest that no other process repeats, so tha
 """
 
 import importlib.util
+import inspect
 import os
 import secrets
 import sys
@@ -213,15 +214,19 @@ def _content(cell: Any) -> list[object]:
 
 def _is_written_by_dataclass(part: object) -> bool:
     """Return whether ``dataclass`` wrote a function of a class; it follows from the fields, which count themselves."""
-    return isinstance(part, FunctionType) and part.__code__.co_qualname.startswith("__create_fn__")
+    inner = inspect.unwrap(part) if isinstance(part, FunctionType) else part
+    if not isinstance(inner, FunctionType):
+        return False
+    return inner.__code__.co_qualname.startswith("__create_fn__") or _module_of(inner) == "dataclasses"
 
 
 def _named(thing: type | FunctionType) -> Any:
     """Return the name of what belongs to an installed package, for Heatmark's own with versions, not with its place."""
     module = _module_of(thing)
+    name = thing.__code__.co_qualname if isinstance(thing, FunctionType) else thing.__qualname__
     if not is_ours(module):
-        return [module, thing.__qualname__]
+        return [module, name]
     if isinstance(thing, FunctionType):
-        return [PACKAGE, thing.__qualname__, engine_versions([module])]
+        return [PACKAGE, name, engine_versions([module])]
     modules = [base.__module__ for base in thing.__mro__]
-    return [PACKAGE, thing.__qualname__, class_versions(thing), engine_versions(modules)]
+    return [PACKAGE, name, class_versions(thing), engine_versions(modules)]

@@ -13,7 +13,7 @@ class Method(ABC):
     """
 
     version: ClassVar[int] = 1
-    """Stated and raised by whoever changes the class's numbers: outdates what this class and its subclasses computed."""
+    """Stated and raised in the class whose numbers someone changes: outdates that class and its subclasses alone."""
 
     implementation: ClassVar[Literal["heatmark", "pytorch_grad_cam", "captum"]] = "heatmark"
     """Whose code computes the map."""
