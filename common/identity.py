@@ -16,7 +16,7 @@ from heatmark.common.versions import PACKAGE, class_versions, engine_versions, i
 
 __all__ = [
     *("changed", "class_path", "definition", "digest_json", "digest_tensor", "identity", "options", "request"),
-    *("require_distinct", "values"),
+    *("require_distinct", "usual", "values"),
 ]
 
 
@@ -95,8 +95,16 @@ def values(thing: object) -> dict[str, Any]:
 
 def _unusual(thing: object) -> dict[str, Any]:
     """Return the values that differ from the defaults."""
-    own, usual = values(thing), _settled(thing, _defaults(thing))
-    return {name: own[name] for name in sorted(own) if name not in usual or own[name] != usual[name]}
+    own, defaults = values(thing), usual(thing)
+    return {name: own[name] for name in sorted(own) if name not in defaults or own[name] != defaults[name]}
+
+
+def usual(thing: object) -> dict[str, Any]:
+    """Return the values that a dataclass's options have by default, where they have a default.
+
+    Whoever moves one must raise the class's ``version``: the identity leaves it out.
+    """
+    return _settled(thing, _defaults(thing))
 
 
 def _settled(thing: object, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Goldens of identities: whoever moves an option's value or an identity moves a line of tests/goldens/identities.json.
 
-Every yaml of conf/method and conf/metric is there with all its values (seed 0) and its identity. Where values have
-moved and the identity has not, stored numbers would be taken for those of the new values: state or raise a ``version``
-in the class whose default moved. Then write the file anew with ``python tests/test_goldens.py`` and read its diff.
+Every yaml of conf/method and conf/metric is there with all its values (seed 0), its class's defaults and its identity.
+An identity leaves out what equals a default. Where values or defaults have moved and the identity has not, stored
+numbers would be taken for those of the new values: state or raise a ``version`` in the class whose default moved. Then
+write the file anew with ``python tests/test_goldens.py`` and read its diff.
 """
 
 import json
@@ -14,7 +15,7 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from heatmark.common.identity import digest_json, identity, values
+from heatmark.common.identity import digest_json, identity, usual, values
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "goldens" / "identities.json"
@@ -22,10 +23,10 @@ CONFIGS = {f"{p.parent.name}/{p.stem}": p for group in ("method", "metric") for 
 
 
 def described(path: Path) -> dict[str, Any]:
-    """Return the values and the identity of a yaml's object, without the version of an installed library."""
+    """Return the values, defaults and identity of a yaml's object, without the version of an installed library."""
     config = OmegaConf.merge({"seed": 0}, OmegaConf.load(path))
     thing = instantiate(config[path.stem], _convert_="all")
-    return {"values": values(thing), "identity": _without_library(identity(thing))}
+    return {"values": values(thing), "defaults": usual(thing), "identity": _without_library(identity(thing))}
 
 
 def _without_library(found: Any) -> Any:
@@ -42,9 +43,29 @@ def golden() -> dict[str, Any]:
 def test_values_and_identity_are_the_golden_ones(name: str) -> None:
     assert name in golden(), "a new yaml: write the file anew, see above"
     found, expected = described(CONFIGS[name]), golden()[name]
-    if found["values"] != expected["values"]:
-        assert found["identity"] != expected["identity"], "values moved under an equal identity: raise a version"
+    assert not moved_silently(found, expected), "values moved under an equal identity: raise a version"
     assert found == expected
+
+
+def moved_silently(found: dict[str, Any], expected: dict[str, Any]) -> bool:
+    """Return whether values moved under an equal identity, or a default under equal versions."""
+    versions = found["identity"].get("versions"), expected["identity"].get("versions")
+    by_value = found["values"] != expected["values"] and found["identity"] == expected["identity"]
+    kept = {name: value for name, value in expected["defaults"].items() if name in found["defaults"]}
+    return by_value or (any(found["defaults"][name] != kept[name] for name in kept) and versions[0] == versions[1])
+
+
+def test_a_moved_default_needs_a_version() -> None:
+    one = {"values": {"k": 1}, "defaults": {"k": 1}, "identity": {"name": "A"}}
+    raised = {"name": "A", "versions": {"A": 2}}
+    assert not moved_silently(one, one)
+    assert moved_silently({**one, "values": {"k": 2}, "defaults": {"k": 2}}, one)
+    assert moved_silently({**one, "defaults": {"k": 2}, "identity": {"name": "A", "options": {"k": 1}}}, one)
+    assert not moved_silently({"values": {"k": 2}, "defaults": {"k": 2}, "identity": raised}, one)
+    assert not moved_silently({**one, "values": {"k": 2}, "identity": {"name": "A", "options": {"k": 2}}}, one)
+    assert not moved_silently(
+        {**one, "values": {"k": 1, "m": 0}, "defaults": {"k": 1, "m": 0}, "identity": raised}, one
+    )
 
 
 def test_no_golden_is_left_of_a_yaml_that_is_gone() -> None:

@@ -168,6 +168,21 @@ def test_a_file_edited_after_its_import_does_not_lend_its_text(load: Callable[[s
     assert stale != identity(load(SCRIPT).Mine())  # by its bytecode now: computed again, at worst
 
 
+def test_a_notebook_cell_counts_by_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "K = 2\n\nclass A:\n    def run(self, x):  # a comment\n        return x * K\n"
+
+    def digest(cell: str, number: int) -> str:
+        name = f"<ipython-input-{number}>"
+        monkeypatch.setitem(linecache.cache, name, (len(cell), None, cell.splitlines(True), name))
+        space: dict[str, object] = {"__name__": "__main__"}
+        exec(compile(cell, name, "exec"), space)
+        return source_digest(space["A"])  # type: ignore[arg-type]
+
+    assert digest(text, 1) == digest(text, 2) == digest("# more above\n" + text, 3)
+    assert digest(text, 1) != digest(text.replace("x * K", "x / K"), 1)
+    assert digest(text, 1) != digest(text.replace("# a comment", "# the source counts, not the bytecode"), 1)
+
+
 def test_code_without_source_counts_by_its_bytecode() -> None:
     def made(text: str) -> type:
         space: dict[str, object] = {}
