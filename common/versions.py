@@ -38,7 +38,7 @@ def engine_versions(modules: Iterable[str]) -> dict[str, int]:
         The versions by the last part of the module's name.
     """
     reached = frozenset().union(*(reachable(module) for module in modules if is_ours(module)))
-    found = {name: int(getattr(import_module(name), "VERSION", 1)) for name in sorted(reached)}
+    found = {name: int(import_module(name).VERSION) for name in sorted(reached) if _states_version(name)}
     return {name.rpartition(".")[2]: number for name, number in found.items() if number != 1}
 
 
@@ -58,15 +58,27 @@ def reachable(module: str) -> frozenset[str]:
 @cache
 def _imports(module: str) -> frozenset[str]:
     """Return the modules of Heatmark that a module imports, inside functions too."""
-    spec = importlib.util.find_spec(module)
-    source = spec.loader.get_source(module) if spec and hasattr(spec.loader, "get_source") else None  # type: ignore[union-attr]
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source or "")):
+    for node in ast.walk(_parsed(module)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return frozenset(name for name in names if is_ours(name) and _is_module(name))
+
+
+@cache
+def _states_version(module: str) -> bool:
+    """Return whether a module has a line ``VERSION = …``; others need not be imported to know that they have none."""
+    assigned = [target for node in _parsed(module).body if isinstance(node, ast.Assign) for target in node.targets]
+    return any(isinstance(target, ast.Name) and target.id == "VERSION" for target in assigned)
+
+
+@cache
+def _parsed(module: str) -> ast.Module:
+    spec = importlib.util.find_spec(module)
+    get_source = getattr(spec.loader, "get_source", None) if spec else None
+    return ast.parse((get_source(module) if get_source else None) or "")
 
 
 def _is_module(name: str) -> bool:

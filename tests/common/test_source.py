@@ -33,7 +33,7 @@ from heatmark.methods.base import Method
 
 SCALE = 2.0
 KERNEL = torch.ones(3)
-TABLE = MappingProxyType({"a": [1, {2, 3}]})
+TABLE = MappingProxyType({"a": [1, {"x", "y", "z", "u", "v"}]})
 LOCK = LOCKS = None
 
 
@@ -122,7 +122,7 @@ EDITS = {
     "a helper's helper": ("return x + 1", "return x + 2"),
     "a constant": ("SCALE = 2.0", "SCALE = 3.0"),
     "a tensor": ("torch.ones(3)", "torch.ones(3) * 2"),
-    "a value deep in a constant": ("{2, 3}", "{2, 4}"),
+    "a value deep in a constant": ('{"x"', '{"w"'),
     "a cached helper": ("KERNEL[:n]", "KERNEL[n:]"),
     "a closure's variable": ("power(2)", "power(3)"),
     "a closure's code": ("x**n", "n**x"),
@@ -233,16 +233,18 @@ def test_another_module_of_the_user_counts_by_what_is_taken_from_it(load, monkey
 
         class A:
             def run(self, x):
-                from my_helpers import local
+                from my_local import local
                 return my_helpers.used(x) + my_package.part.deep(x) + local(x)
     """)
 
     def digest(text: str, part: str = "def deep(x): return x") -> str:
-        helpers, package, inner = (ModuleType(name) for name in ("my_helpers", "my_package", "my_package.part"))
+        names = ("my_helpers", "my_local", "my_package", "my_package.part")
+        helpers, local, package, inner = (ModuleType(name) for name in names)
         exec(text, vars(helpers))
+        exec(text, vars(local))
         exec(part, vars(inner))
         package.part, package.__path__ = inner, []  # type: ignore[attr-defined]
-        for module in (helpers, package, inner):
+        for module in (helpers, local, package, inner):
             monkeypatch.setitem(sys.modules, module.__name__, module)
         return source_digest(load(script).A)
 
