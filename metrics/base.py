@@ -37,6 +37,8 @@ class Explained:
 class Metric(ABC):
     """A metric; subclasses are frozen dataclasses whose fields are the options that define it."""
 
+    version: ClassVar[int] = 1
+    """Stated and raised in the class whose numbers someone changes: outdates that class and its subclasses alone."""
     higher_is_better: ClassVar[bool]
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """Published protocols: name -> values of options. The field ``preset``, if there is one, is such a name."""

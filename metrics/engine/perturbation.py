@@ -13,6 +13,9 @@ from torch import Tensor
 from heatmark.common.probabilities import full_precision, target_probabilities
 from heatmark.metrics.base import Curves, Explained
 
+VERSION = 1
+"""Raised by whoever changes a rank, a perturbed image or a point of a curve: outdates what uses them."""
+
 
 def relevance_ranks(maps: Tensor, ties: Tensor) -> Tensor:
     """Return the rank of every pixel by descending relevance, (N, H·W) integers, 0 for the most relevant.
