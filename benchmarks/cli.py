@@ -12,17 +12,39 @@ from platform import python_version
 import heatmark
 from heatmark.common.names import did_you_mean
 
-EXAMPLES = {
-    "sweep": ("explain, score and time methods on a model", "heatmark sweep model=resnet50 'method=[grad_cam,random]'"),
-    "explain": ("one picture: top classes and a panel of maps", "heatmark explain image=cat.jpg model=resnet50"),
-    "gather": ("write a run's tables again and print its summary", "heatmark gather default"),
-    "report": ("write a run as one HTML file to look at", "heatmark report quickstart"),
-    "layers": ("list a model's layers with their output shapes", "heatmark layers model=vgg16 model.weights=null"),
-    "bench": ("time the methods in plain forward passes", "heatmark bench 'models=[resnet18]' 'batch_sizes=[1]'"),
-    "check": ("say whether implementations are right, and where not", "heatmark check model=vgg16 model.weights=null"),
-    "figures": ("draw a run's figures and write its paper tables", "heatmark figures quickstart"),
-    "train": ("train an embedded network again", "heatmark train model=shapes_residual"),
-}
+GROUPS = {
+    "explain and score": {
+        "sweep": (
+            "explain, score and time methods on a model", "heatmark sweep model=resnet50 'method=[grad_cam,random]'"
+        ),
+        "explain": ("one picture: top classes and a panel of maps", "heatmark explain image=cat.jpg model=resnet50"),
+    },
+    "read a run": {
+        "status": ("what of a run is done, and how to continue it", "heatmark status default"),
+        "gather": ("write a run's tables again and print its summary", "heatmark gather default"),
+        "report": ("write a run as one HTML file to look at", "heatmark report quickstart"),
+        "figures": ("draw a run's figures and write its paper tables", "heatmark figures quickstart"),
+        "diff": ("compare the results of two runs; exit code 1 if they differ", "heatmark diff default mine"),
+    },
+    "keep a run": {
+        "forget": ("remove methods, layers or metrics from a run", "heatmark forget default method=rise"),
+        "rename": ("give a run another name", "heatmark rename default mine"),
+        "merge": ("copy runs into another, such as shards of other computers", "heatmark merge mine other"),
+        "freeze": ("copy what figures and report need, to keep", "heatmark freeze mine"),
+        "clean": ("remove stored rows that nothing asks for", "heatmark clean mine dry_run=true"),
+    },
+    "models and methods": {
+        "layers": ("list a model's layers with their output shapes", "heatmark layers model=vgg16 model.weights=null"),
+        "check": (
+            "say whether implementations are right, and where not", "heatmark check model=vgg16 model.weights=null"
+        ),
+        "bench": ("time the methods in plain forward passes", "heatmark bench 'models=[resnet18]' 'batch_sizes=[1]'"),
+        "train": ("train an embedded network again", "heatmark train model=shapes_residual"),
+    },
+}  # fmt: skip
+"""What every command does, and an example."""
+
+EXAMPLES = {command: said for group in GROUPS.values() for command, said in group.items()}
 
 READER_GONE = 128 + 13
 """The exit code that a shell gives to a command that SIGPIPE ended."""
@@ -75,20 +97,22 @@ def overview() -> str:
         "       heatmark --version",
         "",
     ]
-    for command, (what, example) in EXAMPLES.items():
-        lines += [f"  {command:8} {what}", f"           {example}"]
+    for title, group in GROUPS.items():
+        lines += [f"{title}:"]
+        for command, (what, example) in group.items():
+            lines += [f"  {command:8} {what}", f"           {example}"]
     return "\n".join(lines)
 
 
 def _run(command: str, arguments: Sequence[str]) -> int:
     # Hydra would print its own traceback and exit; raised, errors become the one paragraph that they are here.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    from heatmark.benchmarks.config.compose import named
+    from heatmark.benchmarks.config.compose import rewritten
 
-    sys.argv = [f"heatmark {command}", *named(arguments)]
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # where a user's own _target_ may lie
     try:
+        sys.argv = [f"heatmark {command}", *rewritten(command, arguments)]
         return int(importlib.import_module(f"heatmark.benchmarks.commands.{command}").main() or 0)
     except KeyboardInterrupt:
         again = "; run the same command again to go on" if command == "sweep" else ""  # only a sweep can go on

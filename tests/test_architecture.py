@@ -14,10 +14,10 @@ FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.
 
 LAYERS = (
     ("common", "conf"),
-    ("methods", "metrics"),
-    ("benchmarks/schema", "benchmarks/store", "benchmarks/data", "benchmarks/machine"),
+    ("methods", "metrics", "benchmarks/schema"),
+    ("benchmarks/requests", "benchmarks/store", "benchmarks/data", "benchmarks/machine"),
     ("benchmarks/models", "benchmarks/statistics"),
-    ("benchmarks/sweep", "benchmarks/tables", "benchmarks/training"),
+    ("benchmarks/sweep", "benchmarks/tables", "benchmarks/training", "benchmarks/runs"),
     ("benchmarks/explain", "benchmarks/bench"),
     ("benchmarks/figures",),
     ("benchmarks/report", "benchmarks/conformance"),
@@ -34,6 +34,8 @@ NEVER = {
     "metrics": {"pandas"},
     "benchmarks/schema": {"torch"},
     "benchmarks/store": {"torch"},
+    "benchmarks/requests": {"torch"},
+    "benchmarks/runs": {"torch", "torchvision"},
     "benchmarks/tables": {"torch", "torchvision"},
     "benchmarks/statistics": {"torch", "torchvision"},
     "benchmarks/figures": {"torch", "torchvision"},

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pandas as pd
 from omegaconf import DictConfig
 from rich import box
@@ -15,17 +14,21 @@ from rich.table import Table
 from heatmark.benchmarks import api
 from heatmark.benchmarks.bench import BenchSettings, Group
 from heatmark.benchmarks.config.building import build, build_all
-from heatmark.benchmarks.config.compose import compose_command
+from heatmark.benchmarks.config.compose import compose_command, run_command, run_folder
 from heatmark.benchmarks.machine.devices import pick_device
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.tables.gather import publish
 
-progress = Console(stderr=True)
 COLUMNS = 100
 
 
-@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="bench")
-def main(config: DictConfig) -> None:
+def main() -> None:
+    """Time the methods of the command line."""
+    run_folder("bench", sys.argv[1:])  # a wrong name is said before Hydra makes its folder
+    run_command("bench", job)
+
+
+def job(config: DictConfig) -> None:
     """Time everything, print the table, and write it as bench.parquet and bench.csv."""
     if not config.models:
         raise ValueError("models is empty, expected at least one, such as models=[resnet18]")
@@ -45,6 +48,8 @@ def _rows(config: DictConfig, name: str) -> list[dict[str, Any]]:
     """Return the rows of one model, and say what is being timed."""
     overrides = [f"model={name}", "model.weights=null", f"seed={config.seed}"]
     classifier: Classifier = build(compose_command("layers", overrides).model, f"model={name}")
+
+    progress = Console(stderr=True)
 
     def show(group: Group) -> None:
         what = ", ".join(dict.fromkeys(entry.what for entry in group.entries))

@@ -1,12 +1,13 @@
 """The command ``heatmark check``: whether every implementation is right, and the first stage at which one is not."""
 
+import secrets
+import shutil
 import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -15,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from heatmark.benchmarks import api
 from heatmark.benchmarks.config.building import build, build_all, listed
-from heatmark.benchmarks.config.compose import compose_command
+from heatmark.benchmarks.config.compose import compose_command, run_command, run_folder
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.conformance import regression_baseline, report
 from heatmark.benchmarks.conformance.check import NamedBuilder
@@ -30,39 +31,44 @@ from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.tables.gather import publish
 from heatmark.methods.base import Method
 
-console = Console(stderr=True)
 COLUMNS = 100
-
-
-_reds: list[int] = []
-"""The number of red findings of every job that this process ran, because Hydra does not return what a job returns."""
+REDS = "red"
+"""The folder of a run in which every job with red findings leaves a file: it may run in any process or computer."""
 
 
 def main() -> int:
     """Check everything; exit code 1 where anything is red in any job."""
-    _reds.clear()
-    job()
-    return int(any(_reds))
+    reds = run_folder("check", sys.argv[1:]) / REDS
+    shutil.rmtree(reds, ignore_errors=True)
+    run_command("check", job)
+    return int(reds.exists())
 
 
-@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="check")
 def job(config: DictConfig) -> None:
     """Print one table, and write it as conformance.parquet and conformance.csv."""
     claimed, settings = _asked(config)  # a mistake in the options is reported before anything runs
     found = _shown(_models(config), claimed, build(config.dataset, "dataset"), settings)
-    _reds.append(sum(map(report.is_red, found)))
     folder = Path(config.results_dir) / config.name
     folder.mkdir(parents=True, exist_ok=True)
+    _note_reds(found, folder / REDS)
     publish(report.frame(found), folder / "conformance")
     if config.junit is not None:
         report.junit(found, Path(config.junit))
     _print(found, folder)
 
 
+def _note_reds(found: list[Finding], folder: Path) -> None:
+    """Write what is red into a file of its own, where anything is."""
+    red = [f"{finding.model} {finding.layer} {finding.method}" for finding in found if report.is_red(finding)]
+    if red:
+        folder.mkdir(exist_ok=True)
+        (folder / f"{secrets.token_hex(8)}.txt").write_text("\n".join(red), encoding="utf-8")
+
+
 def _shown(models: list[NamedBuilder], claimed: Claims, dataset: Dataset, settings: CheckSettings) -> list[Finding]:
     """Return the findings of the check, and show its progress meanwhile."""
     columns = (TextColumn("check"), BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
         task = progress.add_task("", total=len(models) + 1)
 
         def show(done: int, step: Step) -> None:

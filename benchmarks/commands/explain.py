@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import hydra
 import numpy as np
 from omegaconf import DictConfig, ListConfig
 from rich import box
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from heatmark.benchmarks import api
 from heatmark.benchmarks.config.building import build, build_all, listed
+from heatmark.benchmarks.config.compose import run_command, run_folder
 from heatmark.benchmarks.explain.explanation import Explanation, Target, picture_name, read_image
 from heatmark.benchmarks.explain.overlay import Look
 from heatmark.benchmarks.explain.panels import colormap, draw, write
@@ -25,8 +25,13 @@ from heatmark.benchmarks.models.predictions import Prediction
 COLUMNS = 100
 
 
-@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="explain")
-def main(config: DictConfig) -> None:
+def main() -> None:
+    """Explain the picture of the command line."""
+    run_folder("explain", sys.argv[1:])  # a wrong name is said before Hydra makes its folder
+    run_command("explain", job)
+
+
+def job(config: DictConfig) -> None:
     """Print the top classes; write the panel as PNG and PDF, and every raw map as .npy."""
     look: Look = build(config.look, "look")
     colormap(look.colormap)  # a wrong name is reported before the model is loaded

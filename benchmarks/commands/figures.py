@@ -2,23 +2,28 @@
 
 from pathlib import Path
 
-import hydra
 import pandas as pd
 from omegaconf import DictConfig
 from rich.console import Console
 
+from heatmark.benchmarks.config.compose import run_command
 from heatmark.benchmarks.figures.atlas import draw_all
 from heatmark.benchmarks.figures.tables import Tables, load
+from heatmark.benchmarks.runs.names import opened
 from heatmark.benchmarks.statistics.pairwise import require
 from heatmark.benchmarks.statistics.tables import statistics
 from heatmark.benchmarks.tables.gather import publish
 from heatmark.benchmarks.tables.paper import paper_tables, write
 
 
-@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="figures")
-def main(config: DictConfig) -> None:
+def main() -> None:
+    """Draw the figures of the run that the command line names."""
+    run_command("figures", job)
+
+
+def job(config: DictConfig) -> None:
     """Draw the figures, write tables and statistics, and print where they are and what was left out."""
-    run = Path(config.results_dir) / config.name
+    run = opened(Path(config.results_dir), str(config.name))
     tables = load(run, config.names, config.controls, config.images)
     if len(tables.results):
         require(tables.results, config.compare)

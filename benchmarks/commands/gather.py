@@ -4,14 +4,14 @@ import json
 import sys
 from pathlib import Path
 
-from heatmark.benchmarks.config.compose import run_folder
+from heatmark.benchmarks.config.compose import opened_folder
 from heatmark.benchmarks.tables.gather import gather
 from heatmark.benchmarks.tables.summary import show
 
 
 def main() -> int:
     """Gather the run that the command line names; exit code 1 if any cell failed."""
-    return finish(run_folder("gather", sys.argv[1:]))
+    return finish(opened_folder("gather", sys.argv[1:]))
 
 
 def finish(run: Path) -> int:

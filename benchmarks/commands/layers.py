@@ -1,8 +1,8 @@
 """The command ``heatmark layers``: the layers of a model whose output gives a map, with the shapes of their outputs."""
 
+import sys
 from collections.abc import Sequence
 
-import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -11,12 +11,18 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from heatmark.benchmarks.config.building import build
+from heatmark.benchmarks.config.compose import run_command, run_folder
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import AUTO, Candidate, candidate_layers, resolve_layer, shortlist
 
 
-@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="layers")
-def main(config: DictConfig) -> None:
+def main() -> None:
+    """List the layers of the model of the command line."""
+    run_folder("layers", sys.argv[1:])  # a wrong name is said before Hydra makes its folder
+    run_command("layers", job)
+
+
+def job(config: DictConfig) -> None:
     """Print a table of the model's layers."""
     chosen = HydraConfig.get().runtime.choices["model"]
     classifier = build(config.model, f"model={chosen}")

@@ -2,18 +2,23 @@
 
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 from rich.console import Console
 
+from heatmark.benchmarks.config.compose import run_command
 from heatmark.benchmarks.report.page import page
+from heatmark.benchmarks.runs.names import opened
 from heatmark.benchmarks.tables.gather import gather
 
 
-@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="report")
-def main(config: DictConfig) -> None:
+def main() -> None:
+    """Write the page of the run that the command line names."""
+    run_command("report", job)
+
+
+def job(config: DictConfig) -> None:
     """Write the page, and print where it is and how large."""
-    run = Path(config.results_dir) / config.name
+    run = opened(Path(config.results_dir), str(config.name))
     if config.images is not None and (not isinstance(config.images, int) or config.images < 1):
         raise ValueError(f"images is {config.images!r}, expected a number of at least 1, or null for all")
     if not (run / "results.parquet").exists():

@@ -1,27 +1,31 @@
 """The command ``heatmark train``: an embedded network trained again."""
 
 import math
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from heatmark.benchmarks.config.building import build
+from heatmark.benchmarks.config.compose import run_command, run_folder
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.machine.devices import autocast, pick_device
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.training import Progress, Recipe, circumstances, load, save, train
 
-console = Console(stderr=True)
+
+def main() -> None:
+    """Train the network of the command line."""
+    run_folder("train", sys.argv[1:])  # a wrong name is said before Hydra makes its folder
+    run_command("train", job)
 
 
-@hydra.main(version_base="1.3", config_path="pkg://heatmark.conf", config_name="train")
-def main(config: DictConfig) -> None:
+def job(config: DictConfig) -> None:
     """Train, measure the accuracy on unseen pictures, write the weights."""
     recipe: Recipe = build(config.recipe, "recipe")
     config.model.update(weights=None, checkpoint=None, seed=recipe.seed)
@@ -29,9 +33,10 @@ def main(config: DictConfig) -> None:
     training, testing = _datasets(config)
     device = pick_device(config.device)
     network, prepare = classifier.module.to(device), classifier.preprocessing
+    console = Console(stderr=True)
     console.print(f"drawing {len(training)} pictures to train on and {len(testing)} to test on")
     seen, unseen = load(training, config.workers), load(testing, config.workers)
-    with autocast(network, config.precision), _shown(classifier.name) as show:
+    with autocast(network, config.precision), _shown(classifier.name, console) as show:
         share = train(network, seen, unseen, prepare, recipe, show)
     save(network, Path(config.output), {**_asked(config), "accuracy": share, **circumstances(network)})
     console.print(f"{share:.2%} of {len(unseen)} unseen pictures are right; the weights are in {config.output}")
@@ -46,7 +51,7 @@ def _datasets(config: DictConfig) -> tuple[Dataset, Dataset]:
 
 
 @contextmanager
-def _shown(name: str) -> Iterator[Callable[[Progress], None]]:
+def _shown(name: str, console: Console) -> Iterator[Callable[[Progress], None]]:
     """Context with a progress bar that shows the smoothed loss; it yields the function that moves the bar."""
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "loss {task.fields[loss]:.3f}")
     text = [TextColumn(column) if isinstance(column, str) else column for column in columns]
