@@ -21,7 +21,7 @@ from heatmark.methods.layer_cam import LayerCAM
 from heatmark.metrics.base import Explained, Metric, Scores
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.insertion import Insertion
-from tests.benchmarks.sweep.toys import PLAIN, Aimed, Forwards, Mean, Red, array, classifier, counting, swept, toys
+from tests.benchmarks.sweep.toys import Aimed, array, classifier, counting, Forwards, Mean, Notes, PLAIN, Red, swept, toys
 
 CAMS: dict[str, Method] = {"grad_cam": GradCAM(), "hires_cam": HiResCAM(), "eigen_cam": EigenCAM()}
 CURVES: dict[str, Metric] = {
@@ -144,7 +144,7 @@ def test_cams_that_share_a_capture_are_those_computed_alone(tmp_path: Path) -> N
 
 
 def test_a_finished_sweep_computes_nothing_and_a_new_metric_only_itself(tmp_path: Path) -> None:
-    calls: list[int] = []
+    calls = Notes()
     method, model = counting(calls), classifier()
     swept(tmp_path, {"m": method}, {"deletion": Deletion(steps=4)}, model=model)
     explained = len(calls)
@@ -160,7 +160,7 @@ def test_a_finished_sweep_computes_nothing_and_a_new_metric_only_itself(tmp_path
 
 
 def test_growing_a_dataset_computes_the_new_images_alone(tmp_path: Path) -> None:
-    calls: list[int] = []
+    calls = Notes()
     method, data = counting(calls), toys()
     swept(tmp_path, {"m": method}, {"mean": Mean()}, type(data)(data.pictures[:4], data.labels[:4]), block_size=4)
     assert calls == [2, 2]
@@ -231,13 +231,13 @@ def test_out_of_memory_goes_on_with_the_same_result(tmp_path: Path) -> None:
         if len(images) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    halved = swept(tmp_path / "halved", {"m": counting([], fail)}, {"mean": Mean()}, batch_size=4)
+    halved = swept(tmp_path / "halved", {"m": counting(Notes(), fail)}, {"mean": Mean()}, batch_size=4)
     full = swept(tmp_path / "full", {"m": Red()}, {"mean": Mean()}, batch_size=4)
     assert halved.values("m", "mean") == full.values("m", "mean")
 
 
 def test_maps_that_are_not_kept_are_computed_again_for_a_new_metric(tmp_path: Path) -> None:
-    calls: list[int] = []
+    calls = Notes()
     method = counting(calls)
     first = swept(tmp_path, {"m": method}, {"mean": Mean()}, keep_maps="none")
     assert [row["map"] for row in first.maps("m")] == [None] * 7
