@@ -241,18 +241,18 @@ def test_another_module_of_the_user_counts_by_what_is_taken_from_it(load, monkey
         names = ("my_helpers", "my_local", "my_package", "my_package.part")
         helpers, local, package, inner = (ModuleType(name) for name in names)
         exec(text, vars(helpers))
-        exec(text, vars(local))
+        exec(text.replace("inner", "local"), vars(local))
         exec(part, vars(inner))
         package.part, package.__path__ = inner, []  # type: ignore[attr-defined]
         for module in (helpers, local, package, inner):
             monkeypatch.setitem(sys.modules, module.__name__, module)
         return source_digest(load(script).A)
 
-    text = "def used(x): return x\ndef local(x): return x\ndef other(x): return x"
+    text = "def used(x): return x\ndef inner(x): return x\ndef other(x): return x"
     before = digest(text)
     assert before == digest(text.replace("other(x): return x", "other(x): return -x"))
     assert before != digest(text.replace("used(x): return x", "used(x): return -x"))
-    assert before != digest(text.replace("local(x): return x", "local(x): return -x"))
+    assert before != digest(text.replace("inner(x): return x", "inner(x): return -x"))
     assert before != digest(text, "def deep(x): return -x")
 
 
