@@ -226,12 +226,6 @@ def test_pickling_changes_no_identity(load: Callable[[str], ModuleType]) -> None
     assert identity(mine) == before
 
 
-def output(*arguments: str, seed: str = "0") -> str:
-    env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run([sys.executable, *arguments], env=env, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
 def test_what_has_neither_code_nor_value_is_never_told_twice(load: Callable[[str], ModuleType], monkeypatch) -> None:
     text = SCRIPT.replace("LOCK = LOCKS = None", "LOCK = threading.Lock()")
     module = load(text)
