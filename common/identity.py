@@ -128,9 +128,14 @@ def _canonical(value: Any) -> Any:
 
 def _defaults(thing: object) -> dict[str, Any]:
     """Return the defaults of a dataclass's options; an option without a default has none."""
-    found = {f.name: f.default for f in fields(thing) if f.default is not MISSING}  # type: ignore[arg-type]
-    made = {f.name: f.default_factory() for f in fields(thing) if f.default_factory is not MISSING}  # type: ignore[arg-type]
-    return {**found, **made}
+    found = {f.name: f.default for f in fields(thing) if _is_given(f.default)}  # type: ignore[arg-type]
+    made = {f.name: f.default_factory for f in fields(thing) if _is_given(f.default_factory)}  # type: ignore[arg-type]
+    return {**found, **{name: make() for name, make in made.items()}}  # type: ignore[operator]
+
+
+def _is_given(default: object) -> bool:
+    """Return whether a field has this default; a class that was pickled by value has a MISSING of its own."""
+    return not isinstance(default, type(MISSING))
 
 
 def options(thing: object) -> dict[str, Any]:
@@ -181,7 +186,7 @@ def changed(thing: object) -> dict[str, Any]:
     presets: Mapping[str, Mapping[str, object]] = getattr(thing, "presets", {})
     defaults = {f.name: f.default for f in fields(thing) if f.name != "preset"}  # type: ignore[arg-type]
     usual = {**defaults, **presets.get(getattr(thing, "preset", ""), {})}
-    plain = {name: _plain(name, value) for name, value in usual.items() if name in values and value is not MISSING}
+    plain = {name: _plain(name, value) for name, value in usual.items() if name in values and _is_given(value)}
     names = [name for name in sorted(values) if name != "preset"]
     return {name: values[name] for name in names if name not in plain or values[name] != plain[name]}
 

@@ -37,7 +37,8 @@ NO_PART_OF_A_CLASS = frozenset(
     (
         *("__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__annotations__", "__firstlineno__"),
         *("__static_attributes__", "__dataclass_params__", "__match_args__", "__abstractmethods__", "_abc_impl"),
-        *("__parameters__", "__orig_bases__", "__annotate__", "__annotate_func__", "__annotations_cache__"),
+        *("__parameters__", "__orig_bases__", "__slotnames__", "__annotate__", "__annotate_func__"),
+        "__annotations_cache__",
     )
 )
 """Attributes of classes that change no number, or that Python derives from others."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -196,18 +197,33 @@ def test_code_without_source_counts_by_its_bytecode() -> None:
     assert len({source_digest(made(edited)) for edited in (text, *others)}) == 4
 
 
-def test_the_same_file_has_the_same_identity_in_every_process(tmp_path: Path) -> None:
-    tell = "\nimport json\nfrom heatmark.common.identity import identity\nprint(json.dumps(identity(Mine())))\n"
-    (tmp_path / "script.py").write_text(SCRIPT + tell)
-    said = [run(tmp_path / "script.py", seed) for seed in ("1", "2")]
-    assert said[0] == said[1]
-    assert said[0]["package"] == "__main__"
+def test_the_same_code_has_one_identity_in_every_process(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    cloudpickle = pytest.importorskip("cloudpickle")
+    text = SCRIPT.replace("@lru_cache", "")  # which pickle finds by its name only
+    module = load(text)
+    cloudpickle.register_pickle_by_value(module)
+    (tmp_path / "sent").write_bytes(cloudpickle.dumps(module.Mine(gain=2.0)))
+    cloudpickle.unregister_pickle_by_value(module)
+    read = f"pickle.loads(pathlib.Path({str(tmp_path / 'sent')!r}).read_bytes())"
+    tell = "\nimport json, pathlib, pickle\nfrom heatmark.common.identity import identity\n"
+    (tmp_path / "script.py").write_text(f"{text}{tell}print(json.dumps([identity(Mine()), identity({read})]))")
+    (own, sent), again = (output(tmp_path / "script.py", seed) for seed in ("1", "2"))
+    assert [own, sent] == again
+    assert own["package"] == "__main__"
+    assert sent["options"] == {"gain": 2}
 
 
-def run(script: Path, seed: str) -> dict[str, str]:
+def output(script: Path, seed: str) -> list[dict[str, Any]]:
     env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, str(script)], env=env, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
+
+
+def test_pickling_changes_no_identity(load: Callable[[str], ModuleType]) -> None:
+    mine = load(SCRIPT).Mine()
+    before = identity(mine)
+    mine.__reduce_ex__(4)
+    assert identity(mine) == before
 
 
 def test_what_has_neither_code_nor_value_is_never_told_twice(load: Callable[[str], ModuleType], monkeypatch) -> None:
@@ -241,18 +257,18 @@ def test_another_module_of_the_user_counts_by_what_is_taken_from_it(load, monkey
         names = ("my_helpers", "my_local", "my_package", "my_package.part")
         helpers, local, package, inner = (ModuleType(name) for name in names)
         exec(text, vars(helpers))
-        exec(text, vars(local))
+        exec(text.replace("inner", "local"), vars(local))
         exec(part, vars(inner))
         package.part, package.__path__ = inner, []  # type: ignore[attr-defined]
         for module in (helpers, local, package, inner):
             monkeypatch.setitem(sys.modules, module.__name__, module)
         return source_digest(load(script).A)
 
-    text = "def used(x): return x\ndef local(x): return x\ndef other(x): return x"
+    text = "def used(x): return x\ndef inner(x): return x\ndef other(x): return x"
     before = digest(text)
     assert before == digest(text.replace("other(x): return x", "other(x): return -x"))
     assert before != digest(text.replace("used(x): return x", "used(x): return -x"))
-    assert before != digest(text.replace("local(x): return x", "local(x): return -x"))
+    assert before != digest(text.replace("inner(x): return x", "inner(x): return -x"))
     assert before != digest(text, "def deep(x): return -x")
 
 
