@@ -26,7 +26,7 @@ ARTEFACTS = {
     ),
     "timings": pa.schema(
         {
-            "batch_size": pa.int32(), "threads": pa.int32(), "latency_ms": pa.float64(), "latency_iqr_ms": pa.float64(),
+            "maps": pa.string(), "batch_size": pa.int32(), "threads": pa.int32(), "latency_ms": pa.float64(), "latency_iqr_ms": pa.float64(),
             "forward_ms": pa.float64(), "cost_in_forwards": pa.float64(), "peak_memory_mib": pa.float64(),
             "repeats": pa.int32(), "device": pa.string(), "status": pa.string(), "reason": pa.string(),
         }
@@ -39,7 +39,8 @@ ARTEFACTS = {
 (:func:`heatmark.benchmarks.requests.row`). ``status`` is ``ok`` or ``error``, ``reason`` says why a row is an error or
 why its number is undefined, else ``""``. A map is float32 in C order, null where it is not kept; ``signature`` is a map
 of 16 × 16 values in [0, 1] as float16; ``order`` is a digest of the order of the pixels of the map as it is scored.
-``top`` and ``probability`` are the most probable classes and their probabilities. ``picture`` is a lossless WebP file.
+``top`` and ``probability`` are the most probable classes and their probabilities. ``picture`` is a lossless WebP file. The
+``maps`` of a timing is the key of the cell's maps.
 """
 
 DIGESTS = ["weights_digest", "images_digest"]

@@ -58,7 +58,7 @@ def _row(
         if broken_device(error):
             raise
         found = {"status": "error", "reason": said(error)}
-    found = {"key": key, "row": row, "threads": torch.get_num_threads(), **found}
+    found = {"key": key, "row": row, "maps": cell.key, "threads": torch.get_num_threads(), **found}
     return pa.Table.from_pylist([found], schema=full_schema("timings"))
 
 

@@ -1,92 +1,65 @@
-"""Methods whose maps are equal on a model, such as one method of two libraries; found by comparing raw maps."""
+"""Methods whose maps are equal on a model, such as one method of two libraries; found by comparing signatures."""
 
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from heatmark.benchmarks.schema import SETTING
-from heatmark.benchmarks.tables.resizing import upsampled
+from heatmark.benchmarks.store import Store
+from heatmark.benchmarks.tables.asked import Asked
+from heatmark.benchmarks.tables.found import found
 
 TOLERANCE = 1e-3
-"""Largest difference of two equal maps, as a fraction of their range. In sweeps of the embedded networks, methods that
-are the same in theory differ by at most 1e-6 on every image, all others by at least 0.03 on some image."""
+"""Largest difference of two equal signatures, whose values are in [0, 1] and are rounded to 11 bits."""
+VALUES = 16 * 16
 
-FLAT = 1e-6
-"""Largest range of a map that is constant but for rounding, as a fraction of its largest magnitude."""
-
-Array = NDArray[np.floating]
+Signatures = NDArray[np.floating[Any]]
 
 
-def with_repeats(results: pd.DataFrame, maps: Path) -> pd.DataFrame:
-    """Return results with a column ``map_of``: the cell whose maps a row's cell repeats, or the cell itself.
+def map_of(a: Asked, store: Store) -> dict[str, str]:
+    """Return, by cell, the cell whose maps it repeats, or the cell itself; cells without maps are absent.
 
-    Two cells of one setting, on the same images and classes, are repeats of each other where :func:`one_map` holds on
-    every image, and some image's map is not constant. Examples are Grad-CAM, HiResCAM and XGrad-CAM before global
-    average pooling and a linear layer, and one method in two libraries. Of several repeats, ``map_of`` names the
-    suite's own implementation where it is among them, else the first in alphabetical order of methods.
+    Two cells of one setting are repeats of each other where their signatures (:mod:`heatmark.benchmarks.schema`) are
+    equal but for rounding on every picture, and some map is not constant. Examples are Grad-CAM, HiResCAM and XGrad-CAM
+    before global average pooling and a linear layer, and one method in two libraries. Of several repeats, the suite's
+    own implementation is the original where it is among them, else the first in alphabetical order of methods.
 
     Args:
-        results: the results table.
-        maps: folder of the run's raw maps, with one file ``CELL.npy`` (N, h, w) per cell. ``map_of`` is ``""`` for a
-            cell without a file, and for rows without scores.
+        a: what is asked of a setting.
+        store: the run's store.
     """
-    scored = results[results["metric"] != ""]
-    found: dict[str, str] = {}
-    for _, rows in scored.groupby(SETTING):
-        found |= _originals(rows, maps)
-    return results.assign(map_of=[found.get(str(cell), "") for cell in results["cell"]])
-
-
-def _originals(rows: pd.DataFrame, maps: Path) -> dict[str, str]:
-    """Return, for each cell of a setting that has maps, the first cell with these maps."""
-    scored_on = rows.drop_duplicates(["cell", "image", "target"]).groupby("cell", sort=False)[["image", "target"]]
-    asked = {str(cell): tuple(part.itertuples(index=False, name=None)) for cell, part in scored_on}
-    first = rows.drop_duplicates("cell").assign(foreign=lambda frame: frame["implementation"] != "heatmark")
-    found: dict[str, str] = {}
-    originals: dict[str, Array] = {}
-    for cell in map(str, first.sort_values(["foreign", "method", "layer", "cell"])["cell"]):
-        if not (file := maps / f"{cell}.npy").exists():
+    rows = [entry.row() for entry in a.entries]
+    known = found(store, "maps", ["signature"], a.cells["maps"].tolist(), rows)
+    grid = known.grid(a.cells["maps"].tolist(), rows)
+    kept = known.take("signature", grid, None)
+    first = a.cells.assign(foreign=a.cells["implementation"] != "heatmark", at=range(len(a.cells)))
+    originals: list[tuple[str, Signatures]] = []
+    result: dict[str, str] = {}
+    for cell, place in first.sort_values(["foreign", "method", "layer", "cell"])[["cell", "at"]].itertuples(index=False):
+        if all(value is None for value in kept[place]):
             continue
-        own = np.load(file, mmap_mode="r", allow_pickle=False)
-        match = (other for other, its in originals.items() if asked[other] == asked[cell] and repeat(its, own))
-        found[cell] = next(match, cell)
-        if found[cell] == cell:
-            originals[cell] = own
-    return found
+        own = signatures(kept[place])
+        result[cell] = next((other for other, its in originals if repeat(its, own)), cell)
+        if result[cell] == cell:
+            originals.append((cell, own))
+    return result
 
 
-def repeat(first: Array, second: Array) -> bool:
-    """Return whether maps (N, h, w) and (N, h', w') are equal on every image, and not constant on at least one."""
-    if len(first) != len(second) or not all(one_map(a, b) for a, b in zip(first, second, strict=True)):
+def signatures(stored: Sequence[bytes | None]) -> Signatures:
+    """Return stored signatures as (N, 256) float16; a picture without one is NaN."""
+    absent = np.full(VALUES, np.nan, np.float16).tobytes()
+    joined = b"".join(absent if value is None else value for value in stored)
+    return np.frombuffer(joined, np.float16).reshape(-1, VALUES)
+
+
+def repeat(first: Signatures, second: Signatures) -> bool:
+    """Return whether signatures (N, 256) are equal on every image, and not constant on at least one."""
+    if not _equal(first[:1], second[:1]):  # settles most pairs
         return False
-    return any(np.ptp(scaled(a)) > 0 for a in first)
+    return _equal(first, second) and bool((np.nanmax(np.nan_to_num(first), axis=1) > 0).any())
 
 
-def one_map(first: Array, second: Array) -> bool:
-    """Return whether two raw maps are equal but for rounding, a positive factor and an offset.
-
-    Both are upsampled to the larger size as for metrics, and scaled to [0, 1]; no value may then differ by more than
-    :data:`TOLERANCE`. Such maps order pixels alike, but for those whose values differ by rounding.
-
-    Args:
-        first, second: (h, w) and (h', w').
-    """
-    size = (max(first.shape[0], second.shape[0]), max(first.shape[1], second.shape[1]))
-    one, other = (scaled(upsampled(values, size)) for values in (first, second))
-    return bool(np.allclose(one, other, rtol=0, atol=TOLERANCE, equal_nan=True))
-
-
-def scaled(values: Array) -> Array:
-    """Return a map scaled to [0, 1]: all 0 where it is constant.
-
-    Of a map with values that are not finite, these become NaN and all others 0.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(values).all():
-        return np.where(np.isfinite(values), 0.0, np.nan)
-    low, high = values.min(), values.max()
-    if high - low <= FLAT * max(abs(low), abs(high)):
-        return np.zeros_like(values)
-    return np.asarray((values - low) / (high - low))
+def _equal(first: Signatures, second: Signatures) -> bool:
+    return bool(np.allclose(first.astype(np.float32), second.astype(np.float32), 0, TOLERANCE, equal_nan=True))
