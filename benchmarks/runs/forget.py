@@ -46,7 +46,8 @@ def forget(root: Path, which: Which) -> list[str]:
     """
     if not any(asdict(which).values()):
         raise ValueError("forget what? Give at least one of method=, model=, layer=, metric=, dataset=")
-    found = requests.read(root)
+    if not (found := requests.read(root)):
+        raise ValueError(f"{root} has no requests: expected a folder that heatmark sweep has written")
     remove: Callable[[Request, Which], Request] = _without_metrics if which.metric else _without_cells
     after = [remove(request, which) for request in found]
     removed = [line for old, new in zip(found, after, strict=True) for line in _lost(old, new)]
