@@ -32,7 +32,11 @@ class Store:
         parquet.write_table(rows, folder / f"{secrets.token_hex(8)}.parquet")
 
     def read(
-        self, artefact: str, keys: Collection[str], columns: Sequence[str] | None = None, rows: Collection[str] | None = None
+        self,
+        artefact: str,
+        keys: Collection[str],
+        columns: Sequence[str] | None = None,
+        rows: Collection[str] | None = None,
     ) -> pa.Table:
         """Return the stored rows of these keys (and of these rows): each once, a success rather than an error."""
         wanted = None if columns is None else list(dict.fromkeys(["key", "row", *columns]))
@@ -65,7 +69,9 @@ class Store:
     def _tables(self, artefact: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:
         for path in sorted((self.root / "store" / artefact).glob("*/*.parquet")):
             yield parquet.read_table(path, columns=columns).cast(
-                full_schema(artefact) if columns is None else pa.schema([full_schema(artefact).field(c) for c in columns])
+                full_schema(artefact)
+                if columns is None
+                else pa.schema([full_schema(artefact).field(c) for c in columns])
             )
 
 

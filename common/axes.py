@@ -5,6 +5,9 @@ from torch import Tensor, nn
 
 from heatmark.common.features import FeatureLayout, TokenLayout, find_layer, grid_of, readings
 
+VERSION = 1
+"""Raised by whoever changes which layout the type of a layer determines: outdates every CAM."""
+
 CHANNELS_FIRST = (
     nn.Conv2d,
     nn.ConvTranspose2d,

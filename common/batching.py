@@ -48,3 +48,8 @@ def with_batch_size(method: T, batch_size: int) -> T:
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             changes[field.name] = with_batch_size(value, batch_size)
     return dataclasses.replace(method, **changes) if changes else method  # type: ignore[type-var]
+
+
+def padded(tensor: "torch.Tensor", size: int) -> "torch.Tensor":
+    short = size - len(tensor)
+    return torch.cat([tensor, tensor[-1:].expand(short, *tensor.shape[1:])]) if short > 0 else tensor

@@ -6,6 +6,9 @@ from torch import Tensor, nn
 
 from heatmark.common.names import did_you_mean
 
+VERSION = 1
+"""Raised by whoever changes which layout is read from a layer's output: outdates every CAM."""
+
 
 @dataclass(frozen=True)
 class TokenLayout:

@@ -1,17 +1,136 @@
-"""The identity of a method or metric: its options as plain values, those that differ from the defaults, and digests.
+"""The identity of a method or metric: all that can change its numbers, as plain values, and nothing else.
 
 An option is a plain value (text, a number, true, false or none), a tensor, another dataclass, or a list or mapping of
 these. A function or any other object is an error, because another process cannot tell whether it is the same one.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
+
+from heatmark.common.digests import digest_json, digest_tensor
+from heatmark.common.source import is_outside, source_digest
+from heatmark.common.versions import PACKAGE, class_versions, engine_versions, is_ours, library_version
+
+__all__ = [
+    *("changed", "class_path", "definition", "digest_json", "digest_tensor", "identity", "options", "request"),
+    *("require_distinct", "usual", "values"),
+]
+
+
+def identity(thing: object) -> dict[str, Any]:
+    """Return the identity of a method or metric, a frozen dataclass, as plain JSON values.
+
+    Equal identities have equal numbers, and no number changes under an equal identity: it holds
+
+    - ``package``: ``heatmark``, for an adapter its library, for a class from elsewhere its top-level module;
+    - ``name``: the class's name, or the text that it has as a class attribute ``name``;
+    - ``options`` that differ from their defaults, presets replaced by their values, without those of speed;
+    - ``versions`` of the classes it derives from, and ``engines``: of the modules it uses; each only where it is not 1;
+    - ``library``: the version of an adapter's library;
+    - ``source``: the digest of code from outside the package.
+
+    What is empty is left out. The module of a class is no part of it, so that a class may move.
+
+    Raises:
+        ValueError: for an option that is a function or another object, naming it; for what is no dataclass.
+    """
+    cls = type(thing)
+    package = str(getattr(cls, "implementation", PACKAGE))
+    ours = [base.__module__ for base in cls.__mro__ if is_ours(base.__module__)]
+    found = {
+        "options": _unusual(thing),
+        "versions": class_versions(cls),
+        "engines": engine_versions(ours),
+        "library": "" if package == PACKAGE else library_version(package),
+        "source": source_digest(cls) if any(map(is_outside, cls.__mro__)) else "",
+    }
+    package = _home(cls) if package == PACKAGE else package
+    return {"package": package, "name": _name(cls), **{key: value for key, value in found.items() if value}}
+
+
+def _home(cls: type) -> str:
+    """Return a class's top-level module; a script's is ``__main__`` in the processes that it starts, too."""
+    return cls.__module__.partition(".")[0].replace("__mp_main__", "__main__")
+
+
+def _name(cls: type) -> str:
+    name = vars(cls).get("name")
+    is_option = any(f.name == "name" for f in fields(cls))
+    return name if isinstance(name, str) and not is_option else cls.__name__
+
+
+def require_distinct(things: Mapping[str, object]) -> None:
+    """Refuse methods or metrics of different classes that have one identity: one would get the other's numbers.
+
+    Args:
+        things: by their names in the tables.
+
+    Raises:
+        ValueError: naming both, and how to separate them.
+    """
+    seen: dict[str, str] = {}
+    for key, thing in things.items():
+        other = seen.setdefault(digest_json(identity(thing)), key)
+        if class_path(things[other]) != class_path(thing):
+            raise ValueError(
+                f"{other} ({class_path(things[other])}) and {key} ({class_path(thing)}) are different classes of one "
+                f'identity, {identity(thing)}: give one of them another name, as a class attribute name = "…"'
+            )
+
+
+def values(thing: object) -> dict[str, Any]:
+    """Return all options of a dataclass as its identity compares them: presets replaced by their values, no speed.
+
+    An option that is a method, or another dataclass, is its identity. Numbers are equal if Python calls them equal.
+
+    Raises:
+        ValueError: as :func:`options`.
+    """
+    options(thing)
+    return _settled(thing, {f.name: getattr(thing, f.name) for f in fields(thing)})  # type: ignore[arg-type]
+
+
+def _unusual(thing: object) -> dict[str, Any]:
+    """Return the values that differ from the defaults."""
+    own, defaults = values(thing), usual(thing)
+    return {name: own[name] for name in sorted(own) if name not in defaults or own[name] != defaults[name]}
+
+
+def usual(thing: object) -> dict[str, Any]:
+    """Return the values that a dataclass's options have by default, where they have a default.
+
+    Whoever moves one must raise the class's ``version``: the identity leaves it out.
+    """
+    return _settled(thing, _defaults(thing))
+
+
+def _settled(thing: object, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return option values as plain values; those that are None have the value that the preset gives them."""
+    presets: Mapping[str, Mapping[str, object]] = getattr(thing, "presets", {})
+    preset = presets.get(str(given.get("preset")), {}) if presets else {}
+    hidden = {"preset"} if presets else set()
+    hidden |= getattr(thing, "speed_only", frozenset())
+    filled = {name: preset.get(name) if value is None else value for name, value in given.items()}
+    return {name: _canonical(_plain(name, value, identity)) for name, value in filled.items() if name not in hidden}
+
+
+def _canonical(value: Any) -> Any:
+    """Return a plain value in which equal numbers are written equally: 2.0 is 2."""
+    if isinstance(value, Mapping):
+        return {key: _canonical(item) for key, item in sorted(value.items())}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _defaults(thing: object) -> dict[str, Any]:
+    """Return the defaults of a dataclass's options; an option without a default has none."""
+    found = {f.name: f.default for f in fields(thing) if f.default is not MISSING}  # type: ignore[arg-type]
+    made = {f.name: f.default_factory() for f in fields(thing) if f.default_factory is not MISSING}  # type: ignore[arg-type]
+    return {**found, **made}
 
 
 def options(thing: object) -> dict[str, Any]:
@@ -29,17 +148,21 @@ def options(thing: object) -> dict[str, Any]:
     return {name: _plain(f"{type(thing).__name__}.{name}", getattr(thing, name)) for name in names}
 
 
-def _plain(option: str, value: object) -> Any:
+def _nested(thing: object) -> dict[str, Any]:
+    return {"class": class_path(thing), **options(thing)}
+
+
+def _plain(option: str, value: object, nested: Callable[[object], Any] = _nested) -> Any:
     if isinstance(value, str | int | float | None):
         return value
     if isinstance(value, Tensor):
         return f"tensor:{digest_tensor(value)}"
     if is_dataclass(value) and not isinstance(value, type):
-        return {"class": class_path(value), **options(value)}
+        return nested(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(f"{option}[{key!r}]", item) for key, item in value.items()}
+        return {str(key): _plain(f"{option}[{key!r}]", item, nested) for key, item in value.items()}
     if isinstance(value, Sequence):
-        return [_plain(f"{option}[{place}]", item) for place, item in enumerate(value)]
+        return [_plain(f"{option}[{place}]", item, nested) for place, item in enumerate(value)]
     raise ValueError(
         f"option {option} is {value!r} ({type(value).__name__}), expected text, a number, true, false, none, a tensor, "
         "a dataclass, or a list or mapping of these: nothing else can be told from another in the next process"
@@ -99,15 +222,3 @@ def _beside(metric: object) -> frozenset[str]:
 def class_path(thing: object) -> str:
     """Return the dotted path of an object's class."""
     return f"{type(thing).__module__}.{type(thing).__qualname__}"
-
-
-def digest_json(value: object) -> str:
-    """Return the SHA-256 of the canonical JSON (sorted keys, no spaces) of a value."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def digest_tensor(tensor: Tensor) -> str:
-    """Return the SHA-256 of a tensor's type, shape and values, the same on every device and in every memory layout."""
-    values = tensor.detach().cpu().contiguous()
-    content = values.reshape(-1).view(torch.uint8).numpy().tobytes()
-    return hashlib.sha256(f"{values.dtype} {tuple(values.shape)} ".encode() + content).hexdigest()

@@ -8,6 +8,9 @@ from torch.nn import functional as F
 
 from heatmark.common.probabilities import full_precision
 
+VERSION = 1
+"""Raised by whoever changes a resized value: outdates all curves and scores, and methods that resize."""
+
 
 def upsample(maps: Tensor, size: Sequence[int]) -> Tensor:
     """Return maps (N, h, w) at size (H, W): bilinear, ``align_corners=False``; as they are if the size fits.

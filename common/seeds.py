@@ -5,6 +5,9 @@ import hashlib
 import torch
 from torch import Tensor
 
+VERSION = 1
+"""Raised by whoever changes a seed or a draw: outdates all methods and metrics that draw."""
+
 
 def image_seed(image: Tensor, seed: int, purpose: str = "") -> int:
     """Return a seed made from the image's pixels and a seed; the same on every device and in every batch.

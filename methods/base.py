@@ -12,6 +12,9 @@ class Method(ABC):
     A field called ``batch_size`` is the number of images that the method sends through the model at once.
     """
 
+    version: ClassVar[int] = 1
+    """Stated and raised in the class whose numbers someone changes: outdates that class and its subclasses alone."""
+
     implementation: ClassVar[Literal["heatmark", "pytorch_grad_cam", "captum"]] = "heatmark"
     """Whose code computes the map."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from heatmark.methods.base import Method
+from heatmark.methods.engine.cam import CaptureCAM
 from heatmark.methods.engine.capture import activations_at
 
 ROUNDING = 256
@@ -13,7 +13,7 @@ ROUNDING = 256
 
 
 @dataclass(frozen=True)
-class EigenCAM(Method):
+class EigenCAM(CaptureCAM):
     """Eigen-CAM: the projection of the activations on their first principal component; it does not use the target.
 
     L = O V_1 = σ_1 U_1, with O (hw × C) the activations of one image and O = U Σ Vᵀ its singular value decomposition.
@@ -38,6 +38,10 @@ class EigenCAM(Method):
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
         """Return signed maps (N, h, w) in the layer's resolution and in units of its activations."""
         return first_component(activations_at(model, images, layer))
+
+
+    def relevance(self, c):
+        return first_component(c.activations)
 
 
 def first_component(activations: Tensor) -> Tensor:

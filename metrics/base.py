@@ -31,60 +31,58 @@ class Explained:
     maps: Tensor
     masks: Tensor | None
     explain: Explain
+    has_mask: Tensor | None = None
+    ignore: Tensor | None = None
+    labels: Tensor | None = None
+    counterfactuals: Tensor | None = None
+    normalisation: object = None
+    seed: int = 0
     batch_size: int = 16
 
 
-class Metric(ABC):
-    """A metric; subclasses are frozen dataclasses whose fields are the options that define it."""
-
-    higher_is_better: ClassVar[bool]
-    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
-    """Published protocols: name -> values of options. The field ``preset``, if there is one, is such a name."""
-    beside: ClassVar[frozenset[str]] = frozenset()
-    """Names of the fields that request further numbers and never change the metric's value."""
-    speed_only: ClassVar[frozenset[str]] = frozenset()
-    """Names of the fields that change speed and memory but no number; they are no part of the metric's definition."""
-
-    @abstractmethod
-    def __call__(self, batch: Explained) -> Tensor:
-        """Return one number per image, (N,); NaN where undefined."""
-
-    def tie_bounds(self, batch: Explained, values: Tensor) -> Tensor | None:  # noqa: ARG002
-        """Return the smallest and the largest value found under other orders of equally relevant pixels, (N, 2).
-
-        None if they are not requested, or the metric does not depend on such an order.
-
-        Args:
-            batch: the explained images that were scored.
-            values: (N,), this metric's values of them.
-        """
-        return None
+@dataclass(frozen=True)
+class Curve:
+    x: Tensor
+    y: Tensor
+    axis: str
 
 
 @dataclass(frozen=True)
-class Curves:
-    """The target's probability as a function of the fraction of perturbed pixels.
+class Scores:
+    values: Tensor
+    reasons: object = ()
+    curve: Curve | None = None
 
-    Args:
-        fractions: (K,), the fraction of pixels perturbed, from 0 to 1.
-        scores: (N, K), the target's probability at each point; NaN for an image whose map has no order.
-    """
 
-    fractions: Tensor
-    scores: Tensor
+class Metric(ABC):
+    version: ClassVar[int] = 1
+    higher_is_better: ClassVar[bool | None]
+    needs: ClassVar[frozenset[str]] = frozenset()
+    draws: ClassVar[bool] = False
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    beside: ClassVar[frozenset[str]] = frozenset()
+    speed_only: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def __call__(self, batch: Explained) -> Scores: ...
+
+
+class Derived(Metric):
+    @property
+    def terms(self) -> Mapping[str, float]: ...
+
+
+class Path(ABC):
+    @abstractmethod
+    def curve(self, batch: Explained) -> Curve: ...
 
 
 class CurveMetric(Metric):
-    """A metric whose value is a summary of a curve; the curve can be computed once and used for both."""
+    path: Path
+    bounds: tuple = ()
 
     @abstractmethod
-    def curves(self, batch: Explained) -> Curves:
-        """Return the curve of every image."""
+    def summarise(self, curve: Curve) -> Scores: ...
 
-    @abstractmethod
-    def summary(self, curves: Curves) -> Tensor:
-        """Return each curve's summary, which is the metric's value, (N,)."""
-
-    def __call__(self, batch: Explained) -> Tensor:
-        """Return the summary of every image's curve, (N,)."""
-        return self.summary(self.curves(batch))
+    def __call__(self, batch: Explained) -> Scores:
+        return self.summarise(self.path.curve(batch))

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from heatmark.benchmarks.runs.heartbeat import Heartbeat
+from heatmark.benchmarks.sweep.shards import Shard, parse_shard
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import (
@@ -22,12 +24,10 @@ from heatmark.benchmarks.config.building import build, build_all, listed
 from heatmark.benchmarks.config.compose import run_command, run_folder
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.runs.heartbeat import Heartbeat
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.run import Observer
 from heatmark.benchmarks.sweep.settings import SweepSettings
-from heatmark.benchmarks.sweep.shards import Shard, parse_shard
 
 ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
 """Hydra's own options that print something and run nothing."""

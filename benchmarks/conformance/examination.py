@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from heatmark.benchmarks.conformance import regression_baseline
 from heatmark.benchmarks.conformance.checked_layer import CheckedLayer, in_float64, pixels
 from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.image_set import ImageSet, load_images
 from heatmark.benchmarks.conformance.settings import Baseline, CheckSettings
 from heatmark.benchmarks.conformance.suite import Claims, alternating, check_invariants, check_layer
 from heatmark.benchmarks.conformance.where import checked_layers_of, drawn_size, layer_of
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.predictions import predict
-from heatmark.benchmarks.sweep.images import ImageSet, load_images
 from heatmark.common.errors import in_words
 
 

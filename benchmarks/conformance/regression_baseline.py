@@ -25,8 +25,8 @@ import pandas as pd
 from torch import Tensor
 
 from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.image_set import ImageSet
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.sweep.images import ImageSet
 from heatmark.common.identity import definition
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method

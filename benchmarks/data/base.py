@@ -24,6 +24,7 @@ class Sample:
     image: Image.Image
     label: int | str | None = None
     mask: NDArray[np.bool_] | None = None
+    objects: tuple = ()
     group: str | None = None
 
 

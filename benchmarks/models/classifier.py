@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from heatmark.benchmarks.models.preprocessing import Preprocessing
+from heatmark.common.digests import digest_tensor
 from heatmark.common.features import TokenLayout
 from heatmark.common.names import did_you_mean
+
+OF_EVERY_MODULE = frozenset(vars(nn.Module()))
+"""Attributes that PyTorch gives every module, ``training`` among them; none is an option."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Classifier:
         classes: name of every class, in the order of the logits; empty where unknown.
         checkpoint: absolute path of the user's file that its weights come from; ``""`` where there is none.
         options: what the network was made with, as plain JSON values; a network may keep an option where
-            :func:`structure` does not read it, such as in a list, a function or a private attribute.
+            :func:`structure` does not read it, such as in a function or an object.
     """
 
     name: str
@@ -76,26 +80,54 @@ class Classifier:
 
 
 def structure(module: nn.Module) -> Iterator[str]:
-    """Yield one line per submodule: its name, its class, and its options that are numbers, texts or functions.
+    """Yield one line per submodule: its name, its class, its options and its buffers that no file of weights holds.
 
-    Networks with equal tensors may still differ in these: in an activation, a stride, the layout of tokens. The options
-    of PyTorch's own modules are their ``extra_repr``, so that a version of PyTorch with other attributes changes
-    nothing.
+    Networks with equal tensors may still differ in these: in an activation, a stride, the layout of tokens. Options are
+    attributes that are numbers, texts or functions, or lists, tuples and dicts of these. The options of PyTorch's own
+    modules are their ``extra_repr``, so that a version of PyTorch with other attributes changes nothing; those of other
+    modules include private numbers and texts.
     """
     for name, part in module.named_modules():
-        theirs = part.extra_repr() if type(part).__module__.startswith("torch.") else ""
-        own = {} if theirs else {key: said for key, value in sorted(vars(part).items()) if (said := _said(key, value))}
-        yield f"{name} {type(part).__qualname__} {theirs or own}"
+        theirs = part.extra_repr() if _is_torch(part) else ""
+        own = {} if theirs else {key: said for key, value in sorted(_options(part)) if (said := _said(value))}
+        kept = {key: digest_tensor(tensor) for key, tensor in sorted(_unsaved(part))}
+        yield f"{name} {type(part).__qualname__} {theirs or own}{f' {kept}' if kept else ''}"
 
 
-def _said(key: str, value: object) -> str:
+def _is_torch(part: nn.Module) -> bool:
+    return type(part).__module__.startswith("torch.")
+
+
+def _options(part: nn.Module) -> Iterator[tuple[str, object]]:
+    """Yield the attributes that may be options of a forward pass; private ones only where they hold plain values."""
+    for key, value in vars(part).items():
+        private = key.startswith("_") and (_is_torch(part) or callable(value))
+        if key not in OF_EVERY_MODULE and key != "forward" and not private:
+            yield key, value
+
+
+def _unsaved(part: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield the buffers that are no part of the state dict."""
+    for key in part._non_persistent_buffers_set:
+        if (buffer := part._buffers.get(key)) is not None:
+            yield key, buffer
+
+
+def _said(value: object) -> str:
     """Return an attribute as text that is equal in every process; ``""`` for what is no option of a forward pass."""
-    if key.startswith("_") or key in ("training", "forward"):
-        return ""
-    values = value if isinstance(value, tuple) else (value,)
-    if all(isinstance(item, str | int | float | TokenLayout | None) for item in values):
+    if isinstance(value, str | int | float | TokenLayout | None):
         return repr(value)
+    if isinstance(value, Mapping):
+        items = sorted((repr(key), _said(item)) for key, item in value.items())
+        return _listed([f"{key}: {said}" if said else "" for key, said in items])
+    if isinstance(value, list | tuple):
+        return _listed([_said(item) for item in value])
     return str(getattr(value, "__qualname__", ""))
+
+
+def _listed(items: Sequence[str]) -> str:
+    """Return items as one text, a ``?`` for what is no option; ``""`` where nothing is."""
+    return f"({', '.join(item or '?' for item in items)})" if any(items) or not items else ""
 
 
 def _plain(name: str) -> str:

@@ -5,8 +5,6 @@ from typing import TypeVar
 
 import torch
 
-from heatmark.common.errors import in_words
-
 T = TypeVar("T")
 Images = Sequence[int]
 """Positions of images in their block."""
@@ -43,7 +41,7 @@ def isolated(run: Callable[[Images], Sequence[T]], images: Images) -> tuple[dict
 
 def said(error: BaseException) -> str:
     """Return an error as a reason: its class and its message."""
-    return f"{type(error).__name__}: {in_words(error)}"
+    return f"{type(error).__name__}: {error}"
 
 
 def broken_device(error: BaseException) -> bool:

@@ -1,7 +1,7 @@
 """Rows of the artefact of maps: a map as bytes, what is wrong with it, and two short descriptions of it."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,12 @@ FLAT = 1e-6
 
 
 def map_rows(
-    cell: Cell, entries: Sequence[Entry], maps: Mapping[int, Tensor], reasons: Mapping[int, str], size: tuple[int, int], keep: str
+    cell: Cell,
+    entries: Mapping[int, Entry],
+    maps: Mapping[int, Tensor],
+    reasons: Mapping[int, str],
+    size: tuple[int, int],
+    keep: str,
 ) -> pa.Table:
     """Return the rows of a cell's maps of a block.
 

@@ -45,7 +45,9 @@ Reasons = dict[int, str]
 """Why there is no map, by the image's position."""
 
 
-def explained(cells: Sequence[Cell], classifier: Classifier, batch: Batch, which: Images, run: RunSettings) -> dict[str, tuple[Maps, Reasons]]:
+def explained(
+    cells: Sequence[Cell], classifier: Classifier, batch: Batch, which: Images, run: RunSettings
+) -> dict[str, tuple[Maps, Reasons]]:
     """Return the maps of some images, by the cell's key, and why an image has none.
 
     Cells of one layer whose methods are functions of one capture share it, batch by batch.
@@ -93,7 +95,9 @@ def _checked(maps: Tensor, images: int) -> list[Tensor]:
     return list(maps.detach().float().cpu())
 
 
-def _shared(cells: Sequence[Cell], classifier: Classifier, batch: Batch, which: Images, run: RunSettings) -> dict[str, tuple[Maps, Reasons]]:
+def _shared(
+    cells: Sequence[Cell], classifier: Classifier, batch: Batch, which: Images, run: RunSettings
+) -> dict[str, tuple[Maps, Reasons]]:
     """Return maps from one capture per batch; an image is missing where anything failed, and is then tried alone."""
     found: dict[str, tuple[Maps, Reasons]] = {cell.key: ({}, {}) for cell in cells}
     for start in range(0, len(which), run.batch_size):

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import torch
+from heatmark.benchmarks.sweep.blocks import Block
 from torch import Tensor
 
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.outputs import as_logits
 from heatmark.benchmarks.requests import Entry
 from heatmark.benchmarks.store import Store, full_schema
-from heatmark.benchmarks.sweep.blocks import Block
 from heatmark.benchmarks.sweep.faults import Images, isolated
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.targets import targets_of
@@ -49,7 +49,9 @@ class Predicted:
         return [entry for entry in self.entries if entry.position not in broken]
 
 
-def predicted(block: Block, classifier: Classifier, key: str, store: Store, rule: int | str, run: RunSettings) -> Predicted:
+def predicted(
+    block: Block, classifier: Classifier, key: str, store: Store, rule: int | str, run: RunSettings
+) -> Predicted:
     """Return a block's targets; predictions that are not stored yet are computed and stored.
 
     Args:
@@ -126,9 +128,7 @@ def _with_targets(block: Block, found: dict[str, Row], classifier: Classifier, r
     why = {i: rows[i][2] for i in range(len(rows)) if rows[i][2]} | {good[i]: said for i, said in reasons.items()}
     targets = torch.full((len(rows),), -1)
     targets[good] = chosen
-    entries = [
-        replace(entry, target=int(targets[i]), reason=why.get(i, "")) for i, entry in enumerate(block.entries)
-    ]
+    entries = [replace(entry, target=int(targets[i]), reason=why.get(i, "")) for i, entry in enumerate(block.entries)]
     known = block.labels[good] >= 0
     hit = top[:, 0] == block.labels[good] if len(good) else known
     return Predicted(

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from heatmark.benchmarks.sweep.shards import WHOLE, Shard
+
 from heatmark.benchmarks import requests
 from heatmark.benchmarks.requests import Entry, Request, RequestedMetric
-from heatmark.benchmarks.sweep.shards import Shard
 from heatmark.benchmarks.store import Store
 from heatmark.common.identity import digest_json
 
@@ -32,7 +33,7 @@ class JobRecord:
         shard: the part of the dataset that this process takes.
     """
 
-    def __init__(self, root: Path, given: Mapping[str, Any], model: str = "", shard: Shard = Shard(0, 1)) -> None:
+    def __init__(self, root: Path, given: Mapping[str, Any], model: str = "", shard: Shard = WHOLE) -> None:
         self.root, self.store, self.shard = root, Store(root), shard
         plain = {name: value for name, value in given.items() if name not in SPEED_ONLY}
         if isinstance(plain.get("dataset"), Mapping):  # more pictures of a dataset are the same job, grown

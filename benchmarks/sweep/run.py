@@ -1,9 +1,9 @@
-"""The loop of a job over its blocks: predictions, maps, curves, scores, store; then timings, in a phase of their own."""
+"""The loop of a job over its blocks: predictions, maps, curves, scores, store; then a phase of timings."""
 
 from collections.abc import Iterator
 
-
 from heatmark.benchmarks.sweep.blocks import Block, blocks
+
 from heatmark.benchmarks.sweep.cells import by_layer
 from heatmark.benchmarks.sweep.maps import Batch
 from heatmark.benchmarks.sweep.needs import stored
@@ -13,7 +13,6 @@ from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.timings import time_cells, timed_alone
 from heatmark.benchmarks.sweep.work import Progress, Work, compute
-
 
 
 class Observer:
@@ -57,7 +56,9 @@ def _predicted_blocks(plan: Plan, record: JobRecord, progress: Progress) -> Iter
     """Yield the job's blocks with their targets, once their pictures and entries are stored."""
     counts = {"images": 0, "labelled": 0, "correct": 0}
     positions = plan.asked.shard.positions(len(plan.dataset))
-    for number, block in enumerate(blocks(plan.dataset, plan.classifier, positions, plan.asked.block_size, plan.reference)):
+    for number, block in enumerate(
+        blocks(plan.dataset, plan.classifier, positions, plan.asked.block_size, plan.reference)
+    ):
         _keep_pictures(plan, record, block)
         found = predicted(block, plan.classifier, plan.key, record.store, plan.asked.target, plan.run)
         if number == 0:

@@ -96,12 +96,13 @@ def _values(metric: Metric, scores: Scores, images: int) -> list[Value]:
     values = scores.values.detach().double().cpu().tolist()
     reasons = scores.reasons or [""] * images
     return [
-        Value(value, (why or UNDEFINED) if math.isnan(value) else "") for value, why in zip(values, reasons, strict=True)
+        Value(value, (why or UNDEFINED) if math.isnan(value) else "")
+        for value, why in zip(values, reasons, strict=True)
     ]
 
 
 def score_rows(
-    key: str, needs: Sequence[str], entries: Sequence[Entry], found: Mapping[int, Value], reasons: Mapping[int, str]
+    key: str, needs: Sequence[str], entries: Mapping[int, Entry], found: Mapping[int, Value], reasons: Mapping[int, str]
 ) -> pa.Table:
     """Return the rows of a metric's scores of a cell.
 

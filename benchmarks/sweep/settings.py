@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-
-from heatmark.benchmarks.sweep.shards import Shard
+from heatmark.benchmarks.sweep.shards import WHOLE, Shard
 
 KEEP_MAPS = ("all", "gallery", "none")
 RETRY = ("", "errors")
@@ -45,7 +44,7 @@ class SweepSettings:
     timing: bool | None = None
     repeats: int = 5
     max_seconds: float = 10.0
-    shard: Shard = Shard(0, 1)
+    shard: Shard = WHOLE
     block_size: int = 64
     keep_maps: str = "all"
     retry: str = ""

@@ -149,7 +149,9 @@ class _CellWork:
         images = self.block.block.images
         size = (images.shape[-2], images.shape[-1])
         self.parts.add("maps", map_rows(self.need.cell, self.entries, new, failed, size, self.work.run.keep_maps))
-        explaining = Explaining(self.need.cell, self.work.classifier, self.block.block, self.block.targets, maps, self.work.run)
+        explaining = Explaining(
+            self.need.cell, self.work.classifier, self.block.block, self.block.targets, maps, self.work.run
+        )
         curves = {path: self._curves(path, explaining) for path in self.need.curves}
         for name, which in self.need.scores.items():
             self._scores(name, [i for i in which if i not in reasons], explaining, curves)
@@ -167,7 +169,10 @@ class _CellWork:
         return {rows[row]: point for row, point in read.items()} | found
 
     def _scores(self, name: str, which: Sequence[int], explaining: Explaining, curves: Mapping[Path, Curves]) -> None:
-        metric, key = self.work.metrics[name], score_key(self.need.cell.key, self.work.metrics[name], self.work.run.seed)
+        metric, key = (
+            self.work.metrics[name],
+            score_key(self.need.cell.key, self.work.metrics[name], self.work.run.seed),
+        )
         without = {i: Value(float("nan"), why) for i in which if (why := lacking(metric, self.entries[i]))}
         along = [curves[path] for path in paths({name: metric})]
         able = [i for i in which if i not in without and all(i in points for points in along)]

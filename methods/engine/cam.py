@@ -11,7 +11,17 @@ from heatmark.methods.engine.capture import Capture, capture
 
 
 @dataclass(frozen=True)
-class GradientCAM(Method):
+class CaptureCAM(Method):
+    @abstractmethod
+    def relevance(self, c: Capture) -> Tensor: ...
+
+
+def captured(methods, model, images, targets, layer):
+    return capture(model, images, targets, layer)
+
+
+@dataclass(frozen=True)
+class GradientCAM(CaptureCAM):
     """A CAM that is a function of a layer's activations and gradients alone.
 
     Several such CAMs at one layer need one capture only: ``c = capture(...)``, then

@@ -13,6 +13,9 @@ from heatmark.common.model_state import observing, ordinary
 from heatmark.common.probabilities import full_precision, target_logits
 from heatmark.common.trace import trace
 
+VERSION = 1
+"""Raised by whoever changes the activations, gradients or logits that are captured: outdates what uses them."""
+
 
 @dataclass(frozen=True)
 class Capture:

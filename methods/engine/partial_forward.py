@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from heatmark.common.model_state import observing, ordinary
 from heatmark.methods.engine.capture import Recording, as_tensor, hooked, recorded_output
 
+VERSION = 1
+"""Raised by whoever changes the features or logits of a partial forward: outdates what uses them."""
+
 Head = Callable[[Tensor, int], Tensor]
 """(features (B, …), n) -> logits (B, classes), as if the layer's output for image n were features[b]."""
 

@@ -11,6 +11,9 @@ from torch.nn import functional as F
 
 from heatmark.common.names import look_up
 
+VERSION = 1
+"""Raised by whoever changes a pixel of a baseline: outdates the metrics that use baselines."""
+
 KERNEL_PIXELS = 11
 SIGMA_PIXELS = 5
 

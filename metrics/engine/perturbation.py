@@ -11,7 +11,10 @@ import torch
 from torch import Tensor
 
 from heatmark.common.probabilities import full_precision, target_probabilities
-from heatmark.metrics.base import Curves, Explained
+from heatmark.metrics.base import Explained
+from heatmark.metrics.base import Curve
+from heatmark.common.batching import padded
+def Curves(x, y): return Curve(x, y, 'f')
 
 
 def relevance_ranks(maps: Tensor, ties: Tensor) -> Tensor:
@@ -42,7 +45,7 @@ def pixel_counts(pixels: int, steps: int) -> list[int]:
     return [round(pixels * step / steps) for step in range(steps + 1)]
 
 
-def perturbation_curves(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Curves:
+def perturbation_curves(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Curve:
     """Return the target's probability while the start images' pixels are replaced, most relevant first.
 
     At a point with count c, the image is x = end where rank < c, else start, for all channels of a pixel at once. The
@@ -79,10 +82,14 @@ def _scores(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: 
     ranks = relevance_ranks(batch.maps, ties).view(len(start), 1, *start.shape[2:])
     thresholds = torch.tensor(counts, device=start.device).repeat(len(start)).view(-1, 1, 1, 1)
     images = torch.arange(len(start), device=start.device).repeat_interleave(len(counts))
-    scores = [
-        target_probabilities(
+    def one(image, threshold):
+        n = len(image)
+        image, threshold = padded(image, batch.batch_size), padded(threshold, batch.batch_size)
+        return target_probabilities(
             batch.model, torch.where(ranks[image] < threshold, end[image], start[image]), batch.targets[image]
-        )
+        )[:n]
+    scores = [
+        one(image, threshold)
         for image, threshold in zip(
             *(torch.split(pairs, batch.batch_size) for pairs in (images, thresholds)), strict=True
         )
@@ -90,9 +97,9 @@ def _scores(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: 
     return torch.cat(scores).view(len(start), len(counts))
 
 
-def area(curves: Curves) -> Tensor:
+def area(curves: Curve) -> Tensor:
     """Return the area under each curve, (N,): ∫ p df by the trapezoidal rule over ``fractions``, in [0, 1]."""
-    return torch.trapezoid(curves.scores, curves.fractions, dim=1)
+    return torch.trapezoid(curves.y, curves.x, dim=1)
 
 
 def _check(batch: Explained, start: Tensor, end: Tensor) -> None:

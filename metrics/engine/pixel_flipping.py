@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from heatmark.common.names import look_up
-from heatmark.metrics.base import CurveMetric, Curves, Explained
+from heatmark.metrics.base import Curve as Curves, CurveMetric, Explained, Path, Scores
 from heatmark.metrics.engine.baselines import find_baseline
 from heatmark.metrics.engine.perturbation import area, perturbation_curves, pixel_counts
 from heatmark.metrics.engine.ties import find_tie_order
@@ -58,6 +58,7 @@ class PixelFlipping(CurveMetric):
     ties: str | None = None
     seed: int = 0
     tie_orders: int = 0
+    rule: str = 'trapezoid'
 
     def __post_init__(self) -> None:
         self._fill_from_preset()
@@ -90,20 +91,25 @@ class PixelFlipping(CurveMetric):
         ties = find_tie_order(str(self.ties))(batch.images, self.seed)
         return perturbation_curves(batch, start, end, ties, pixel_counts(height * width, self.steps or height))
 
-    def summary(self, curves: Curves) -> Tensor:
-        """Return the area under each curve, (N,), in [0, 1]."""
-        return area(curves)
+    @property
+    def path(self):
+        return FlipPath(type(self)(steps=self.steps, baseline=self.baseline, ties=self.ties, seed=self.seed))
 
-    def tie_bounds(self, batch: Explained, values: Tensor) -> Tensor | None:
-        """Return the smallest and the largest value over several orders of ties, (N, 2); NaN where the value is.
-
-        The orders are this metric's own, raster, reversed raster, and those drawn with ``tie_orders`` seeds starting at
-        ``seed``. In general these are not the extremes over all orders: an order of scattered single pixels may score
-        outside this range. Each order other than the metric's own costs another curve.
-        """
+    @property
+    def bounds(self):
         if not self.tie_orders:
-            return None
+            return ()
         tried = [("raster", 0), ("reversed", 0), *(("drawn", self.seed + more) for more in range(self.tie_orders))]
-        others = [replace(self, ties=ties, seed=seed) for ties, seed in tried]
-        scores = torch.stack([values, *(other(batch) for other in others if other != self)])
-        return torch.stack([scores.amin(0), scores.amax(0)], dim=1)
+        return tuple(replace(self, ties=t, seed=k).path for t, k in tried)
+
+    def summarise(self, curve):
+        v = area(curve) if self.rule == "trapezoid" else curve.y.mean(1)
+        return Scores(v, ["map not finite" if n else "" for n in v.isnan().tolist()])
+
+
+@dataclass(frozen=True)
+class FlipPath(Path):
+    metric: PixelFlipping
+
+    def curve(self, batch):
+        return self.metric.curves(batch)

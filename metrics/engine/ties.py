@@ -13,6 +13,9 @@ from torch.nn import functional as F
 from heatmark.common.names import look_up
 from heatmark.common.seeds import image_generator
 
+VERSION = 1
+"""Raised by whoever changes an order of equal pixels: outdates the metrics that rank pixels."""
+
 CELLS = 8
 """Side of the noise grid that defines a drawn order: about a last convolution's resolution, as in ``RandomMap``."""
 

@@ -18,6 +18,9 @@ from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 
 
+DEFAULT = Preprocessing()
+
+
 @dataclass(frozen=True)
 class Configured(Method):
     """A method that has options and no map."""
@@ -53,7 +56,11 @@ def identity_answers() -> Iterator[Finding]:
     yield holds("key", "batch_size", "" if _key(network, Configured(batch_size=3)) == key else "it changes the key")
     yield answer("cells", "layer_named_twice", len(list(cells({"m": Configured()}, ("x", "x"), "model"))), 1)
     entry = Entry("a", "d", target=1, inputs={"masks": "m"})
-    rows = {"image": replace(entry, digest="e"), "target": replace(entry, target=2), "mask": replace(entry, inputs={"masks": "n"})}
+    rows = {
+        "image": replace(entry, digest="e"),
+        "target": replace(entry, target=2),
+        "mask": replace(entry, inputs={"masks": "n"}),
+    }
     alike = [name for name, other in rows.items() if other.row(["masks"]) == entry.row(["masks"])]
     yield holds("row", "changes", f"the row is the same with another {', '.join(alike)}" if alike else "")
     named = [replace(entry, image="b"), replace(entry, label="c"), replace(entry, position=7)]
@@ -67,7 +74,7 @@ def identity_answers() -> Iterator[Finding]:
 
 
 def _key(
-    network: nn.Module, method: Method, layer: str = "x", *, preprocessing: Preprocessing = Preprocessing(),
+    network: nn.Module, method: Method, layer: str = "x", *, preprocessing: Preprocessing = DEFAULT,
     precision: str = "fp32", device: str = "cpu",
 ) -> str:  # fmt: skip
     """Return the key of a method's maps at a layer of a network."""

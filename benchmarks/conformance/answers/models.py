@@ -4,16 +4,19 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from heatmark.benchmarks.sweep.blocks import Block
 from PIL import Image
 from torch import Tensor, nn
 
 from heatmark.benchmarks.conformance.answers.answer import answer, holds
+from heatmark.benchmarks.conformance.answers.sweeping import swept
 from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.image_set import whole
 from heatmark.benchmarks.data.base import Dataset, Sample
 from heatmark.benchmarks.data.folder import Folder
 from heatmark.benchmarks.data.pictures import read_picture
@@ -22,16 +25,10 @@ from heatmark.benchmarks.models.predictions import predict
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.models.weights_io import read_state
 from heatmark.benchmarks.schema import DIGESTS, SETTING
-from heatmark.benchmarks.store import Measured
-from heatmark.benchmarks.sweep.cells import cells
-from heatmark.benchmarks.sweep.images import ImageSet, load_images
-from heatmark.benchmarks.sweep.job import Job
-from heatmark.benchmarks.sweep.run import run_cell
-from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
-from heatmark.benchmarks.tables.gather import named, result_rows
 from heatmark.benchmarks.tables.naming import Weights, weights_names
 from heatmark.methods.centre_prior import CentrePrior
+from heatmark.metrics.deletion import Deletion
 
 CLASSES = ("red fox", "cat", "dog")
 WHOLE = Preprocessing(resize=None, crop=None)
@@ -235,33 +232,40 @@ class _Two(Dataset):
         mask = np.zeros((4, 4), dtype=np.bool_)
         mask[index] = True
         picture = Image.new("RGB", (4, 4), (100 * (index ^ self.turned) + self.shift, 0, 0))
-        return Sample(self.names[index], picture, index, mask)
+        return Sample(self.names[index], picture, index, objects=((index, mask),), group="p1" if index == 0 else None)
 
 
 def _labels() -> Iterator[Finding]:
-    def batch(dataset: Dataset, preprocessing: Preprocessing = WHOLE) -> ImageSet:
-        return load_images(dataset, _named(_net(), CLASSES, preprocessing))
+    def block(dataset: Dataset, preprocessing: Preprocessing = WHOLE) -> Block:
+        (found,) = whole(dataset, _named(_net(), CLASSES, preprocessing))
+        return found
 
-    two = batch(_Two())
+    two = block(_Two())
     yield _equal("labels", two.labels.tolist(), [2, -1])
-    rows = [] if two.masks is None else two.masks[:, :, 0].long().argmax(1).tolist()
-    yield _equal("masks", rows, [0, 1])
-    other = batch(_Two(("x", "y")), Preprocessing(None, (2, 2)))
-    yield _equal("same_pictures", other.pictures, two.pictures)
-    yield _equal("turned_pictures", batch(_Two(turned=True)).pictures, two.pictures)
-    different = batch(_Two(shift=1)).pictures != two.pictures
+    masks, has = two.masks_of(torch.tensor([2, 2])) or (torch.zeros(2, 4, 4), torch.zeros(2))
+    yield _equal("masks", (masks[0, :, 0].long().argmax().item(), has.tolist()), (0, [True, False]))
+    digests = _digests_of(two)
+    other = block(_Two(("x", "y")), Preprocessing(None, (2, 2)))
+    yield _equal("same_pictures", _digests_of(other), digests)
+    yield _equal("turned_pictures", _digests_of(block(_Two(turned=True))), digests[::-1])
+    different = set(_digests_of(block(_Two(shift=1)))).isdisjoint(digests)
     yield holds("models", "other_pictures", "" if different else "other pictures have the same digest")
     with tempfile.TemporaryDirectory() as folder:
         for name in "ab":
             Image.new("RGB", (4, 4)).save(Path(folder) / f"{name}.png")
         (Path(folder) / "labels.csv").write_text("file,group,label\nb.png,p1,dog\na.png,,1\n")
-        listed = batch(Folder(folder))
-        yield _equal("listed", (listed.names, listed.labels.tolist()), (["a.png", "b.png"], [1, 2]))
-        yield _equal("groups", listed.groups, ["", "p1"])
+        listed = block(Folder(folder))
+        names = [entry.image for entry in listed.entries]
+        yield _equal("listed", (names, listed.labels.tolist()), (["a.png", "b.png"], [1, 2]))
+        yield _equal("groups", [entry.group for entry in listed.entries], ["", "p1"])
         (Path(folder) / "labels.csv").write_text("file,label\na.png,dog, wolf\n")
         yield _refused("comma_in_a_label", lambda: Folder(folder), "line 2")
         (Path(folder) / "labels.csv").write_text("file,label,groups\na.png,1,p1\n")
         yield _refused("misspelt_column", lambda: Folder(folder), "did you mean group")
+
+
+def _digests_of(block: Block) -> list[str]:
+    return [entry.digest for entry in block.entries]
 
 
 def _targets() -> Iterator[Finding]:
@@ -274,16 +278,15 @@ def _targets() -> Iterator[Finding]:
 
 def _tables() -> Iterator[Finding]:
     """Yield whether groups, and the digests of weights and pictures, are in the rows of results."""
-    classifier, device = _named(_net(), CLASSES), torch.device("cpu")
-    batch = replace(load_images(_Two(), classifier), groups=["p1", ""])
-    job = Job(classifier, "two", batch, torch.tensor([0, 1]), {"target": "0"})
-    (cell,) = cells({"centre_prior": CentrePrior()}, [], job.identity())
-    record = run_cell(cell, job, {}, RunSettings(device, "fp32", 2, 1, 0.01))
-    scored = replace(record, metrics={"m": Measured("m", True, np.array([1.0, 2.0]))})
-    yield _equal("groups_in_results", [row["group"] for row in result_rows(scored)], ["p1", ""])
-    digests = [record.columns.get(name) for name in DIGESTS]
-    yield _equal("digests_in_results", digests, [classifier.network_digest()[:12], batch.pictures[:12]])
+    classifier, other = _named(_net(), CLASSES), _named(_net(), CLASSES)
+    rows = swept(
+        classifier, _Two(), {"centre_prior": CentrePrior()}, {"deletion": Deletion(2)}, target="0", batch_size=2
+    )
+    yield _equal("groups_in_results", rows["group"].tolist(), ["p1", ""])
+    yield _equal("weights_in_results", set(rows["weights_digest"]), {classifier.network_digest()[:12]})
+    yield _equal("pictures_in_results", rows["images_digest"].map(len).tolist(), [12, 12])
     yield _equal("digests_in_settings", [name for name in DIGESTS if name in SETTING], list(DIGESTS))
-    other = replace(record, columns={**record.columns, "weights_digest": "b" * 12})
-    renamed, _ = named([record, other], [])
-    yield _equal("names_in_results", len({row.columns["weights"] for row in renamed}), 2)
+    other.module.get_parameter("2.bias").data += 1
+    digests = [one.network_digest()[:12] for one in (classifier, other)]
+    names = weights_names({}, [Weights("toy", "own", digest) for digest in digests])
+    yield _equal("names_in_results", len(set(names.values())), 2)

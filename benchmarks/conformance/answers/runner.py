@@ -1,10 +1,8 @@
 """Known answers of the runner: every image has its own name, label, mask, target, map, scores and ties."""
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,14 +25,10 @@ from heatmark.benchmarks.conformance.answers.signed import (
     signed_map,
     who,
 )
+from heatmark.benchmarks.conformance.answers.sweeping import swept
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
-from heatmark.benchmarks.sweep.prepare import prepare
-from heatmark.benchmarks.sweep.record import JobRecord
-from heatmark.benchmarks.sweep.run import Observer, run
-from heatmark.benchmarks.sweep.settings import SweepSettings
-from heatmark.benchmarks.tables.gather import gather
 from heatmark.metrics.base import Explained, Metric, Scores
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.engine.ties import drawn, raster, reversed_raster
@@ -92,8 +86,7 @@ METRICS: Mapping[str, Metric] = {
 def _check(rule: str, batch_size: int) -> Iterator[Finding]:
     """Yield whether one cell's rows are right: first images, targets and metrics, then the numbers."""
     known, check = network(), f"{rule}_batch_{batch_size}"
-    with tempfile.TemporaryDirectory() as folder:
-        rows = _swept(known, rule, batch_size, Path(folder))
+    rows = _swept(known, rule, batch_size)
     expected = sorted(_expected(known, rule), key=_place)
     yield holds("runner", f"{check}_rows", _difference(rows, expected))
     for metric in METRICS if len(rows) == len(expected) else ():
@@ -106,16 +99,12 @@ def _check(rule: str, batch_size: int) -> Iterator[Finding]:
         yield answer("runner", f"{check}_{metric}", got.flat[worst], right.flat[worst], tolerance)
 
 
-def _swept(known: Known, rule: str, batch_size: int, folder: Path) -> list[Row]:
-    """Return the rows of the results table of a sweep over the pictures, in blocks of 3."""
+def _swept(known: Known, rule: str, batch_size: int) -> list[Row]:
+    """Return the rows of the results table of a sweep over the pictures."""
     plain = Preprocessing(resize=None, crop=None, mean=(0, 0, 0), std=(1, 1, 1))
     classifier = Classifier("known", known, "by hand", plain, classes=CLASSES)
-    asked = SweepSettings(target=rule, device="cpu", batch_size=batch_size, timing=False, block_size=3)
-    record = JobRecord(folder, {"rule": rule}, "known")
-    plan = prepare(classifier, Pictures(), {"signed": Signed()}, METRICS, asked, record.batch_size)
-    record.running(plan.request)
-    run(plan, record, Observer())
-    return sorted(gather(folder).to_dict("records"), key=_place)  # type: ignore[type-var]
+    table = swept(classifier, Pictures(), {"signed": Signed()}, METRICS, target=rule, batch_size=batch_size)
+    return sorted(table.to_dict("records"), key=_place)  # type: ignore[type-var]
 
 
 def _place(row: Row) -> tuple[str, str]:

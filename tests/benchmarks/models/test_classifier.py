@@ -85,7 +85,7 @@ def test_the_digest_of_a_network_sees_what_no_tensor_knows_of() -> None:
 def test_the_digest_is_the_same_in_every_process_and_mode() -> None:
     module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), _FirstChannel())
     module[2].act = torch.relu  # type: ignore[assignment]
-    module[2].hidden, module[2].pair = object(), (object(), 1)  # type: ignore[assignment]  # whose repr is an address
+    module[2].hidden, module[2].pair = object(), (object(), object())  # type: ignore[assignment]  # whose repr is an address
     lines = list(structure(module.eval()))
     assert lines == list(structure(module.train()))
     assert not any(" at 0x" in line for line in lines)
@@ -121,3 +121,49 @@ def test_the_order_in_which_options_were_set_changes_no_digest() -> None:
     other.power, other.gain = 3, 2.0  # type: ignore[assignment]
     assert list(structure(one)) == list(structure(other))
     assert "gain" in str(list(structure(one)))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"gains": [1.0, 2.0]}, {"gains": [1.0, 3.0]}),
+        ({"acts": [torch.relu]}, {"acts": [torch.tanh]}),
+        ({"pair": (object(), 1)}, {"pair": (object(), 2)}),
+        ({"sizes": {"a": 1, "b": (2, {"c": 3})}}, {"sizes": {"a": 1, "b": (2, {"c": 4})}}),
+        ({"_power": 2}, {"_power": 3}),
+    ],
+)
+def test_options_in_lists_dicts_and_private_attributes_are_read(
+    one: dict[str, object], other: dict[str, object]
+) -> None:
+    lines = [list(structure(_with(options))) for options in (one, copy.deepcopy(one), other)]
+    assert lines[0] == lines[1] != lines[2]
+
+
+def _with(options: dict[str, object]) -> nn.Module:
+    module = _FirstChannel()
+    for key, value in options.items():
+        setattr(module, key, value)
+    return module
+
+
+def test_a_dict_of_options_is_read_in_any_order() -> None:
+    one, other = _with({"sizes": {"a": 1, "b": 2}}), _with({"sizes": {"b": 2, "a": 1}})
+    assert list(structure(one)) == list(structure(other)) == [" _FirstChannel {'sizes': \"('a': 1, 'b': 2)\"}"]
+
+
+def test_a_buffer_that_is_not_saved_is_read() -> None:
+    def scaled(by: float) -> nn.Module:
+        module = nn.Sequential(nn.ReLU())
+        module.register_buffer("scale", torch.tensor(by), persistent=False)
+        return module
+
+    assert list(structure(scaled(1.0))) == list(structure(scaled(1.0))) != list(structure(scaled(2.0)))
+    assert "scale" not in scaled(1.0).state_dict()
+
+
+def test_pytorchs_own_attributes_are_no_options() -> None:
+    convolution = nn.Conv2d(3, 2, 3)
+    convolution._of_another_version = 1  # type: ignore[assignment]
+    assert list(structure(convolution)) == [" Conv2d 3, 2, kernel_size=(3, 3), stride=(1, 1)"]
+    assert list(structure(nn.Sequential())) == [" Sequential {}"]

@@ -1,6 +1,6 @@
 """Tests of the isolation of faults: exactly the rows at fault are errors, and everything else keeps its numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from heatmark.methods.grad_cam import GradCAM
 from heatmark.methods.layer_cam import LayerCAM
 from heatmark.metrics.base import Explained, Metric, Scores
 from heatmark.metrics.deletion import Deletion
-from tests.benchmarks.sweep.toys import PLAIN, Mean, Red, classifier, counting, swept, toys
+from tests.benchmarks.sweep.toys import classifier, counting, Mean, Notes, PLAIN, Red, swept, toys
 
 METRICS: dict[str, Metric] = {"mean": Mean(), "deletion": Deletion(steps=4)}
 
@@ -34,7 +34,7 @@ def raising_on(*numbers: int) -> "object":
 @pytest.mark.parametrize("block_size", [2, 3, 7])
 def test_a_method_that_raises_on_one_image_costs_no_other(tmp_path: Path, block_size: int) -> None:
     whole = swept(tmp_path / "whole", {"m": Red()}, METRICS)
-    found = swept(tmp_path / "part", {"m": counting([], raising_on(4)), "other": Red()}, METRICS, block_size=block_size)
+    found = swept(tmp_path / "part", {"m": counting(Notes(), raising_on(4)), "other": Red()}, METRICS, block_size=block_size)
     rows = found.maps("m")
     assert [row["status"] for row in rows] == ["ok"] * 4 + ["error"] + ["ok"] * 2
     assert rows[4]["reason"] == "KeyError: 'not this one'"
@@ -47,7 +47,7 @@ def test_a_method_that_raises_on_one_image_costs_no_other(tmp_path: Path, block_
 
 
 def test_an_error_is_tried_again_when_asked_and_a_success_replaces_it(tmp_path: Path) -> None:
-    broken, calls = [4], []
+    broken, calls = Notes([4]), Notes()
 
     def before(images: Tensor) -> None:
         if broken:
@@ -66,7 +66,7 @@ def test_an_error_is_tried_again_when_asked_and_a_success_replaces_it(tmp_path: 
 
 
 def test_a_method_that_always_raises_ends_in_one_row_after_one_block(tmp_path: Path) -> None:
-    calls: list[int] = []
+    calls = Notes()
 
     def before(images: Tensor) -> None:
         raise RuntimeError("never works")
@@ -134,7 +134,8 @@ def test_a_model_that_gives_nan_on_one_image_is_one_picture_in_error(tmp_path: P
             wrong = torch.tensor([torch.equal(one, image(5)) for one in images])
             return torch.where(wrong[:, None], torch.nan, logits)
 
-    found = swept(tmp_path, {"m": Red()}, METRICS, model=classifier(module=Nan(classifier().module)))
+    model = replace(classifier(module=Nan(classifier().module)), layers={"last": "inner.0"})
+    found = swept(tmp_path, {"m": Red()}, METRICS, model=model)
     assert [bool(entry.reason) for entry in found.entries] == [n == 5 for n in range(7)]
     assert "NaN" in found.entries[5].reason
     assert [row is None for row in found.maps("m")] == [n == 5 for n in range(7)]

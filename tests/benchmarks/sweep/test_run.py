@@ -21,10 +21,13 @@ from heatmark.methods.layer_cam import LayerCAM
 from heatmark.metrics.base import Explained, Metric, Scores
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.insertion import Insertion
-from tests.benchmarks.sweep.toys import PLAIN, Aimed, Forwards, Mean, Red, array, classifier, counting, swept, toys
+from tests.benchmarks.sweep.toys import Aimed, array, classifier, counting, Forwards, Mean, Notes, PLAIN, Red, swept, toys
 
 CAMS: dict[str, Method] = {"grad_cam": GradCAM(), "hires_cam": HiResCAM(), "eigen_cam": EigenCAM()}
-CURVES: dict[str, Metric] = {"deletion": Deletion(steps=8), "insertion": Insertion(steps=8, baseline="zero")}
+CURVES: dict[str, Metric] = {
+    "deletion": Deletion(steps=8, preset="rise-2018"),
+    "insertion": Insertion(steps=8, baseline="zero", preset="rise-2018"),
+}
 
 
 def inputs(count: int = 7) -> list[Tensor]:
@@ -36,7 +39,7 @@ def area_alone(image: Tensor, target: int, steps: int, insertion: bool) -> float
     """Return the area under one image's curve in float64, computed one point at a time."""
     net, image = copy.deepcopy(classifier().module).double(), image.double()
     relevance = image[0] * (1 + target) + image[1]  # what Aimed says
-    order = relevance.float().flatten().argsort(descending=True).tolist()
+    order = relevance.float().flatten().argsort(descending=True, stable=True).tolist()
     start, end = (torch.zeros_like(image), image) if insertion else (image, torch.zeros_like(image))
     scores = []
     for step in range(steps + 1):
@@ -72,7 +75,9 @@ def masks(count: int = 7) -> dict[int, np.ndarray]:
 
 
 @pytest.mark.parametrize(("batch_size", "block_size"), [(1, 3), (2, 7), (5, 2), (16, 64)])
-def test_every_image_is_scored_with_its_own_target_mask_and_map(tmp_path: Path, batch_size: int, block_size: int) -> None:
+def test_every_image_is_scored_with_its_own_target_mask_and_map(
+    tmp_path: Path, batch_size: int, block_size: int
+) -> None:
     data = toys(masks=masks())
     found = swept(
         tmp_path, {"aimed": Aimed()}, {"all": ReadsAll(), **CURVES}, data, target="label", batch_size=batch_size,
@@ -139,7 +144,7 @@ def test_cams_that_share_a_capture_are_those_computed_alone(tmp_path: Path) -> N
 
 
 def test_a_finished_sweep_computes_nothing_and_a_new_metric_only_itself(tmp_path: Path) -> None:
-    calls: list[int] = []
+    calls = Notes()
     method, model = counting(calls), classifier()
     swept(tmp_path, {"m": method}, {"deletion": Deletion(steps=4)}, model=model)
     explained = len(calls)
@@ -155,7 +160,7 @@ def test_a_finished_sweep_computes_nothing_and_a_new_metric_only_itself(tmp_path
 
 
 def test_growing_a_dataset_computes_the_new_images_alone(tmp_path: Path) -> None:
-    calls: list[int] = []
+    calls = Notes()
     method, data = counting(calls), toys()
     swept(tmp_path, {"m": method}, {"mean": Mean()}, type(data)(data.pictures[:4], data.labels[:4]), block_size=4)
     assert calls == [2, 2]
@@ -226,13 +231,13 @@ def test_out_of_memory_goes_on_with_the_same_result(tmp_path: Path) -> None:
         if len(images) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    halved = swept(tmp_path / "halved", {"m": counting([], fail)}, {"mean": Mean()}, batch_size=4)
+    halved = swept(tmp_path / "halved", {"m": counting(Notes(), fail)}, {"mean": Mean()}, batch_size=4)
     full = swept(tmp_path / "full", {"m": Red()}, {"mean": Mean()}, batch_size=4)
     assert halved.values("m", "mean") == full.values("m", "mean")
 
 
 def test_maps_that_are_not_kept_are_computed_again_for_a_new_metric(tmp_path: Path) -> None:
-    calls: list[int] = []
+    calls = Notes()
     method = counting(calls)
     first = swept(tmp_path, {"m": method}, {"mean": Mean()}, keep_maps="none")
     assert [row["map"] for row in first.maps("m")] == [None] * 7
@@ -248,7 +253,9 @@ def test_timings_are_a_phase_of_their_own_and_made_once(tmp_path: Path) -> None:
     from heatmark.benchmarks.store import Store
 
     def latencies() -> list[float]:
-        return [n for batch in Store(tmp_path).batches("timings", ["latency_ms"]) for n in batch["latency_ms"].to_pylist()]
+        return [
+            n for batch in Store(tmp_path).batches("timings", ["latency_ms"]) for n in batch["latency_ms"].to_pylist()
+        ]
 
     for timed, count in ((None, 1), (True, 1)):
         swept(tmp_path, {"m": Red()}, {"mean": Mean()}, timing=timed, repeats=1, max_seconds=0.01)
