@@ -60,3 +60,22 @@ def test_a_worker_that_fails_fails_the_sweep(tmp_path: Path) -> None:
     given = [*words, "timing.phase=false", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     done = subprocess.run([sys.executable, "-m", "heatmark", "sweep", "-m", *given], cwd=tmp_path, capture_output=True)
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("error", 1), ("agrees", 0)])
+def test_a_check_fails_where_any_process_found_something_red(
+    verdict: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from heatmark.benchmarks.commands import check
+    from heatmark.benchmarks.conformance.findings import Finding
+
+    def elsewhere(command: str, job: object) -> None:
+        for found in ("agrees", verdict, "agrees"):  # three jobs; the last one does not take back what another found
+            check.note_reds([Finding("net", "last", "grad_cam", "pgc", "raw", found)], tmp_path / "results/runs/t/red")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["heatmark check", "name=t"])
+    monkeypatch.setattr(check, "run_command", elsewhere)
+    assert check.main() == code
+    monkeypatch.setattr(check, "run_command", lambda command, job: None)
+    assert check.main() == 0  # what an earlier call found is not held against this one

@@ -27,7 +27,7 @@ from heatmark.benchmarks.config.compose import (
         ("diff", ["a", "../b", "tolerance=1"], ["name=a", "other=../b", "tolerance=1"]),
         ("merge", ["a", "b"], ["name=a", "others=[b]"]),
         ("merge", ["a", "b", "c,d", "into=e"], ["name=a", "others=[b,'c,d']", "into=e"]),
-        ("forget", ["a", "method=x", "layer=[y,z]", "seed=1"], ["name=a", "which.method=x", "which.layer=[y,z]", "seed=1"]),
+        ("forget", ["a", "method=x", "layer=[y,z]", "seed=1"], ["name=a", "which.method=x", "which.layer=[y,z]", "seed=1"]),  # noqa: E501
         ("sweep", ["-m", "~method", "+x=1"], ["-m", "~method", "+x=1"]),
         ("sweep", ["-m", "shards=3", "model=a,b"], ["-m", "shard=0/3,1/3,2/3", "model=a,b"]),
     ],
