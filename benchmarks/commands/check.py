@@ -50,18 +50,18 @@ def job(config: DictConfig) -> None:
     found = _shown(_models(config), claimed, build(config.dataset, "dataset"), settings)
     folder = Path(config.results_dir) / config.name
     folder.mkdir(parents=True, exist_ok=True)
-    _note_reds(found, folder / REDS)
+    note_reds(found, folder / REDS)
     publish(report.frame(found), folder / "conformance")
     if config.junit is not None:
         report.junit(found, Path(config.junit))
     _print(found, folder)
 
 
-def _note_reds(found: list[Finding], folder: Path) -> None:
+def note_reds(found: list[Finding], folder: Path) -> None:
     """Write what is red into a file of its own, where anything is."""
     red = [f"{finding.model} {finding.layer} {finding.method}" for finding in found if report.is_red(finding)]
     if red:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{secrets.token_hex(8)}.txt").write_text("\n".join(red), encoding="utf-8")
 
 

@@ -80,7 +80,8 @@ def _quoted(word: str) -> str:
     """Return a word as a value of Hydra's, in quotes where it has more than letters, digits, dots and slashes."""
     if re.fullmatch(r"[\w./\-]+", word):
         return word
-    return "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    doubled = re.sub(r"\\+(?='|$)", lambda found: 2 * found.group(), word)  # they escape nothing but a quote
+    return "'" + doubled.replace("'", "\\'") + "'"
 
 
 def in_shards(arguments: Sequence[str]) -> list[str]:

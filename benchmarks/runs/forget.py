@@ -42,16 +42,19 @@ def forget(root: Path, which: Which) -> list[str]:
         which: what to remove.
 
     Raises:
-        ValueError: where nothing is named, or nothing has the names; it names the nearest.
+        ValueError: where nothing is named, or the run has no such name or cell; it names the nearest.
     """
     if not any(asdict(which).values()):
         raise ValueError("forget what? Give at least one of method=, model=, layer=, metric=, dataset=")
-    found = requests.read(root)
+    if not (found := requests.read(root)):
+        raise ValueError(f"{root} has no requests: expected a folder that heatmark sweep has written")
+    _require_names(found, which)
     remove: Callable[[Request, Which], Request] = _without_metrics if which.metric else _without_cells
     after = [remove(request, which) for request in found]
     removed = [line for old, new in zip(found, after, strict=True) for line in _lost(old, new)]
     if not removed:
-        raise ValueError(_no_match(found, which))
+        given = " ".join(f"{option}={','.join(wanted)}" for option, wanted in asdict(which).items() if wanted)
+        raise ValueError(f"the run has each of these names, but no cell with all of them: {given}")
     for old, new in zip(found, after, strict=True):
         if new != old:
             _write(root, new)
@@ -107,8 +110,8 @@ def _names(request: Request, cell: RequestedCell) -> Mapping[str, str]:
     }
 
 
-def _no_match(found: Sequence[Request], which: Which) -> str:
-    """Return which name the run does not have, with the nearest; or that no cell has all of them together."""
+def _require_names(found: Sequence[Request], which: Which) -> None:
+    """Raise for a name that the run does not have, with the nearest."""
     cells = [_names(request, cell) for request in found for cell in request.cells]
     known = {option: sorted({names[option] for names in cells}) for option in ("method", "model", "layer", "dataset")}
     known["metric"] = sorted({metric.name for request in found for metric in request.metrics})
@@ -116,9 +119,7 @@ def _no_match(found: Sequence[Request], which: Which) -> str:
         for name in wanted:
             if name not in known[option]:
                 hint = did_you_mean(name, known[option], f"it has {', '.join(known[option]) or 'none'}.")
-                return f"the run has no {option} {name!r}: {hint}"
-    given = " ".join(f"{option}={','.join(wanted)}" for option, wanted in asdict(which).items() if wanted)
-    return f"the run has each of these names, but no cell with all of them: {given}"
+                raise ValueError(f"the run has no {option} {name!r}: {hint}")
 
 
 def _write(root: Path, request: Request) -> None:

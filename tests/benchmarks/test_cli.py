@@ -1,7 +1,6 @@
 """Tests of the command line: what a person types, and the message after a mistake."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from heatmark.benchmarks.cli import EXAMPLES, dispatch
+from heatmark.benchmarks import requests
+from heatmark.benchmarks.cli import EXAMPLES
 from heatmark.benchmarks.config.building import build
 from heatmark.benchmarks.config.compose import compose_command
 
@@ -46,21 +46,6 @@ class SingleLogit(nn.Sequential):
         super().__init__(nn.Conv2d(3, 1, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-@pytest.fixture
-def heatmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Heatmark:
-    """Run a command in an empty folder; return its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["heatmark"])
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = dispatch(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
 def test_bare_heatmark_lists_every_command_with_an_example(heatmark: Heatmark) -> None:
     code, out, _ = heatmark()
     assert code == 0
@@ -86,7 +71,7 @@ def test_a_sweep_leaves_its_tables_and_prints_a_ranking(heatmark: Heatmark, tmp_
     assert results["value"].between(0, 1).all()
     for name in ("timing.parquet", "curves.parquet", "results.csv", "timing.csv", "curves.csv", "provenance.json"):
         assert (run / name).exists()
-    assert len(list((run / "maps").glob("*.npy"))) == 3
+    assert len(requests.current(run)[0].cells) == 3
     assert "gain over random" in " ".join(out.split())
 
 
@@ -102,6 +87,17 @@ def test_axes_apart_run_the_same_cells_as_lists(heatmark: Heatmark, tmp_path: Pa
     )
     lists, axes = (pd.read_parquet(tmp_path / "results" / "runs" / n / "results.parquet") for n in ("lists", "axes"))
     pd.testing.assert_frame_equal(lists, axes)
+
+
+@pytest.mark.parametrize("command", ["sweep", "explain", "check", "bench", "layers"])
+@pytest.mark.parametrize("name", ["../x", "a/b", "..", "''"])
+def test_a_run_that_is_written_has_one_path_component(
+    command: str, name: str, heatmark: Heatmark, tmp_path: Path
+) -> None:
+    code, _, err = heatmark(command, f"name={name}")
+    assert code == 1
+    assert "expected one path component" in err
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_failed_before_does_not_fail_a_run_for_ever(heatmark: Heatmark) -> None:
@@ -144,8 +140,8 @@ def test_only_a_sweep_that_was_stopped_goes_on(
 
 def test_a_job_that_was_stopped_is_told(heatmark: Heatmark, tmp_path: Path) -> None:
     heatmark("sweep", *QUICK)
-    (job,) = (tmp_path / "results" / "runs" / "t" / "jobs").glob("*.json")
-    job.write_text(job.read_text().replace('"done"', '"running"'))
+    (asked,) = (tmp_path / "results" / "runs" / "t" / "requests").glob("*.json")
+    asked.write_text(asked.read_text().replace('"status": "done"', '"status": "running"'))
     assert "not finished: shapes_residual on shapes" in heatmark("gather", "t")[1]
 
 

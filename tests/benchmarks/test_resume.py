@@ -26,7 +26,13 @@ store.Store.put = kill
 """The same sweep, killed at one of its writings."""
 SWEEP = [
     *("sweep", "model.weights=null", "dataset.limit=6", "metric.deletion.steps=4", "metric.insertion.steps=4"),
-    *("batch_size=4", "block_size=3", "timing.phase=false", "layer=[middle,last]", "method=[grad_cam,layer_cam,random]"),
+    *(
+        "batch_size=4",
+        "block_size=3",
+        "timing.phase=false",
+        "layer=[middle,last]",
+        "method=[grad_cam,layer_cam,random]",
+    ),
 ]
 WRITINGS_PER_BLOCK = 2 + 3 * 3
 """Pictures and predictions, then maps, curves and scores of two layers and of the input."""

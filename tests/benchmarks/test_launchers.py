@@ -1,0 +1,81 @@
+"""Tests that jobs run in other processes: they pickle by name, and two workers make the run that one makes."""
+
+import importlib
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import cloudpickle
+import pandas as pd
+import pytest
+
+from heatmark.benchmarks.cli import EXAMPLES
+
+WITHOUT_HYDRA = {"gather"}
+JOBLIB = "hydra_plugins.hydra_joblib_launcher"
+
+LOAD = "import cloudpickle, sys; job = cloudpickle.load(sys.stdin.buffer); print(job.__module__, job.__name__)"
+
+
+@pytest.mark.parametrize("command", sorted(set(EXAMPLES) - WITHOUT_HYDRA))
+def test_a_job_is_found_by_its_name_in_a_fresh_process(command: str) -> None:
+    module = importlib.import_module(f"heatmark.benchmarks.commands.{command}")
+    pickled = cloudpickle.dumps(module.job)
+    assert len(pickled) < 200, "its name, not its code"
+    done = subprocess.run([sys.executable, "-c", LOAD], input=pickled, capture_output=True, check=True)
+    assert done.stdout.decode().split() == [f"heatmark.benchmarks.commands.{command}", "job"]
+
+
+def installed(package: str) -> bool:
+    """Return whether a plugin of Hydra's can be imported."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not installed(JOBLIB), reason="hydra-joblib-launcher is not installed")
+def test_two_workers_make_the_run_that_one_makes(tmp_path: Path) -> None:
+    given = [
+        "model=shapes_plain,shapes_residual", "model.weights=null", "dataset.limit=4", "metric.deletion.steps=2",
+        "metric.insertion.steps=2", "batch_size=2", "timing.phase=false", "method=[grad_cam,random]",
+    ]  # fmt: skip
+    workers = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    for words in ([*given, "name=one"], [*given, *workers, "name=two"], [*given, *workers, "shards=2", "name=shards"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "heatmark", "sweep", "-m", *words], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    one, two, shards = (
+        pd.read_parquet(tmp_path / f"results/runs/{n}/results.parquet") for n in ("one", "two", "shards")
+    )
+    pd.testing.assert_frame_equal(one, two)
+    pd.testing.assert_frame_equal(one, shards)
+
+
+@pytest.mark.skipif(not installed(JOBLIB), reason="hydra-joblib-launcher is not installed")
+def test_a_worker_that_fails_fails_the_sweep(tmp_path: Path) -> None:
+    words = ["model=shapes_plain", "layer=[last],[nowhere]", "dataset.limit=2", "batch_size=2", "method=[random]"]
+    given = [*words, "timing.phase=false", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    done = subprocess.run([sys.executable, "-m", "heatmark", "sweep", "-m", *given], cwd=tmp_path, capture_output=True)
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("error", 1), ("agrees", 0)])
+def test_a_check_fails_where_any_process_found_something_red(
+    verdict: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from heatmark.benchmarks.commands import check
+    from heatmark.benchmarks.conformance.findings import Finding
+
+    def elsewhere(command: str, job: object) -> None:
+        for found in ("agrees", verdict, "agrees"):  # three jobs; the last one does not take back what another found
+            check.note_reds([Finding("net", "last", "grad_cam", "pgc", "raw", found)], tmp_path / "results/runs/t/red")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["heatmark check", "name=t"])
+    monkeypatch.setattr(check, "run_command", elsewhere)
+    assert check.main() == code
+    monkeypatch.setattr(check, "run_command", lambda command, job: None)
+    assert check.main() == 0  # what an earlier call found is not held against this one
