@@ -13,7 +13,6 @@ from heatmark.benchmarks.statistics.groups import scored_on
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.statistics.variants import plain, renamed, told_apart
 from heatmark.benchmarks.tables.gathered import read_table
-from heatmark.benchmarks.tables.repeats import with_repeats
 
 NO_LAYER = "input"
 """What the tables have as the layer of methods that explain the input and belong to no layer."""
@@ -115,7 +114,7 @@ def load(
             "heatmark check; check name= and results_dir="
         )
     if len(tables["results"]):
-        tables["results"] = with_repeats(told_apart(tables["results"]), run / "maps")
+        tables["results"] = told_apart(tables["results"])
     tables |= {name: renamed(tables[name], tables["results"]) for name in ("timing", "curves")}
     return Tables(**tables, run=run, names=names or {}, controls=tuple(controls), images=images)
 

@@ -18,7 +18,6 @@ from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.statistics.variants import told_apart
 from heatmark.benchmarks.tables.gathered import read_table
 from heatmark.benchmarks.tables.pictures import stored
-from heatmark.benchmarks.tables.repeats import with_repeats
 
 HERE = Path(__file__).parent
 SCRIPTS = ("leaderboard.js", "colours.js", "curves.js", "gallery.js")
@@ -33,7 +32,7 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
         pictures: whether the gallery shows the images, or only their maps.
     """
     gathered, timing, curves = (read_table(run / f"{name}.parquet") for name in ("results", "timing", "curves"))
-    results = with_repeats(told_apart(gathered), run / "maps")  # timing and curves are joined by cell
+    results = told_apart(gathered)  # timing and curves are joined by cell
     jobs: list[dict[str, Any]] = json.loads((run / "provenance.json").read_text())["jobs"]
     tables = Tables(results, curves, run / "maps")
     scored, ranked = tables.scored(), leaderboard(results)

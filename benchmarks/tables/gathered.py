@@ -1,30 +1,30 @@
 """A reader of the tables that ``heatmark gather`` writes; tables of older versions are refused."""
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
-from heatmark.benchmarks.schema import DIGESTS
 
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Return a table (results, timing or curves) of a run.
+def read_table(path: Path, columns: Sequence[str] | None = None, cells: Collection[str] | None = None) -> pd.DataFrame:
+    """Return a table (results, timing or curves) of a run, its texts as plain strings.
 
     Args:
         path: its parquet file.
+        columns: names of the columns to read; None reads all.
+        cells: ids of the cells whose rows are read; None reads all.
 
     Raises:
-        ValueError: where an older version gathered it, without the key of the cell or what tells equal names apart.
+        ValueError: where an older version of Heatmark gathered it.
     """
-    frame = pd.read_parquet(path)
-    if missing := [name for name in _needed(path) if name not in frame]:
+    table = ds.dataset(path, format="parquet")
+    if "cell" not in table.schema.names or (path.stem == "results" and "map_of" not in table.schema.names):
         raise ValueError(
-            f"{path} lacks the columns {', '.join(missing)}: an older version gathered it; gather it again from the "
-            f"run's cells with heatmark gather name={path.parent.name} (and results_dir=, where that is given), or, "
-            "where that finds no cells, sweep again under another name"
+            f"{path} was gathered by an older version of Heatmark; gather it again with heatmark gather "
+            f"name={path.parent.name} (and results_dir=, where that is given), or sweep again under another name"
         )
+    wanted = None if cells is None else pc.field("cell").isin(list(cells))
+    frame: pd.DataFrame = table.to_table(columns=columns, filter=wanted).to_pandas(deduplicate_objects=True)
     return frame
-
-
-def _needed(path: Path) -> list[str]:
-    return ["cell", *DIGESTS, "group"] if path.stem == "results" else ["cell", *DIGESTS]

@@ -16,7 +16,6 @@ from heatmark.benchmarks.statistics.groups import scored_on
 from heatmark.benchmarks.statistics.variants import plain, told_apart
 from heatmark.benchmarks.tables.ranking import CONTROL, directions, ranking
 from heatmark.benchmarks.tables.recorded import is_of
-from heatmark.benchmarks.tables.repeats import with_repeats
 
 WIDEST = 1000
 """Width in letters that no table exceeds."""
@@ -32,7 +31,7 @@ def show(results: pd.DataFrame, run: Path, jobs: list[dict[str, Any]]) -> None:
     """
     console = Console()
     timing = pd.read_parquet(run / "timing.parquet")
-    named = with_repeats(told_apart(results), run / "maps")
+    named = told_apart(results)
     scored = named[named["metric"] != ""]
     definitions = scored.groupby("cell")["definition"].agg(lambda names: " ".join(sorted(set(names))))
     alike = [*SETTING, *(scored["cell"].map(facts) for facts in (definitions, scored_on(scored)))]
