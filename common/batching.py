@@ -50,6 +50,10 @@ def with_batch_size(method: T, batch_size: int) -> T:
     return dataclasses.replace(method, **changes) if changes else method  # type: ignore[type-var]
 
 
-def padded(tensor: "torch.Tensor", size: int) -> "torch.Tensor":
-    short = size - len(tensor)
-    return torch.cat([tensor, tensor[-1:].expand(short, *tensor.shape[1:])]) if short > 0 else tensor
+def padded(tensor: torch.Tensor, size: int) -> torch.Tensor:
+    """Return a batch with its last element repeated up to ``size``; as it is if it is no shorter.
+
+    The forward pass of a padded batch gives an image the same numbers, to the bit, whatever its neighbours are.
+    """
+    missing = size - len(tensor)
+    return torch.cat([tensor, tensor[-1:].expand(missing, *tensor.shape[1:])]) if missing > 0 else tensor

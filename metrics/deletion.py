@@ -1,9 +1,7 @@
 """The deletion metric."""
 
 from dataclasses import dataclass
-from typing import ClassVar
-
-from torch import Tensor
+from typing import ClassVar, Literal
 
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 
@@ -29,14 +27,12 @@ class Deletion(PixelFlipping):
     >>> image[0, 0] = torch.tensor([[0.0, 4], [0, 0]])  # one red pixel
     >>> good, bad = image[:, 0], -image[:, 0]
     >>> batches = [Explained(model, image, torch.tensor([0]), maps, None, lambda *_: maps) for maps in (good, bad)]
-    >>> torch.cat([Deletion(steps=4)(batch) for batch in batches])
+    >>> torch.cat([Deletion(steps=4)(batch).values for batch in batches])
     tensor([0.3637, 0.5458])
     """
 
-    higher_is_better: ClassVar[bool] = False
+    higher_is_better: ClassVar[bool | None] = False
+
+    direction: ClassVar[Literal["remove", "restore"]] = "remove"
 
     baseline: str = "zero"
-
-    def ends(self, images: Tensor, baseline: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the images with no pixel perturbed, and with all pixels perturbed: image and baseline."""
-        return images, baseline

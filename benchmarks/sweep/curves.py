@@ -55,7 +55,9 @@ def together(found: Sequence[Point], axis: str) -> Curve:
     return Curve(torch.stack([point.x for point in found]), torch.stack([point.y for point in found]), axis)
 
 
-def curve_rows(maps: str, path: Path, entries: Mapping[int, Entry], found: Curves, reasons: Mapping[int, str]) -> pa.Table:
+def curve_rows(
+    maps: str, path: Path, entries: Mapping[int, Entry], found: Curves, reasons: Mapping[int, str]
+) -> pa.Table:
     """Return the rows of the curves of a cell along a path.
 
     Args:

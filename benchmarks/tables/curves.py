@@ -36,9 +36,10 @@ def write_curves(path: Path, store: Store, settings: Sequence[Asked]) -> None:
     wanted = pd.concat([_wanted(a, number) for number, a in enumerate(settings)], ignore_index=True)
     wanted = wanted.sort_values(["cell", "metric", "definition"], kind="stable", ignore_index=True)
     keys = pd.Index(wanted["curve"].unique())
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".curves-") as folder, parquet.ParquetWriter(
-        path, SCHEMA, compression="zstd", compression_level=1, use_dictionary=_coded()
-    ) as writer:
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".curves-") as folder,
+        parquet.ParquetWriter(path, SCHEMA, compression="zstd", compression_level=1, use_dictionary=_coded()) as writer,
+    ):
         files = _spread(store, wanted, keys, Path(folder))
         for bucket, part in wanted.groupby(_bucket_of(wanted)):
             for table in _rows(files.get(int(bucket)), part, keys, settings):

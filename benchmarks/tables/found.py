@@ -71,7 +71,9 @@ def found(store: Store, artefact: str, columns: Sequence[str], keys: Sequence[st
             places.append(key[asked] * len(known_rows) + row[asked])
             parts.append(_frame(batch, ["status", *columns], asked))
     empty = pd.DataFrame({name: pd.Series(dtype=object) for name in ["status", *columns]})
-    return _sorted(known_keys, known_rows, np.concatenate(places), pd.concat(parts, ignore_index=True) if parts else empty)
+    return _sorted(
+        known_keys, known_rows, np.concatenate(places), pd.concat(parts, ignore_index=True) if parts else empty
+    )
 
 
 def _numbers(column: Any, known: pa.Array) -> Numbers:

@@ -120,5 +120,3 @@ def replace(path: Path, write: Callable[[Path], object]) -> None:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # two processes may gather at once
     write(beside)
     beside.replace(path)
-
-

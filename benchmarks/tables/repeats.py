@@ -37,7 +37,9 @@ def map_of(a: Asked, store: Store) -> dict[str, str]:
     first = a.cells.assign(foreign=a.cells["implementation"] != "heatmark", at=range(len(a.cells)))
     originals: list[tuple[str, Signatures]] = []
     result: dict[str, str] = {}
-    for cell, place in first.sort_values(["foreign", "method", "layer", "cell"])[["cell", "at"]].itertuples(index=False):
+    for cell, place in first.sort_values(["foreign", "method", "layer", "cell"])[["cell", "at"]].itertuples(
+        index=False
+    ):
         if all(value is None for value in kept[place]):
             continue
         own = signatures(kept[place])

@@ -10,11 +10,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from heatmark.common.probabilities import full_precision, target_probabilities
-from heatmark.metrics.base import Explained
-from heatmark.metrics.base import Curve
 from heatmark.common.batching import padded
-def Curves(x, y): return Curve(x, y, 'f')
+from heatmark.common.probabilities import full_precision, target_probabilities
+from heatmark.metrics.base import Curve, Explained
+
+VERSION = 1
+"""Raised by whoever changes a curve that this module computes; it outdates everything that imports it."""
 
 
 def relevance_ranks(maps: Tensor, ties: Tensor) -> Tensor:
@@ -59,7 +60,7 @@ def perturbation_curves(batch: Explained, start: Tensor, end: Tensor, ties: Tens
         counts: number of pixels perturbed at each point, ascending.
 
     Returns:
-        Curves with fractions counts / (H·W); NaN for an image whose map contains NaN, which costs no forward pass.
+        The curves, x = counts / (H·W); NaN for an image whose map contains NaN, which costs no forward pass.
 
     Raises:
         ValueError: if the shapes do not match, or the model is in training mode.
@@ -72,7 +73,8 @@ def perturbation_curves(batch: Explained, start: Tensor, end: Tensor, ties: Tens
         scored = _scores(part, start[ordered], end[ordered], ties[ordered], counts)
     scores = scored.new_full((len(start), len(counts)), torch.nan)
     scores[ordered] = scored
-    return Curves(torch.tensor([count / pixels for count in counts], dtype=scores.dtype, device=scores.device), scores)
+    fractions = torch.tensor([count / pixels for count in counts], dtype=scores.dtype, device=scores.device)
+    return Curve(fractions, scores, "fraction of pixels exchanged")
 
 
 def _scores(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Tensor:
@@ -82,14 +84,8 @@ def _scores(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: 
     ranks = relevance_ranks(batch.maps, ties).view(len(start), 1, *start.shape[2:])
     thresholds = torch.tensor(counts, device=start.device).repeat(len(start)).view(-1, 1, 1, 1)
     images = torch.arange(len(start), device=start.device).repeat_interleave(len(counts))
-    def one(image, threshold):
-        n = len(image)
-        image, threshold = padded(image, batch.batch_size), padded(threshold, batch.batch_size)
-        return target_probabilities(
-            batch.model, torch.where(ranks[image] < threshold, end[image], start[image]), batch.targets[image]
-        )[:n]
     scores = [
-        one(image, threshold)
+        _scores_of_pairs(batch, ranks, (start, end), image, threshold)
         for image, threshold in zip(
             *(torch.split(pairs, batch.batch_size) for pairs in (images, thresholds)), strict=True
         )
@@ -97,9 +93,24 @@ def _scores(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: 
     return torch.cat(scores).view(len(start), len(counts))
 
 
-def area(curves: Curve) -> Tensor:
-    """Return the area under each curve, (N,): ∫ p df by the trapezoidal rule over ``fractions``, in [0, 1]."""
-    return torch.trapezoid(curves.y, curves.x, dim=1)
+def _scores_of_pairs(
+    batch: Explained, ranks: Tensor, ends: tuple[Tensor, Tensor], images: Tensor, thresholds: Tensor
+) -> Tensor:
+    """Return the target's probability at pairs of image and threshold, at most ``batch_size`` of them.
+
+    A short batch is padded with its last pair: every forward pass has one size, so that a score does not depend on how
+    many others are computed with it.
+    """
+    pairs = len(images)
+    images, thresholds = padded(images, batch.batch_size), padded(thresholds, batch.batch_size)
+    start, end = ends
+    perturbed = torch.where(ranks[images] < thresholds, end[images], start[images])
+    return target_probabilities(batch.model, perturbed, batch.targets[images])[:pairs]
+
+
+def area(curve: Curve) -> Tensor:
+    """Return the area under each curve, (N,): ∫ y dx by the trapezoidal rule; in [0, 1] if x and y are."""
+    return torch.trapezoid(curve.y, curve.x, dim=-1)
 
 
 def _check(batch: Explained, start: Tensor, end: Tensor) -> None:

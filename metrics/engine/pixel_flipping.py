@@ -1,21 +1,18 @@
-"""The base class of deletion and insertion: their options, presets and curve."""
+"""The base class of deletion and insertion: their options, presets, path and sum."""
 
-from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
-
-import torch
-from torch import Tensor
+from typing import ClassVar, Literal
 
 from heatmark.common.names import look_up
-from heatmark.metrics.base import Curve as Curves, CurveMetric, Explained, Path, Scores
-from heatmark.metrics.engine.baselines import find_baseline
-from heatmark.metrics.engine.perturbation import area, perturbation_curves, pixel_counts
+from heatmark.metrics.base import Curve, CurveMetric, Scores
+from heatmark.metrics.engine.paths import PixelPath
+from heatmark.metrics.engine.perturbation import area
 from heatmark.metrics.engine.ties import find_tie_order
+from heatmark.metrics.protocols import PRESETS
 
-RISE_2018: Mapping[str, object] = {"ties": "raster"}
-HEATMARK_1: Mapping[str, object] = {**RISE_2018, "ties": "drawn"}
+NO_ORDER = "the map holds NaN and ranks no pixel"
+RULES = {"trapezoid": "area under the curve", "mean": "mean of the curve's points"}
 
 
 @dataclass(frozen=True)
@@ -35,22 +32,28 @@ class PixelFlipping(CurveMetric):
     Args:
         steps: number of steps K of the curve, which has K + 1 points; None means the number of image rows.
         baseline: ``blur``, ``mean`` or ``zero``; see :mod:`heatmark.metrics.engine.baselines`.
-        preset: name of the protocol, which gives the values of options that are None.
+        preset: name of the protocol, which gives the values of options that are None; see
+            :mod:`heatmark.metrics.protocols`.
         ties: order of pixels of equal value: ``drawn``, ``raster`` or ``reversed``; see
             :mod:`heatmark.metrics.engine.ties`. None means the preset's.
         seed: seed of the drawn order, which also depends on the image's own pixels; 0 if the order is not drawn.
-        tie_orders: number of drawn orders under which :meth:`tie_bounds` scores the map, beside raster order and its
-            reverse; 0 requests no bounds. It does not change the metric's value.
+        tie_orders: number of drawn orders that bound the value, beside raster order and its reverse; 0 requests no
+            bounds. It does not change the metric's value. Each order other than the metric's own costs another curve.
+            In general the bounds are not the extremes over all orders: an order of scattered single pixels may score
+            outside them.
+        rule: how the curve is summed up: ``trapezoid`` (the area) or ``mean`` (the mean of its points). None means the
+            preset's.
 
     Raises:
-        ValueError: if a baseline, preset or order is unknown (the message names the nearest), or ``steps`` or
+        ValueError: if a baseline, preset, order or rule is unknown (the message names the nearest), or ``steps`` or
             ``tie_orders`` is out of range. When called: if an image has fewer pixels than ``steps``.
 
     Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018, section 4.1.
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"heatmark-1": HEATMARK_1, "rise-2018": RISE_2018}
-    beside: ClassVar[frozenset[str]] = frozenset({"tie_orders"})
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = PRESETS
+    direction: ClassVar[Literal["remove", "restore"]]
+    """Whether the most relevant pixels are removed from the image, or restored to the baseline."""
 
     steps: int | None = None
     baseline: str = "zero"
@@ -58,15 +61,16 @@ class PixelFlipping(CurveMetric):
     ties: str | None = None
     seed: int = 0
     tie_orders: int = 0
-    rule: str = 'trapezoid'
+    rule: str | None = None
 
     def __post_init__(self) -> None:
         self._fill_from_preset()
-        find_baseline(self.baseline)
+        look_up("rule", str(self.rule), RULES)
         if self.steps is not None and (not isinstance(self.steps, int) or self.steps < 1):
             raise ValueError(f"steps={self.steps!r}, expected a whole number from 1, or null for one row per step")
         if not isinstance(self.tie_orders, int) or self.tie_orders < 0:
             raise ValueError(f"tie_orders={self.tie_orders!r}, expected a whole number from 0; 0 computes no bounds")
+        _ = self.path  # checks the names of baseline and order
 
     def _fill_from_preset(self) -> None:
         """Fill options that are None from the preset, and set ``preset`` to the one that differs least."""
@@ -80,36 +84,20 @@ class PixelFlipping(CurveMetric):
         for option, value in {**settled, "preset": nearest, "seed": seed}.items():
             object.__setattr__(self, option, value)
 
-    @abstractmethod
-    def ends(self, images: Tensor, baseline: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the images with no pixel perturbed, and with all pixels perturbed, each (N, 3, H, W)."""
-
-    def curves(self, batch: Explained) -> Curves:
-        """Return the curve of every image; NaN if the map contains NaN."""
-        start, end = self.ends(batch.images, find_baseline(self.baseline)(batch.images))
-        height, width = batch.images.shape[2:]
-        ties = find_tie_order(str(self.ties))(batch.images, self.seed)
-        return perturbation_curves(batch, start, end, ties, pixel_counts(height * width, self.steps or height))
+    @property
+    def path(self) -> PixelPath:
+        """The path along which pixels are exchanged; ``rule`` and ``tie_orders`` are no part of it."""
+        return PixelPath(self.direction, self.steps, self.baseline, str(self.ties), self.seed)
 
     @property
-    def path(self):
-        return FlipPath(type(self)(steps=self.steps, baseline=self.baseline, ties=self.ties, seed=self.seed))
-
-    @property
-    def bounds(self):
+    def bounds(self) -> Sequence[PixelPath]:
+        """The path in raster order, in its reverse, and in orders drawn with ``tie_orders`` seeds from ``seed`` on."""
         if not self.tie_orders:
             return ()
         tried = [("raster", 0), ("reversed", 0), *(("drawn", self.seed + more) for more in range(self.tie_orders))]
-        return tuple(replace(self, ties=t, seed=k).path for t, k in tried)
+        return tuple(replace(self.path, ties=ties, seed=seed) for ties, seed in tried)
 
-    def summarise(self, curve):
-        v = area(curve) if self.rule == "trapezoid" else curve.y.mean(1)
-        return Scores(v, ["map not finite" if n else "" for n in v.isnan().tolist()])
-
-
-@dataclass(frozen=True)
-class FlipPath(Path):
-    metric: PixelFlipping
-
-    def curve(self, batch):
-        return self.metric.curves(batch)
+    def summarise(self, curve: Curve) -> Scores:
+        """Return the area under each curve, or the mean of its points, in [0, 1]; NaN for a map that holds NaN."""
+        values = area(curve) if self.rule == "trapezoid" else curve.y.mean(dim=-1)
+        return Scores(values, [NO_ORDER if undefined else "" for undefined in values.isnan().tolist()], curve)
