@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 
@@ -26,19 +25,19 @@ class Index:
         self._of_key: dict[str, list[Group]] = {}
         self._shared: dict[bytes, NDArray[np.int64]] = {}
 
-    def add(self, path: Path, groups: Iterable[pa.Table]) -> None:
+    def add(self, path: Path, groups: Iterable[tuple[Collection[str], Collection[str]]]) -> None:
         """Add a part.
 
         Args:
             path: the part.
-            groups: ``key`` and ``row`` of each of its row groups.
+            groups: keys and row ids of each of its row groups.
         """
         self.parts[path] = []
-        for number, ids in enumerate(groups):
-            rows = np.array(sorted(map(hash, ids["row"].unique().to_pylist())), np.int64)
-            group = Group(path, number, self._shared.setdefault(rows.tobytes(), rows))  # layers share their images
+        for number, (keys, rows) in enumerate(groups):
+            hashes = np.array(sorted(map(hash, rows)), np.int64)
+            group = Group(path, number, self._shared.setdefault(hashes.tobytes(), hashes))  # layers share their images
             self.parts[path].append(group)
-            for key in ids["key"].unique().to_pylist():
+            for key in keys:
                 self._of_key.setdefault(key, []).append(group)
 
     def keep(self, paths: Collection[Path]) -> None:

@@ -17,8 +17,8 @@ from heatmark.benchmarks.schema import SCHEMA
 
 NAME = re.compile(r"([0-9a-f]{32})-([0-9]+)\.parquet")
 """The name of a part: the start of its SHA-256 and its size in bytes."""
-GROUP_ROWS = 16384
-"""Most rows of a row group, the unit that is read."""
+GROUP_BYTES = 2**22
+"""Size in memory of a row group, the unit that is read."""
 VERSION = b"heatmark.schema"
 """Name of the schema's version in a part's metadata."""
 
@@ -51,7 +51,7 @@ def encoded(rows: pa.Table, schema: pa.Schema) -> bytes:
     parquet.write_table(
         table.replace_schema_metadata({VERSION: str(SCHEMA)}),
         sink,
-        row_group_size=GROUP_ROWS,
+        row_group_size=max(1, GROUP_BYTES * len(table) // max(1, table.nbytes)),
         compression="zstd",
         use_dictionary=[field.name for field in schema if pa.types.is_string(field.type)],
         write_page_checksum=True,
@@ -102,9 +102,10 @@ def is_whole(path: Path) -> bool:
         return name is not None and hashlib.file_digest(file, "sha256").hexdigest()[:32] == name[1]
 
 
-def ids(part: parquet.ParquetFile) -> list[pa.Table]:
-    """Return ``key`` and ``row`` of each row group."""
-    return [part.read_row_group(n, ["key", "row"], use_threads=False) for n in range(part.num_row_groups)]
+def ids(part: parquet.ParquetFile) -> list[tuple[list[str], list[str]]]:
+    """Return the distinct keys and row ids of each row group."""
+    found = (part.read_row_group(n, ["key", "row"], use_threads=False) for n in range(part.num_row_groups))
+    return [(group["key"].unique().to_pylist(), group["row"].unique().to_pylist()) for group in found]
 
 
 def failed(rows: pa.Table) -> pa.Array:
@@ -123,8 +124,9 @@ def once(rows: pa.Table) -> NDArray[np.int64]:
     """Return the places of rows that are kept, sorted by key and row: each once, a success rather than an error."""
     found = pa.table({"key": rows["key"], "row": rows["row"], "failed": failed(rows)})
     order = pc.sort_indices(found, sort_keys=[(name, "ascending") for name in found.column_names])  # it is stable
-    key, row = (found[name].take(order).to_numpy() for name in ("key", "row"))
+    ordered = found.select(["key", "row"]).take(order)
+    after, before = ordered.slice(1), ordered.slice(0, max(len(ordered) - 1, 0))
     first = np.ones(len(rows), bool)
-    first[1:] = (key[1:] != key[:-1]) | (row[1:] != row[:-1])
+    first[1:] = pc.or_(*(pc.not_equal(after[name], before[name]) for name in ("key", "row"))).to_numpy()
     kept: NDArray[np.int64] = order.to_numpy()[first].astype(np.int64)
     return kept

@@ -20,6 +20,8 @@ from heatmark.common.names import look_up
 LOG = logging.getLogger(__name__)
 PART_BYTES = 2**26
 """Size up to which small parts are merged; one of more than half of it stays as it is."""
+PART_ROWS = 2**18
+"""Number of rows up to which small parts are merged, so that they fit in memory."""
 
 T = TypeVar("T")
 
@@ -72,7 +74,7 @@ class Store:
     def batches(
         self, artefact: str, columns: Sequence[str] | None = None, keys: Collection[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Yield all stored rows (of these keys), at most :data:`.parts.GROUP_ROWS` at a time; a row may come twice."""
+        """Yield all stored rows (of these keys), about :data:`.parts.GROUP_BYTES` at a time; a row may come twice."""
         schema, index, done = full_schema(artefact, columns), self._indexes[artefact], set[Group]()
         while waiting := [g for g in self._settled(artefact, lambda: index.find(keys)) if g not in done]:
             done.update(waiting)
@@ -97,8 +99,26 @@ class Store:
         The merged part is on disk before the first of the others is removed.
         """
         for each in ARTEFACTS if artefact is None else [artefact]:
-            for together in _batches(self._listed(each)):
+            for together in self._small(each):
                 self._merge(each, together)
+
+    def _small(self, artefact: str) -> list[list[Path]]:
+        """Return small parts in groups that are to be one part each; parts of the same images stand together."""
+        small = [path for path in self._listed(artefact) if size_of(path) <= PART_BYTES // 2]
+        found: list[tuple[str, Path, int]] = []
+        for path in small:
+            with suppress(FileNotFoundError):
+                if (origin := self._use(path, _origin)) is not None:
+                    found.append((origin[0], path, origin[1]))
+        groups: list[list[Path]] = [[]]
+        size = rows = 0
+        for _, path, count in sorted(found):
+            size, rows = size + size_of(path), rows + count
+            if size > PART_BYTES or rows > PART_ROWS:
+                groups.append([])
+                size, rows = size_of(path), count
+            groups[-1].append(path)
+        return groups
 
     def _merge(self, artefact: str, paths: Iterable[Path]) -> None:
         tables = {}
@@ -239,17 +259,7 @@ def _reading(number: int, schema: pa.Schema) -> Callable[[parquet.ParquetFile], 
     return lambda part: part.read_row_group(number, schema.names, use_threads=False).cast(schema)
 
 
-def _batches(paths: Iterable[Path]) -> list[list[Path]]:
-    """Return small parts in groups that are to be one part each."""
-    groups: list[list[Path]] = [[]]
-    total = 0
-    for path in sorted(paths):
-        size = size_of(path)
-        if size > PART_BYTES // 2:
-            continue
-        if total + size > PART_BYTES:
-            groups.append([])
-            total = 0
-        groups[-1].append(path)
-        total += size
-    return groups
+def _origin(part: parquet.ParquetFile) -> tuple[str, int]:
+    """Return the first row id, by which parts of one block of images are found, and the number of rows."""
+    (first,) = part.read_row_group(0, ["row"], use_threads=False)["row"][:1].to_pylist()
+    return str(first), part.metadata.num_rows
