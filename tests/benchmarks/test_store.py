@@ -1,4 +1,4 @@
-"""Tests of the store: a part is there whole or not at all, whatever ends its writer, and no row is lost or counted twice."""
+"""Tests of the store: a part is there whole or not at all, whatever ends its writer; no row is lost or counts twice."""
 
 import logging
 import os
@@ -498,37 +498,45 @@ def test_a_damaged_part_is_not_merged(tmp_path: Path) -> None:
     assert values(tmp_path) == {key: v for key, v in VALUES.items() if key != ("k", "c")} | {("j", "z"): 5.0}
 
 
-def test_a_reader_loses_nothing_when_parts_are_merged_under_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def merging_at(moment: int, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have another process merge parts the next time but ``moment`` that a folder is listed or a part opened."""
+    steps, looks, other = (
+        {"scandir": os.scandir, "ParquetFile": parquet.ParquetFile},
+        iter(range(moment)),
+        [Store(root)],
+    )
+
+    def watched(name: str) -> Callable[..., Any]:
+        def look(*given: Any, **options: Any) -> Any:
+            if next(looks, None) is None and other:
+                other.pop().compact()
+            return steps[name](*given, **options)
+
+        return look
+
+    monkeypatch.setattr(os, "scandir", watched("scandir"))
+    monkeypatch.setattr(parquet, "ParquetFile", watched("ParquetFile"))
+
+
+READERS: dict[str, Callable[[Store], bool]] = {
+    "read": lambda held: len(held.read("scores", ["j", "k"])) == 4,
+    "read a block": lambda held: len(held.read("scores", ["k"], rows=["a", "b", "c"])) == 3,
+    "present": lambda held: len(held.present("scores", ["k"])["k"]) == 3,
+    "batches": lambda held: {r for b in held.batches("scores") for r in b["row"].to_pylist()} == {"a", "b", "c"},
+}
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("reader", READERS)
+def test_a_reader_loses_nothing_when_parts_are_merged_under_it(reader: str, warm: bool, tmp_path: Path) -> None:
     """Parts are merged at the first, second, … moment at which the reader looks at the disk."""
-    uses: list[Callable[[Store], object]] = [
-        lambda held: len(held.read("scores", ["j", "k"])) == 4,
-        lambda held: len(held.read("scores", ["j", "k"], rows=["a", "b", "c"])) == 4,
-        lambda held: len(held.present("scores", ["k"])["k"]) == 3,
-        lambda held: {row for batch in held.batches("scores") for row in batch["row"].to_pylist()} == {"a", "b", "c"},
-    ]
-    for number, (use, warm, moment) in enumerate((u, w, m) for u in uses for w in (False, True) for m in range(12)):
-        held, looks = Store(filled(tmp_path / str(number))), iter(range(moment))
+    for moment in range(10):
+        held = Store(filled(tmp_path / str(moment)))
         if warm:
             held.present("scores", ["k"])
-
-        def looking(
-            at: Callable[..., Any], looks: Iterator[int] = looks, other: Store = Store(held.root)
-        ) -> Callable[..., Any]:
-            def look(*given: Any) -> Any:
-                if next(looks, None) is None:
-                    with pytest.MonkeyPatch.context() as patch:
-                        patch.setattr(os, "scandir", scandir)
-                        patch.setattr(store, "opened", opened)
-                        other.compact()
-                return at(*given)
-
-            return look
-
-        scandir, opened = os.scandir, store.opened
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "scandir", looking(scandir))
-            patch.setattr(store, "opened", looking(opened))
-            assert use(held), number
+        with pytest.MonkeyPatch.context() as patch:
+            merging_at(moment, held.root, patch)
+            assert READERS[reader](held), moment
 
 
 def test_writers_readers_and_merging_side_by_side(tmp_path: Path) -> None:
