@@ -1,4 +1,4 @@
-"""A table of edits and artefacts: what each edit of a finished sweep computes anew, in rows, and that all else stays."""
+"""A table of edits and artefacts: what each edit of a finished sweep computes anew, in rows."""
 
 import importlib.util
 import linecache
