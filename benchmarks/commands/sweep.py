@@ -41,8 +41,9 @@ def main() -> int:
     if any(argument.startswith(ONLY_SHOWS) for argument in sys.argv[1:]):
         run_command("sweep", job)
         return 0
+    run = run_folder("sweep", sys.argv[1:])  # a wrong name is said before anything runs
     run_command("sweep", job)
-    return finish(run_folder("sweep", sys.argv[1:]))
+    return finish(run)
 
 
 def job(config: DictConfig) -> None:
