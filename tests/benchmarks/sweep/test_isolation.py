@@ -34,7 +34,9 @@ def raising_on(*numbers: int) -> "object":
 @pytest.mark.parametrize("block_size", [2, 3, 7])
 def test_a_method_that_raises_on_one_image_costs_no_other(tmp_path: Path, block_size: int) -> None:
     whole = swept(tmp_path / "whole", {"m": Red()}, METRICS)
-    found = swept(tmp_path / "part", {"m": counting(Notes(), raising_on(4)), "other": Red()}, METRICS, block_size=block_size)
+    found = swept(
+        tmp_path / "part", {"m": counting(Notes(), raising_on(4)), "other": Red()}, METRICS, block_size=block_size
+    )
     rows = found.maps("m")
     assert [row["status"] for row in rows] == ["ok"] * 4 + ["error"] + ["ok"] * 2
     assert rows[4]["reason"] == "KeyError: 'not this one'"
