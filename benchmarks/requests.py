@@ -99,12 +99,14 @@ class RequestedScore:
         metric: name of the metric.
         key: key of the scores; ``""`` for a derived metric.
         curve: key of the curves that they sum up; ``""`` without a curve.
+        bounds: keys of further curves that bound the value.
     """
 
     cell: str
     metric: str
     key: str
     curve: str = ""
+    bounds: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

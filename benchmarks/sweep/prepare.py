@@ -157,8 +157,10 @@ def _requested_metric(name: str, metric: Metric) -> RequestedMetric:
 def _requested_score(maps: str, name: str, metric: Metric, seed: int) -> RequestedScore:
     if isinstance(metric, Derived):
         return RequestedScore(maps, name, "")
-    curve = curve_key(maps, metric.path) if isinstance(metric, CurveMetric) else ""
-    return RequestedScore(maps, name, score_key(maps, metric, seed), curve)
+    key = score_key(maps, metric, seed)
+    if not isinstance(metric, CurveMetric):
+        return RequestedScore(maps, name, key)
+    return RequestedScore(maps, name, key, curve_key(maps, metric.path), [curve_key(maps, p) for p in metric.bounds])
 
 
 def _facts(
