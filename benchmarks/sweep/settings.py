@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from heatmark.benchmarks.sweep.shards import WHOLE, Shard
@@ -85,7 +84,7 @@ class RunSettings:
     precision: str
     batch_size: int
     seed: int = 0
-    keep_maps: Literal["all", "gallery", "none"] = "all"
+    keep_maps: str = "all"
     retry: bool = False
 
 
