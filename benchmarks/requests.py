@@ -232,7 +232,7 @@ def _read(path: Path) -> Request:
         raise _DamagedError(str(error)) from error
     if schema != SCHEMA:
         raise ValueError(f"the request {path} has schema {schema}, this version of Heatmark reads {SCHEMA}")
-    made = {
+    made: dict[str, Any] = {
         "cells": [RequestedCell(**c) for c in found.pop("cells")],
         "metrics": [RequestedMetric(**m) for m in found.pop("metrics")],
         "scores": [RequestedScore(**s) for s in found.pop("scores")],

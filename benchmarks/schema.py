@@ -41,7 +41,8 @@ ARTEFACTS = {
 (:func:`heatmark.benchmarks.requests.row`). ``status`` is ``ok`` or ``error``, ``reason`` says why a row is an error or
 why its number is undefined, else ``""``. A map is float32 in C order, null where it is not kept; ``signature`` is a map
 of 16 × 16 values in [0, 1] as float16; ``order`` is a digest of the order of the pixels of the map as it is scored.
-``top`` and ``probability`` are the most probable classes and their probabilities. ``picture`` is a lossless WebP file. The
+``top`` and ``probability`` are the most probable classes and their probabilities. ``picture`` is a lossless
+WebP file. The
 ``maps`` of a timing is the key of the cell's maps.
 """
 

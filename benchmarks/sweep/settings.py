@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+
 from heatmark.benchmarks.sweep.shards import WHOLE, Shard
 
 KEEP_MAPS = ("all", "gallery", "none")
