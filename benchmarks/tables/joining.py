@@ -115,10 +115,14 @@ class Join:
         """Return the weighted sums of other metrics' scores; a sum is NaN, with the reason, where one of them is."""
         terms = [self._scored(place, term) for term in asked.terms]
         if alone := next((term for term in terms if term.job is None), None):
-            return self._alone(place, SKIPPED, f"{alone.metric.name}: {self.texts.of(int(alone.reason[0]))}", asked.metric)
+            return self._alone(
+                place, SKIPPED, f"{alone.metric.name}: {self.texts.of(int(alone.reason[0]))}", asked.metric
+            )
         status, reason = terms[0].status, terms[0].reason
         for term in reversed(terms):
-            status = np.where((term.status == ERROR) & (status != MISSING) | (term.status == MISSING), term.status, status)
+            status = np.where(
+                (term.status == ERROR) & (status != MISSING) | (term.status == MISSING), term.status, status
+            )
             reason = np.where(np.isnan(term.value), self._of_term(term), reason)
         value = np.sum([asked.metric.terms[term.metric.name] * term.value for term in terms], axis=0)
         unknown = np.full(len(value), np.nan)
