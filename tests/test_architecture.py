@@ -15,7 +15,9 @@ FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.
 LAYERS = (
     ("common", "conf"),
     ("methods", "metrics", "benchmarks/schema"),
-    ("benchmarks/requests", "benchmarks/store", "benchmarks/data", "benchmarks/machine"),
+    ("benchmarks/requests", "benchmarks/parts"),
+    ("benchmarks/index",),
+    ("benchmarks/store", "benchmarks/data", "benchmarks/machine"),
     ("benchmarks/models", "benchmarks/statistics"),
     ("benchmarks/sweep", "benchmarks/tables", "benchmarks/training", "benchmarks/runs"),
     ("benchmarks/explain", "benchmarks/bench"),

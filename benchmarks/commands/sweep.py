@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from heatmark.benchmarks.runs.heartbeat import Heartbeat
-from heatmark.benchmarks.sweep.shards import Shard, parse_shard
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import (
@@ -21,13 +19,15 @@ from rich.progress import (
 from heatmark.benchmarks import api
 from heatmark.benchmarks.commands.gather import finish
 from heatmark.benchmarks.config.building import build, build_all, listed
-from heatmark.benchmarks.config.compose import run_command, run_folder
+from heatmark.benchmarks.config.compose import command_line, run_command, run_folder
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.runs.heartbeat import Heartbeat
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.run import Observer
 from heatmark.benchmarks.sweep.settings import SweepSettings
+from heatmark.benchmarks.sweep.shards import Shard, parse_shard
 
 ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
 """Hydra's own options that print something and run nothing."""
@@ -41,15 +41,16 @@ def main() -> int:
     if any(argument.startswith(ONLY_SHOWS) for argument in sys.argv[1:]):
         run_command("sweep", job)
         return 0
+    run = run_folder("sweep", sys.argv[1:])  # a wrong name is said before anything runs
     run_command("sweep", job)
-    return finish(run_folder("sweep", sys.argv[1:]))
+    return finish(run)
 
 
 def job(config: DictConfig) -> None:
     """Run one job; if it cannot run, the reason is recorded in the run's folder, and other jobs go on."""
     given: Any = OmegaConf.to_container(config, resolve=True)
     shard = Shard(0, 1) if config.shard is None else parse_shard(str(config.shard))
-    record = JobRecord(Path(config.results_dir) / config.name, given, str(config.model.name), shard)
+    record = JobRecord(Path(config.results_dir) / config.name, given, str(config.model.name), shard, command_line())
     try:
         methods, metrics = (build_all(config.get(group) or {}, group) for group in ("method", "metric"))
         classifier, dataset = build_classifier(config.model), build(config.dataset, "dataset")

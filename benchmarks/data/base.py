@@ -1,11 +1,18 @@
-"""Datasets: named pictures, each with a label and an object mask where they are known."""
+"""Datasets: named pictures, each with a label and its objects' masks where they are known."""
 
+import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+DIGITS = 32
+"""Hexadecimal digits of a picture's digest, of a SHA-256."""
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -16,16 +23,35 @@ class Sample:
         name: its name in the tables, unique in its dataset.
         image: an RGB picture of any size.
         label: the true class, as an index or a name of the model's classes; None where unknown.
-        mask: (H, W) booleans of the picture's size, the object's pixels; None where unknown.
+        objects: label and mask, (H, W) booleans of the picture's size, of each object; the mask of a class is the union
+            of its objects. Empty where unknown.
         group: name of the patient, video or other group whose pictures are not independent; None where unknown.
+        ignore: (H, W) booleans, pixels that are neither of an object nor of the background; None where there are none.
+        digest: of the file's bytes and of what the dataset itself does to the picture, 32 hexadecimal digits; ``""``
+            where the dataset knows none, and then the decoded pixels count.
     """
 
     name: str
     image: Image.Image
     label: int | str | None = None
-    mask: NDArray[np.bool_] | None = None
-    objects: tuple = ()
+    objects: Sequence[tuple[int | str, Mask]] = ()
     group: str | None = None
+    ignore: Mask | None = None
+    digest: str = ""
+
+    @property
+    def mask(self) -> Mask | None:
+        """The union of all objects' masks, (H, W) booleans; None where no object is known."""
+        masks = [mask for _, mask in self.objects]
+        return np.logical_or.reduce(masks) if masks else None
+
+
+def sample_digest(sample: Sample) -> str:
+    """Return a picture's digest, else that of its size and its pixels in RGB; 32 hexadecimal digits."""
+    if sample.digest:
+        return sample.digest
+    pixels = sample.image.convert("RGB")
+    return hashlib.sha256(f"{pixels.size}".encode() + pixels.tobytes()).hexdigest()[:DIGITS]
 
 
 class Dataset(ABC):
@@ -53,3 +79,7 @@ class Dataset(ABC):
             IndexError: for a position outside the dataset.
             ValueError: where the file is missing or broken; it names the file.
         """
+
+    def name_of(self, index: int) -> str:
+        """Return the name of the picture at this position, also where it cannot be read."""
+        return f"{self.name}-{index:05d}"

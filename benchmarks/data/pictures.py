@@ -9,6 +9,10 @@ BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.Decomp
 """What Pillow raises on files that are no picture or end too early."""
 
 
+DECODING = 1
+"""The version of decoding, raised by whoever changes the pixels that a file gives: a part of every file's digest."""
+
+
 def read_picture(path: Path) -> Image.Image:
     """Return a file's picture upright and in RGB, whatever its mode of 8 bits; transparent parts lie on white.
 

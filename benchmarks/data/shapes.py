@@ -83,9 +83,9 @@ class Shapes(Dataset):
         label = index % len(CLASSES)
         around = scene(scene_rng, self.size)
         pixels, covered = add_object(around, label, object_rng)
-        return Sample(self._sample_name(index), around.picture(pixels), label, covered >= 0.5)
+        return Sample(self.name_of(index), around.picture(pixels), label, ((label, covered >= 0.5),))
 
-    def _sample_name(self, index: int) -> str:
+    def name_of(self, index: int) -> str:
         """Return a name that no other picture has: it holds the options that change what is drawn."""
         drawn = [f for f in fields(self) if f.name not in ("limit", "split") and getattr(self, f.name) != f.default]
         return "-".join([self.name, self.split, *(f"{f.name}{getattr(self, f.name)}" for f in drawn), f"{index:05d}"])

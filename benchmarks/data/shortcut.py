@@ -59,8 +59,8 @@ class ShapesShortcut(Shapes):
         mask = add_mark(pixels, marked, mark_rng)
         picture = around.picture(pixels)
         if self.truth == "mark":
-            return Sample(self._sample_name(index), picture, marked, mask)
-        return Sample(self._sample_name(index), picture, shape, (covered >= 0.5) & ~mask)
+            return Sample(self.name_of(index), picture, marked, ((marked, mask),))
+        return Sample(self.name_of(index), picture, shape, ((shape, (covered >= 0.5) & ~mask),))
 
     def _object_class(self, marked: int, rng: Generator) -> int:
         other = int(rng.integers(1, len(CLASSES)))  # drawn in every pairing, so that the mark's corner stays the same

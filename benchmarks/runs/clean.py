@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 from pyarrow import parquet
 
 from heatmark.benchmarks import requests
@@ -64,7 +65,11 @@ def parts(root: Path, artefact: str) -> list[Path]:
 def _wasteful(path: Path, asked: Asked) -> tuple[Path, int] | None:
     """Return a part with the number of its rows that nobody asks for, None for a part without any."""
     artefact = path.parent.parent.name
-    _, others = kept(asked, artefact, parquet.read_table(path, columns=["key", "row"]))
+    try:
+        rows = parquet.read_table(path, columns=["key", "row"])
+    except (OSError, pa.ArrowException):  # damaged: the next sweep or gather sets it aside, and says so
+        return None
+    _, others = kept(asked, artefact, rows)
     return (path, others) if others else None
 
 

@@ -3,7 +3,7 @@
 import math
 import re
 import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -101,13 +101,13 @@ class Present:
         self._all = {artefact: store.present(artefact, wanted) for artefact, wanted in keys.items()}
         self._good = {artefact: store.present(artefact, wanted, errors=False) for artefact, wanted in keys.items()}
 
-    def good(self, artefact: str, key: str) -> Collection[str]:
-        """Return the rows of a key that are no errors."""
-        return self._good[artefact].get(key, set())
+    def good(self, artefact: str, key: str, row: str) -> bool:
+        """Return whether a row is there and no error."""
+        return row in self._good[artefact].get(key, ())
 
-    def failed(self, artefact: str, key: str) -> Collection[str]:
-        """Return the rows of a key that are errors."""
-        return self._all[artefact].get(key, set()) - self._good[artefact].get(key, set())
+    def failed(self, artefact: str, key: str, row: str) -> bool:
+        """Return whether a row is there and an error."""
+        return row in self._all[artefact].get(key, ()) and not self.good(artefact, key, row)
 
 
 def counted(request: Request, there: Present) -> Count:
@@ -138,13 +138,18 @@ def _column(
     """Return the numbers of rows of one cell under one metric, or of its maps where there is no metric."""
     artefact, key = ("scores", score.key) if score else ("maps", cell.key)
     of_row = needs.get(score.metric, ()) if score else ()
-    good, failed = there.good(artefact, key), there.failed(artefact, key)
-    before = [there.failed("maps", cell.key)] + ([there.failed("curves", score.curve)] if score else [])
+    before = [("maps", cell.key), *([("curves", score.curve)] if score else [])]
+    whole = there.failed("maps", cell.key, "")
     done = errors = 0
     for entry in entries:
-        if not entry.reason and entry.row(of_row) in good:
+        if not entry.reason and there.good(artefact, key, entry.row(of_row)):
             done += 1
-        elif entry.reason or entry.row(of_row) in failed or any("" in f or entry.row() in f for f in before):
+        elif (
+            entry.reason
+            or whole
+            or there.failed(artefact, key, entry.row(of_row))
+            or any(there.failed(*needed, entry.row()) for needed in before)
+        ):
             errors += 1
     return Count(done, len(entries) - done - errors, errors)
 

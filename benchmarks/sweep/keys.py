@@ -4,7 +4,8 @@ from typing import Any
 
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.common import resize
-from heatmark.common.identity import digest_json, identity
+from heatmark.common.digests import digest_json
+from heatmark.common.identity import identity
 from heatmark.methods.base import Method
 from heatmark.metrics.base import CurveMetric, Metric, Path
 

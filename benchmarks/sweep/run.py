@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from heatmark.benchmarks.sweep.blocks import Block, blocks
-
 from heatmark.benchmarks.sweep.cells import by_layer
+from heatmark.benchmarks.sweep.map_rows import GALLERY
 from heatmark.benchmarks.sweep.maps import Batch
 from heatmark.benchmarks.sweep.needs import stored
 from heatmark.benchmarks.sweep.pictures import pictures
@@ -57,7 +57,7 @@ def _predicted_blocks(plan: Plan, record: JobRecord, progress: Progress) -> Iter
     counts = {"images": 0, "labelled": 0, "correct": 0}
     positions = plan.asked.shard.positions(len(plan.dataset))
     for number, block in enumerate(
-        blocks(plan.dataset, plan.classifier, positions, plan.asked.block_size, plan.reference)
+        blocks(plan.dataset, plan.classifier, positions, plan.asked.block_size, plan.reference.shape[1:])
     ):
         _keep_pictures(plan, record, block)
         found = predicted(block, plan.classifier, plan.key, record.store, plan.asked.target, plan.run)
@@ -79,11 +79,11 @@ def _require_an_image(block: Predicted) -> None:
 
 def _keep_pictures(plan: Plan, record: JobRecord, block: Block) -> None:
     key = str(plan.request.facts["pictures_key"])
-    rows = pictures(block, plan.classifier, key)
-    there = record.store.present("pictures", [key]).get(key, ()) if len(rows) else ()
-    new = [row not in there for row in rows["row"].to_pylist()]
-    if any(new):
-        record.store.put("pictures", rows.filter(new))
+    if not any(entry.position < GALLERY for entry in block.entries):
+        return
+    there = record.store.present("pictures", [key]).get(key, ())
+    if not all(entry.digest in there for entry in block.entries):
+        record.store.put("pictures", pictures(block, plan.classifier, key))
 
 
 def _sample(block: Predicted) -> Batch:

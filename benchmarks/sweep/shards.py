@@ -1,20 +1,47 @@
-"""Shards."""
+"""Shards: parts of a dataset for processes that never speak to each other."""
 
+import re
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Shard:
+    """Every ``of``-th picture of a dataset, from picture ``number`` on, counted from 0.
+
+    Args:
+        number: of the shard, from 0 to ``of`` − 1.
+        of: how many shards there are.
+
+    Raises:
+        ValueError: for a number outside its range.
+    """
+
     number: int
     of: int
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.number < self.of:
+            raise ValueError(f"shard {self.number}/{self.of}: expected a number from 0 to {max(0, self.of - 1)}")
+
     def positions(self, count: int) -> range:
+        """Return the positions of this shard's pictures in a dataset of ``count`` pictures."""
         return range(self.number, count, self.of)
 
 
-def parse_shard(text: str) -> Shard:
-    a, b = text.split("/")
-    return Shard(int(a), int(b))
-
-
 WHOLE = Shard(0, 1)
+"""The whole dataset."""
+
+
+def parse_shard(text: str) -> Shard:
+    """Return the shard that a text such as ``3/8`` names: pictures 3, 11, 19, ….
+
+    Raises:
+        ValueError: for anything else.
+
+    >>> parse_shard("3/8").positions(20)
+    range(3, 20, 8)
+    """
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found:
+        raise ValueError(f"shard={text!r}, expected NUMBER/COUNT counted from 0, such as 3/8")
+    return Shard(int(found[1]), int(found[2]))

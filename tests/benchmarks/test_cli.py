@@ -58,7 +58,7 @@ def test_bare_heatmark_lists_every_command_with_an_example(heatmark: Heatmark) -
 def test_a_command_that_is_misspelt(heatmark: Heatmark) -> None:
     code, _, err = heatmark("sweeep")
     assert code == 2
-    assert "did you mean sweep?" in err
+    assert "did you mean sweep, freeze?" in err
 
 
 def test_a_sweep_leaves_its_tables_and_prints_a_ranking(heatmark: Heatmark, tmp_path: Path) -> None:

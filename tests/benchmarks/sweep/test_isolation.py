@@ -14,7 +14,7 @@ from heatmark.methods.grad_cam import GradCAM
 from heatmark.methods.layer_cam import LayerCAM
 from heatmark.metrics.base import Explained, Metric, Scores
 from heatmark.metrics.deletion import Deletion
-from tests.benchmarks.sweep.toys import classifier, counting, Mean, Notes, PLAIN, Red, swept, toys
+from tests.benchmarks.sweep.toys import PLAIN, Mean, Notes, Red, classifier, counting, swept, toys
 
 METRICS: dict[str, Metric] = {"mean": Mean(), "deletion": Deletion(steps=4)}
 
@@ -34,7 +34,9 @@ def raising_on(*numbers: int) -> "object":
 @pytest.mark.parametrize("block_size", [2, 3, 7])
 def test_a_method_that_raises_on_one_image_costs_no_other(tmp_path: Path, block_size: int) -> None:
     whole = swept(tmp_path / "whole", {"m": Red()}, METRICS)
-    found = swept(tmp_path / "part", {"m": counting(Notes(), raising_on(4)), "other": Red()}, METRICS, block_size=block_size)
+    found = swept(
+        tmp_path / "part", {"m": counting(Notes(), raising_on(4)), "other": Red()}, METRICS, block_size=block_size
+    )
     rows = found.maps("m")
     assert [row["status"] for row in rows] == ["ok"] * 4 + ["error"] + ["ok"] * 2
     assert rows[4]["reason"] == "KeyError: 'not this one'"

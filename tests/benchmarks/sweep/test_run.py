@@ -21,7 +21,19 @@ from heatmark.methods.layer_cam import LayerCAM
 from heatmark.metrics.base import Explained, Metric, Scores
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.insertion import Insertion
-from tests.benchmarks.sweep.toys import Aimed, array, classifier, counting, Forwards, Mean, Notes, PLAIN, Red, swept, toys
+from tests.benchmarks.sweep.toys import (
+    PLAIN,
+    Aimed,
+    Forwards,
+    Mean,
+    Notes,
+    Red,
+    array,
+    classifier,
+    counting,
+    swept,
+    toys,
+)
 
 CAMS: dict[str, Method] = {"grad_cam": GradCAM(), "hires_cam": HiResCAM(), "eigen_cam": EigenCAM()}
 CURVES: dict[str, Metric] = {

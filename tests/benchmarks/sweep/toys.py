@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -22,6 +23,7 @@ from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.methods.base import Method
 from heatmark.metrics.base import Explained, Metric, Scores
 
+NAN = float("nan")
 PLAIN = Preprocessing(resize=None, crop=None, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 
 
@@ -169,7 +171,7 @@ class Found:
 
     def rows(self, artefact: str, key: str, needs: Sequence[str] = ()) -> list[dict[str, Any] | None]:
         """Return each picture's row, None where there is none."""
-        found = {row["row"]: row for row in Store(self.root).read(artefact, [key]).to_pylist()}
+        found = {row["row"]: row for row in told(Store(self.root).read(artefact, [key]))}
         return [found.get(entry.row(needs)) for entry in self.entries]
 
     def maps(self, method: str, layer: str | None = None) -> list[dict[str, Any] | None]:
@@ -193,7 +195,15 @@ class Found:
             "curves": [s.curve for s in self.request.scores if s.curve],
             "scores": [s.key for s in self.request.scores if s.key],
         }
-        return {name: Store(self.root).read(name, wanted).to_pylist() for name, wanted in keys.items()}
+        return {name: told(Store(self.root).read(name, wanted)) for name, wanted in keys.items()}
+
+
+def told(table: pa.Table) -> list[dict[str, Any]]:
+    """Return rows as plain values; a NaN is always the same object, so that equal rows are equal."""
+    return [
+        {name: NAN if isinstance(value, float) and np.isnan(value) else value for name, value in row.items()}
+        for row in table.to_pylist()
+    ]
 
 
 def array(row: dict[str, Any] | None) -> NDArray[np.float32]:
