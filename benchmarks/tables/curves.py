@@ -15,7 +15,7 @@ from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.tables.columns import CURVES, schema
 from heatmark.benchmarks.tables.places import Asked, Place
 from heatmark.benchmarks.tables.results import cell_columns
-from heatmark.benchmarks.tables.stored import ABSENT, Stored
+from heatmark.benchmarks.tables.stored import Stored, one_array
 
 ROWS = 2**14
 """Number of curves that are read from the store at once."""
@@ -78,10 +78,9 @@ def _by_cell(group: Iterable[Slice]) -> Iterator[list[Slice]]:
 def _table(part: Slice, stored: Stored) -> pa.Table:
     job, metric = part.asked.job, part.asked.metric
     found = stored.find(part.asked.score.curve, job.rows()[part.start : part.stop])
-    there = np.flatnonzero(found != ABSENT)
-    rows = stored.table.take(pa.array(found[there]))
-    good = pc.fill_null(pc.equal(rows["status"], "ok"), False)
-    rows, there = rows.filter(good), there[good.to_numpy()]
+    good = np.append(one_array(pc.equal(stored.table["status"], "ok")).to_numpy(zero_copy_only=False), False)
+    there = np.flatnonzero(good[found])
+    rows = stored.table.select(["x", "y"]).take(pa.array(found[there]))
     images = pa.array([entry.image for entry in job.usable[part.start : part.stop]], pa.string())
     same = {**cell_columns(part.place), "metric": metric.name, "definition": metric.definition}
     columns = {name: pa.repeat(value, len(rows)) for name, value in same.items()}

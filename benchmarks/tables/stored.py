@@ -54,6 +54,8 @@ class Stored:
         codes = _numpy(keys.indices) * max(1, len(self._rows)) + _numpy(rows.indices)
         self._order = np.argsort(codes, kind="stable")
         self._codes = codes[self._order]
+        self._floats: dict[str, Floats] = {}
+        self._texts: dict[str, Ints] = {}
 
     def find(self, key: str, rows: pa.Array) -> Ints:
         """Return the positions of a key's rows in the table, :data:`ABSENT` for those that are not there."""
@@ -67,12 +69,16 @@ class Stored:
 
     def floats(self, column: str, positions: Ints) -> Floats:
         """Return a column's numbers at some positions; NaN where absent or null."""
-        values = one_array(self.table[column].cast(pa.float64())).fill_null(np.nan)
-        return np.append(values.to_numpy(zero_copy_only=False), np.nan)[positions]
+        if column not in self._floats:
+            values = one_array(self.table[column].cast(pa.float64())).fill_null(np.nan)
+            self._floats[column] = np.append(values.to_numpy(zero_copy_only=False), np.nan)
+        return self._floats[column][positions]
 
     def texts(self, column: str, positions: Ints, texts: Texts) -> Ints:
-        """Return the numbers of a column's texts at some positions; that of ``""`` where absent."""
-        return np.append(texts.numbers(self.table[column]), 0)[positions]
+        """Return the numbers of a column's texts at some positions, always by the same texts; 0 where absent."""
+        if column not in self._texts:
+            self._texts[column] = np.append(texts.numbers(self.table[column]), 0)
+        return self._texts[column][positions]
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:

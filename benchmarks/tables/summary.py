@@ -16,6 +16,7 @@ from heatmark.benchmarks.statistics.groups import scored_on
 from heatmark.benchmarks.statistics.variants import plain, told_apart
 from heatmark.benchmarks.tables.ranking import CONTROL, directions, ranking
 from heatmark.benchmarks.tables.recorded import is_of
+from heatmark.benchmarks.tables.troubles import named_troubles
 
 WIDEST = 1000
 """Width in letters that no table exceeds."""
