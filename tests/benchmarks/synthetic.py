@@ -218,7 +218,7 @@ def timings(run: Path, cells: Sequence[RequestedCell], **columns: Any) -> None:
     """Store a timing of each cell."""
     own = {"batch_size": 4, "threads": 1, "latency_ms": 3.0, "forward_ms": 2.0, "cost_in_forwards": 1.5, "repeats": 5,
            "device": "a CPU", "status": "ok", "reason": ""}  # fmt: skip
-    rows = [{"key": c.key, "row": "4.1", **own, **columns} for c in cells]
+    rows = [{"key": digest("timing", c.key), "maps": c.key, "row": "4.1", **own, **columns} for c in cells]
     Store(run).put("timings", pa.Table.from_pylist(rows, schema=full_schema("timings")))
 
 
