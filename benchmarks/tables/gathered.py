@@ -13,9 +13,7 @@ from heatmark.benchmarks.schema import DIGESTS
 from heatmark.benchmarks.tables.stored import one_array
 
 
-def read_table(
-    path: Path, columns: Sequence[str] | None = None, cells: Collection[str] | None = None
-) -> pd.DataFrame:
+def read_table(path: Path, columns: Sequence[str] | None = None, cells: Collection[str] | None = None) -> pd.DataFrame:
     """Return a table (results, timing or curves) of a run.
 
     Texts are plain objects, of which equal ones are shared; ``higher_is_better`` is a nullable boolean.

@@ -65,7 +65,9 @@ def jobs(run: Path) -> list[Job]:
         ValueError: for a request that is damaged or of another version.
     """
     found = sorted(requests.current(run), key=lambda request: -request.written)
-    names = weights_names({_weights(r.facts): str(r.facts.get("checkpoint", "")) for r in found if "weights" in r.facts})
+    names = weights_names(
+        {_weights(r.facts): str(r.facts.get("checkpoint", "")) for r in found if "weights" in r.facts}
+    )
     return [Job(request, _setting(request, names)) for request in found]
 
 

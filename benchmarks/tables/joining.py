@@ -118,7 +118,9 @@ class Join:
             return self._alone(place, SKIPPED, f"{asked.metric.name}: {self.texts.of(int(alone.reason[0]))}")
         status, reason = terms[0].status, terms[0].reason
         for term in reversed(terms):
-            status = np.where((term.status == ERROR) & (status != MISSING) | (term.status == MISSING), term.status, status)
+            status = np.where(
+                (term.status == ERROR) & (status != MISSING) | (term.status == MISSING), term.status, status
+            )
             reason = np.where(np.isnan(term.value), self._of_term(term), reason)
         value = np.sum([asked.metric.terms[term.metric.name] * term.value for term in terms], axis=0)
         unknown = np.full(len(value), np.nan)
@@ -141,9 +143,7 @@ class Join:
         return _without_value(place, None, 0, status, [self.texts.number(reason)])
 
 
-def _without_value(
-    place: Place, job: Job | None, first: int, status: int, reasons: Sequence[int]
-) -> Part:
+def _without_value(place: Place, job: Job | None, first: int, status: int, reasons: Sequence[int]) -> Part:
     unknown = np.full(len(reasons), np.nan)
     found = np.full(len(reasons), status)
     return Part(place, NO_METRIC, job, first, found, np.array(reasons, np.int64), *[unknown] * 4)

@@ -36,9 +36,7 @@ def digest(*words: object) -> str:
 
 def entries(count: int, target: int = 3, **facts: Any) -> list[Entry]:
     """Return entries of pictures ``image-00000`` and so on."""
-    return [
-        Entry(f"image-{i:05d}", digest("image", i), target=target, position=i, **facts) for i in range(count)
-    ]
+    return [Entry(f"image-{i:05d}", digest("image", i), target=target, position=i, **facts) for i in range(count)]
 
 
 def cell(method: str, layer: str = "last", model: str = "net", **facts: Any) -> RequestedCell:
@@ -222,7 +220,9 @@ def timings(run: Path, cells: Sequence[RequestedCell], **columns: Any) -> None:
     Store(run).put("timings", pa.Table.from_pylist(rows, schema=full_schema("timings")))
 
 
-def pictures(run: Path, some: Sequence[Entry], key: str = "p", grey: Callable[[Entry], int] = lambda e: e.position) -> None:
+def pictures(
+    run: Path, some: Sequence[Entry], key: str = "p", grey: Callable[[Entry], int] = lambda e: e.position
+) -> None:
     """Store a grey picture of each entry."""
     rows = [{"key": key, "row": entry.digest, "picture": solid(grey(entry))} for entry in some]
     Store(run).put("pictures", pa.Table.from_pylist(rows, schema=full_schema("pictures")))
