@@ -46,7 +46,12 @@ def judges(results: pd.DataFrame) -> pd.DataFrame:
         Index: the comparison's facts, ``layer`` and ``images`` (a digest of the images' names). Columns: methods; NaN
         where a judge has no such method, or no value.
     """
-    rows = [row for comparison in comparisons(results) if comparison.higher_is_better is not None for row in _judges(comparison)]
+    rows = [
+        row
+        for comparison in comparisons(results)
+        if comparison.higher_is_better is not None
+        for row in _judges(comparison)
+    ]
     index = [*FACTS, "layer", "images"]
     if not rows:
         return pd.DataFrame(index=pd.MultiIndex.from_tuples([], names=index))

@@ -1,4 +1,8 @@
-"""The columns of a run's tables, in their order."""
+"""The columns of a run's tables, in their order.
+
+``cell`` is the id of a method's cell in a setting, ``maps`` the key of its maps in the store, which several may share,
+and ``map_of`` the cell whose maps it repeats, or itself (``""`` where it has none).
+"""
 
 import pyarrow as pa
 
@@ -6,12 +10,15 @@ from heatmark.benchmarks.schema import CELL_KEY, OF_CELLS
 
 TIES = ["tied", "tie_low", "tie_high"]
 RESULTS = [
-    *CELL_KEY, *OF_CELLS, "image", "group", "target", "metric", "definition", "value", *TIES, "higher_is_better",
-    "status", "reason", "map_of",
+    *CELL_KEY, *OF_CELLS, "maps", "map_of", "image", "group", "target", "metric", "definition", "value", *TIES, "higher_is_better",
+    "status", "reason",
 ]  # fmt: skip
-TIMED = ["batch_size", "latency_ms", "latency_iqr_ms", "forward_ms", "cost_in_forwards", "peak_memory_mib", "repeats"]
+TIMED = [
+    "batch_size", "threads", "latency_ms", "latency_iqr_ms", "forward_ms", "cost_in_forwards", "peak_memory_mib",
+    "repeats",
+]  # fmt: skip
 TIMING = [*CELL_KEY, *TIMED]
-CURVES = [*CELL_KEY, "image", "metric", "definition", "fraction", "score"]
+CURVES = ["cell", "image", "metric", "definition", "fraction", "score"]
 
 NUMBERS = {*TIMED, "depth", "value", *TIES}
 LISTS = {"fraction", "score"}

@@ -14,7 +14,6 @@ from pyarrow import parquet
 from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.tables.columns import CURVES, schema
 from heatmark.benchmarks.tables.places import Asked, Place
-from heatmark.benchmarks.tables.results import cell_columns
 from heatmark.benchmarks.tables.stored import Stored, one_array
 
 ROWS = 2**14
@@ -82,7 +81,7 @@ def _table(part: Slice, stored: Stored) -> pa.Table:
     there = np.flatnonzero(good[found])
     rows = stored.table.select(["x", "y"]).take(pa.array(found[there]))
     images = pa.array([entry.image for entry in job.usable[part.start : part.stop]], pa.string())
-    same = {**cell_columns(part.place), "metric": metric.name, "definition": metric.definition}
+    same = {"cell": part.place.id, "metric": metric.name, "definition": metric.definition}
     columns = {name: pa.repeat(value, len(rows)) for name, value in same.items()}
     columns |= {"image": images.take(pa.array(there)), "fraction": rows["x"], "score": rows["y"]}
     return pa.table({name: columns[name] for name in CURVES}, schema=schema(CURVES))
@@ -108,10 +107,10 @@ class StoredCurves:
         return int(self._file.metadata.num_rows)
 
     def of(self, cell: str, images: Collection[str] | None = None) -> pd.DataFrame:
-        """Return the curves of a cell in all its settings: all columns, ``fraction`` and ``score`` lists of numbers.
+        """Return the curves of a cell: all columns, ``fraction`` and ``score`` lists of numbers.
 
         Args:
-            cell: the cell's key.
+            cell: the cell's id in the tables.
             images: names of images; None for all.
         """
         table = self._file.read_row_groups(self._groups.get(cell, []), use_threads=False)

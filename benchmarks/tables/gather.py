@@ -58,14 +58,12 @@ def gather(run: Path) -> pd.DataFrame:
 
 def timing(store: Store, asked: Sequence[Place]) -> Iterator[pa.Table]:
     """Yield the timing table: one row per cell and batch size (and device) that was timed."""
-    keys = {place: _timing_key(place) for place in asked if place.cell.key}
-    stored = store.read("timings", set(keys.values()), ["status", *TIMED]).to_pandas()
-    of_key = dict(iter(stored[stored["status"] == "ok"].groupby("key")))
-    rows = [of_key[key][TIMED].assign(**cell_columns(place)) for place, key in keys.items() if key in of_key]
+    batches = [pa.Table.from_batches([batch]) for batch in store.batches("timings", ["maps", "status", *TIMED])]
+    if not batches:
+        return
+    stored = pa.concat_tables(batches).to_pandas().drop_duplicates(["key", "row", "status"])
+    of_maps = dict(iter(stored[stored["status"] == "ok"].groupby("maps")))
+    places = [place for place in asked if place.cell.key in of_maps]
+    rows = [of_maps[place.cell.key][TIMED].assign(**cell_columns(place)) for place in places]
     if rows:
         yield pa.Table.from_pandas(pd.concat(rows)[TIMING], schema=schema(TIMING), preserve_index=False)
-
-
-def _timing_key(place: Place) -> str:
-    """Return the key of a cell's timings: what its job recorded, else that of its maps."""
-    return str(place.job.request.facts.get("timing_keys", {}).get(place.cell.key, place.cell.key))

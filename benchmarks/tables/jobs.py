@@ -52,9 +52,9 @@ class Job:
         return self._rows[wanted]
 
     def facts(self) -> dict[str, Any]:
-        """Return the job's facts as provenance.json has them, with the names that the tables use."""
-        hidden = ("classes", "timing_keys")
-        facts = {name: value for name, value in self.request.facts.items() if name not in hidden}
+        """Return the job's facts as provenance.json has them, with the names that the tables use, without
+        the names of classes."""
+        facts = {name: value for name, value in self.request.facts.items() if name != "classes"}
         return {**facts, **{name: self.setting[name] for name in ("weights", "images_digest") if self.setting[name]}}
 
 

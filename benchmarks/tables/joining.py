@@ -83,7 +83,7 @@ class Join:
     def _scored(self, place: Place, asked: Asked) -> Part:
         metric, job = asked.metric, asked.job
         if metric.skipped:
-            return self._alone(place, SKIPPED, metric.skipped, metric)
+            return self._alone(place, SKIPPED, f"{metric.name}: {metric.skipped}")
         maps, scores, curves = self._positions(place, asked)
         failed = [stored.texts("status", where, self.texts) == self.texts.number("error")
                   for stored, where in ((self.maps, maps), (self.scores, scores), (self.curves, curves))]  # fmt: skip
@@ -115,9 +115,7 @@ class Join:
         """Return the weighted sums of other metrics' scores; a sum is NaN, with the reason, where one of them is."""
         terms = [self._scored(place, term) for term in asked.terms]
         if alone := next((term for term in terms if term.job is None), None):
-            return self._alone(
-                place, SKIPPED, f"{alone.metric.name}: {self.texts.of(int(alone.reason[0]))}", asked.metric
-            )
+            return self._alone(place, SKIPPED, f"{asked.metric.name}: {self.texts.of(int(alone.reason[0]))}")
         status, reason = terms[0].status, terms[0].reason
         for term in reversed(terms):
             status = np.where(
@@ -138,19 +136,17 @@ class Join:
         """Return one row per picture that cannot be explained."""
         entries = place.job.entries[len(place.job.usable) :]
         reasons = [self.texts.number(entry.reason) for entry in entries]
-        return [_without_value(place, NO_METRIC, place.job, len(place.job.usable), ERROR, reasons)]
+        return [_without_value(place, place.job, len(place.job.usable), ERROR, reasons)]
 
-    def _alone(self, place: Place, status: int, reason: str, metric: RequestedMetric = NO_METRIC) -> Part:
-        """Return one row of no picture."""
-        return _without_value(place, metric, None, 0, status, [self.texts.number(reason)])
+    def _alone(self, place: Place, status: int, reason: str) -> Part:
+        """Return one row of no picture and no metric."""
+        return _without_value(place, None, 0, status, [self.texts.number(reason)])
 
 
-def _without_value(
-    place: Place, metric: RequestedMetric, job: Job | None, first: int, status: int, reasons: Sequence[int]
-) -> Part:
+def _without_value(place: Place, job: Job | None, first: int, status: int, reasons: Sequence[int]) -> Part:
     unknown = np.full(len(reasons), np.nan)
     found = np.full(len(reasons), status)
-    return Part(place, metric, job, first, found, np.array(reasons, np.int64), *[unknown] * 4)
+    return Part(place, NO_METRIC, job, first, found, np.array(reasons, np.int64), *[unknown] * 4)
 
 
 def joined(store: Store, places: Iterable[Place]) -> Join:

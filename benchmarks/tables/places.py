@@ -1,8 +1,10 @@
 """The places of a run's tables: each cell in each setting, with the scores that are asked for there."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from heatmark.benchmarks.requests import RequestedCell, RequestedMetric, RequestedScore
 from heatmark.benchmarks.tables.jobs import Job
@@ -41,11 +43,19 @@ class Place:
     asked: dict[tuple[str, str], Asked] = field(default_factory=dict)
     failure: str = ""
 
+    @cached_property
+    def id(self) -> str:
+        """The cell's id in the tables: one method's maps may stand under two names, or in two settings."""
+        if not self.cell.key:
+            return ""
+        words = [self.cell.key, self.cell.method, *self.job.place]
+        return hashlib.sha256("\0".join(words).encode()).hexdigest()[:32]
+
     @property
     def order(self) -> tuple[str, ...]:
         """What the tables are sorted by."""
         facts = self.job.setting
-        return facts["dataset"], facts["model"], self.cell.layer, self.cell.method, self.cell.key
+        return facts["dataset"], facts["model"], self.cell.layer, self.cell.method, self.id
 
 
 def places(jobs: Sequence[Job]) -> list[Place]:
@@ -61,7 +71,7 @@ def places(jobs: Sequence[Job]) -> list[Place]:
         found.setdefault(job.place, Place(job, NO_CELL))
         scores = _by_cell(job)
         for cell in job.request.cells:
-            place = found.setdefault((*job.place, cell.key), Place(job, cell))
+            place = found.setdefault((*job.place, cell.key, cell.method), Place(job, cell))
             for asked in scores.get(cell.key, ()):
                 place.asked.setdefault((asked.metric.name, asked.metric.definition), asked)
     failed = [Place(job, NO_CELL, failure=reason) for job in jobs if (reason := _failure(job))]
@@ -86,7 +96,13 @@ def _by_cell(job: Job) -> dict[str, list[Asked]]:
 
 
 def _with_terms(asked: Asked, of_cell: Mapping[str, Asked]) -> Asked:
-    return replace(asked, terms=[of_cell[name] for name in asked.metric.terms]) if asked.metric.terms else asked
+    """Return a derived metric's scores with what they are sums of; its definition names the definitions of these."""
+    metric = asked.metric
+    if not metric.terms:
+        return asked
+    terms = [of_cell[name] for name in metric.terms]
+    said = sorted(f"{metric.terms[term.metric.name]:+g} {term.metric.definition}" for term in terms)
+    return replace(asked, terms=terms, metric=replace(metric, definition=f"{metric.definition}({' '.join(said)})"))
 
 
 def _failure(job: Job) -> str:

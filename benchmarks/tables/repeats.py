@@ -63,7 +63,7 @@ def _originals(places: Sequence[Place], store: Store) -> dict[Place, str]:
         alike = np.abs(firsts[chosen] - firsts[number]).max(axis=1, initial=0.0) <= TOLERANCE
         same = (other for other in np.array(chosen, np.int64)[alike] if _repeats([places[other], place], store))
         original = next(same, number)
-        found[place] = places[original].cell.key
+        found[place] = places[original].id
         if original == number:
             chosen.append(number)
     return found

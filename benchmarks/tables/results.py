@@ -71,7 +71,7 @@ def cell_columns(place: Place) -> dict[str, str]:
     """Return a place's values of the columns that all tables have."""
     cell = place.cell
     return {
-        "cell": cell.key, "layer": cell.layer, "method": cell.method, "implementation": cell.implementation,
+        "cell": place.id, "layer": cell.layer, "method": cell.method, "implementation": cell.implementation,
         **{name: place.job.setting[name] for name in SETTING},
     }  # fmt: skip
 
@@ -81,6 +81,7 @@ def _of_parts(parts: Sequence[Part], originals: Mapping[Place, str]) -> dict[str
         {
             **cell_columns(part.place),
             "options": part.place.cell.options,
+            "maps": part.place.cell.key,
             "map_of": originals.get(part.place, ""),
             "metric": part.metric.name,
             "definition": part.metric.definition,
@@ -100,7 +101,7 @@ def _of_pictures(parts: Sequence[Part]) -> dict[str, pa.Array]:
     columns = {
         "image": [entry.image for entry in entries],
         "group": [entry.group for entry in entries],
-        "target": [str(entry.target) for entry in entries],
+        "target": ["" if entry.target < 0 else str(entry.target) for entry in entries],
     }
     return {name: pa.array(["", *values], pa.string()).take(which) for name, values in columns.items()}
 

@@ -36,9 +36,7 @@ def digest(*words: object) -> str:
 
 def entries(count: int, target: int = 3, **facts: Any) -> list[Entry]:
     """Return entries of pictures ``image-00000`` and so on."""
-    return [
-        Entry(f"image-{i:05d}", digest("image", i), target=target, position=i, **facts) for i in range(count)
-    ]
+    return [Entry(f"image-{i:05d}", digest("image", i), target=target, position=i, **facts) for i in range(count)]
 
 
 def cell(method: str, layer: str = "last", model: str = "net", **facts: Any) -> RequestedCell:
@@ -218,11 +216,13 @@ def timings(run: Path, cells: Sequence[RequestedCell], **columns: Any) -> None:
     """Store a timing of each cell."""
     own = {"batch_size": 4, "threads": 1, "latency_ms": 3.0, "forward_ms": 2.0, "cost_in_forwards": 1.5, "repeats": 5,
            "device": "a CPU", "status": "ok", "reason": ""}  # fmt: skip
-    rows = [{"key": c.key, "row": "4.1", **own, **columns} for c in cells]
+    rows = [{"key": digest("timing", c.key), "maps": c.key, "row": "4.1", **own, **columns} for c in cells]
     Store(run).put("timings", pa.Table.from_pylist(rows, schema=full_schema("timings")))
 
 
-def pictures(run: Path, some: Sequence[Entry], key: str = "p", grey: Callable[[Entry], int] = lambda e: e.position) -> None:
+def pictures(
+    run: Path, some: Sequence[Entry], key: str = "p", grey: Callable[[Entry], int] = lambda e: e.position
+) -> None:
     """Store a grey picture of each entry."""
     rows = [{"key": key, "row": entry.digest, "picture": solid(grey(entry))} for entry in some]
     Store(run).put("pictures", pa.Table.from_pylist(rows, schema=full_schema("pictures")))
