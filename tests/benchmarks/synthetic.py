@@ -175,9 +175,9 @@ def score_rows(
 
 
 def curve_rows(score: RequestedScore, block: Sequence[Entry], values: np.ndarray, numbers: Numbers) -> pa.Table:
-    """Return a cell's rows of curves: straight lines from an image's score to 0."""
+    """Return a cell's rows of curves: straight lines from an image's score to its half."""
     x = np.linspace(0, 1, numbers.points, dtype=np.float32)
-    y = np.nan_to_num(values)[:, None].astype(np.float32) * (1 - x)
+    y = np.nan_to_num(values)[:, None].astype(np.float32) * (1 - x / 2)
     return pa.table({
         "key": pa.repeat(score.curve, len(block)), "row": [entry.row() for entry in block],
         "status": pa.repeat("ok", len(block)), "reason": pa.repeat("", len(block)),
