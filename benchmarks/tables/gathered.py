@@ -63,4 +63,6 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _needed(path: Path) -> list[str]:
-    return ["cell", *DIGESTS, "group", "map_of"] if path.stem == "results" else ["cell", *DIGESTS]
+    if path.stem == "curves":
+        return ["cell"]
+    return ["cell", *DIGESTS, *(["group", "maps", "map_of"] if path.stem == "results" else [])]

@@ -62,7 +62,8 @@ def request(
         for c in cells for m in metrics
     ]  # fmt: skip
     own = FACTS | facts
-    job, subject = digest(sorted(map(str, own.items())), [c.key for c in cells]), digest(own["model"], own["dataset"])
+    job = digest(sorted(map(str, own.items())), [c.key for c in cells])
+    subject = digest(own["model"], own["dataset"], own["target_rule"])
     return Request(job, subject, 1.0, "predictions", own, cells, metrics, scores, pictures)
 
 
