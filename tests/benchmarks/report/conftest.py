@@ -61,7 +61,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             synthetic.write(folder, replace(asked, cells=cells), synthetic.Numbers(values, maps, flags, points=8))
             synthetic.requests.write(folder, asked)
         synthetic.timings(folder, cells)
-    synthetic.pictures(folder, PICTURES)
+    synthetic.pictures(folder, PICTURES, grey=lambda entry: 40 * entry.position)
     gather(folder)
     return folder
 
@@ -77,7 +77,7 @@ def varied_values(c: RequestedCell, metric: RequestedMetric, block: Sequence[Ent
     """Return scores of the second run; the mean of ``swapped`` is another's, although two of its images are not."""
     if c.method == "swapped":
         return varied_values(replace(c, method="grad_cam", key=c.key[:2]), metric, block)[[1, 0, 2, 3, 4, 5]]
-    return values(c, metric, block) + len(c.key) / 100
+    return values(c, metric, block) + int(synthetic.digest(c.key)[:4], 16) / 1e6
 
 
 def varied_maps(c: RequestedCell, block: Sequence[Entry]) -> np.ndarray:
@@ -97,8 +97,9 @@ def varied(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 cells.append(cell(model, "swapped", layers[0], device, precision))
             facts = {"model": model, "weights": "shapes", "weights_digest": WEIGHTS[model]}
             asked = synthetic.request(cells, PICTURES, **facts, device_kind=device, precision=precision)
-            synthetic.write(folder, asked, synthetic.Numbers(varied_values, varied_maps, points=8))
-    synthetic.pictures(folder, PICTURES)
+            flags = {(c.key, IMAGES[1]): "constant" for c in cells if c.method == "layer_cam"}
+            synthetic.write(folder, asked, synthetic.Numbers(varied_values, varied_maps, flags, points=8))
+    synthetic.pictures(folder, PICTURES, grey=lambda entry: 40 * entry.position)
     gather(folder)
     return folder
 

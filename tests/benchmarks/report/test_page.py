@@ -112,7 +112,7 @@ def test_faults_name_their_device_and_precision(varied_html: str) -> None:
 
 
 def test_failed_cells_have_distinct_names() -> None:
-    facts = {"cell": "a", "model": "toy", "layer": "last", "method": "rise", "status": "error", "reason": "no"}
+    facts = {"cell": "a", "model": "toy", "layer": "last", "method": "rise", "status": "error", "reason": "no", "metric": "", "image": ""}
     rows = pd.DataFrame([{**facts, "weights": "w", "device": d, "precision": "fp32"} for d in ("cpu", "cuda")])
     assert varying(rows) == ["device"]
     assert failures(rows, varying(rows))[0].cells == ["toy · last · rise · cpu", "toy · last · rise · cuda"]
@@ -203,7 +203,7 @@ def test_two_checkpoints_of_one_label_have_two_names_and_their_own_pictures(run:
         synthetic.pictures(copy, PICTURES, key)
     gather(copy)
     html = page(copy, None, True)
-    assert [subject["classes"] for subject in data(html)["subjects"]] == [["one"], ["two"]]
-    assert {subject["weights"] for subject in data(html)["subjects"]} == {"shapes@1111aaa", "shapes@2222bbb"}
+    classes = {subject["weights"]: subject["classes"] for subject in data(html)["subjects"]}
+    assert classes == {"shapes@1111aaa": ["one"], "shapes@2222bbb": ["two"]}
     assert all(subject["pictures"] for subject in data(html)["subjects"])
     assert "<option>shapes@1111aaa</option><option>shapes@2222bbb</option>" in html

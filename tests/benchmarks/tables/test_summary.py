@@ -132,4 +132,4 @@ def test_errors_of_images_are_said_once_per_cell(
     results = table({"a": [np.nan, np.nan, 0.5], "b": [0.1, 0.2, 0.3]})
     failed = results["value"].isna()
     show(results.assign(status=np.where(failed, "error", "ok"), reason=np.where(failed, "KeyError", "")), tmp_path, [])
-    assert "error: net x a insertion (2 images): KeyError" in " ".join(capsys.readouterr().out.split())
+    assert "error: net last a insertion (2 images): KeyError" in " ".join(capsys.readouterr().out.split())
