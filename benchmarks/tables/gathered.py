@@ -48,7 +48,7 @@ def _values(column: pa.ChunkedArray) -> "pd.Series[Any]":
     if _is_text(column.type):
         return _shared(one_array(column).dictionary_encode())
     if pa.types.is_boolean(column.type):
-        return column.to_pandas().astype("boolean")
+        return pd.Series(column.to_pandas(), dtype="boolean")
     return pd.Series(column.to_numpy())
 
 

@@ -20,7 +20,9 @@ PICTURES = [replace(entry, image=f"image-{i}") for i, entry in enumerate(synthet
 IMAGES = [entry.image for entry in PICTURES]
 QUALITY = {"grad_cam": 0.6, "layer_cam": 0.45, "pgc_grad_cam": 0.6, "random": 0.1}
 COST = {"grad_cam": 2.0, "layer_cam": 4.0, "pgc_grad_cam": 6.0, "random": 0.5}
-METRICS = [RequestedMetric(name, f"{name}:rise-2018[steps=4]", name == "insertion") for name in ("deletion", "insertion")]
+METRICS = [
+    RequestedMetric(name, f"{name}:rise-2018[steps=4]", name == "insertion") for name in ("deletion", "insertion")
+]
 NAMES = {"grad_cam": "Grad-CAM", "layer_cam": "LayerCAM"}
 
 

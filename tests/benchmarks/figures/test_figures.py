@@ -303,9 +303,7 @@ def test_the_grid_shows_the_stored_pictures_their_maps_and_the_classes_names(
 
 
 def test_figures_without_data_give_a_reason(tables: Tables, tmp_path: Path) -> None:
-    bare = replace(
-        tables, timing=pd.DataFrame(), curves=None, results=tables.results.query("layer != 'features.8'")
-    )
+    bare = replace(tables, timing=pd.DataFrame(), curves=None, results=tables.results.query("layer != 'features.8'"))
     reasons = {found.name: found.reason for found in draw_all(bare, tmp_path, ["curves", "pareto", "depth",
                "qualitative", "conformance_matrix"])}  # fmt: skip
     assert "curves.parquet" in reasons["curves"]
@@ -415,7 +413,9 @@ def varied(published: Callable[[], Path], tables: Tables) -> Tables:
     of_cells = [tables.curves.of(cell) for cell in tables.results["cell"].unique()]
     of_cells += [rows.assign(cell=rows["cell"] + "b") for rows in of_cells]
     known = schema(CURVES)
-    stream([pa.Table.from_pandas(rows, known, preserve_index=False) for rows in of_cells], known, run / "curves.parquet")
+    stream(
+        [pa.Table.from_pandas(rows, known, preserve_index=False) for rows in of_cells], known, run / "curves.parquet"
+    )
     return load(run, tables.names)
 
 
@@ -513,7 +513,10 @@ def test_a_descriptive_metric_is_drawn_and_never_ranked(tables: Tables, tmp_path
     both = replace(tables, results=tables.results.assign(higher_is_better=neutral))
     assert {key[1] for key in rank_heatmap.rank_table(both).columns} == {"insertion ↑"}
     assert [title for title, _ in critical_difference.diagrams(both)] == ["net_a: insertion ↑", "net_b: insertion ↑"]
-    assert [ax.get_title("left") for ax in drawn(curves.draw, both).axes][:2] == ["net_a: deletion", "net_a: insertion ↑"]
+    assert [ax.get_title("left") for ax in drawn(curves.draw, both).axes][:2] == [
+        "net_a: deletion",
+        "net_a: insertion ↑",
+    ]
     assert drawn(depth.draw, both).axes[0].get_ylabel() == "deletion"
     only = replace(both, results=both.results[deletion])
     outcomes = {one.name: one for one in draw_all(only, tmp_path, FIGURES)}
@@ -526,7 +529,10 @@ def test_a_map_that_is_not_kept_is_said(published: Callable[[], Path], tables: T
     synthetic.pictures(run, PICTURES)
     (cell,) = [c for c in cells("net_a") if (c.method, c.layer) == ("layer_cam", "features.15")]
     table = pq.read_table(run / "store" / "maps")
-    bare = [None if key == cell.key else raw for key, raw in zip(table["key"].to_pylist(), table["map"].to_pylist(), strict=True)]
+    bare = [
+        None if key == cell.key else raw
+        for key, raw in zip(table["key"].to_pylist(), table["map"].to_pylist(), strict=True)
+    ]
     shutil.rmtree(run / "store" / "maps")
     Store(run).put("maps", table.set_column(table.column_names.index("map"), "map", pa.array(bare, pa.binary())))
     figure = drawn(qualitative.draw, replace(tables, run=run, images=2))

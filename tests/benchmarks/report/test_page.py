@@ -112,7 +112,16 @@ def test_faults_name_their_device_and_precision(varied_html: str) -> None:
 
 
 def test_failed_cells_have_distinct_names() -> None:
-    facts = {"cell": "a", "model": "toy", "layer": "last", "method": "rise", "status": "error", "reason": "no", "metric": "", "image": ""}
+    facts = {
+        "cell": "a",
+        "model": "toy",
+        "layer": "last",
+        "method": "rise",
+        "status": "error",
+        "reason": "no",
+        "metric": "",
+        "image": "",
+    }
     rows = pd.DataFrame([{**facts, "weights": "w", "device": d, "precision": "fp32"} for d in ("cpu", "cuda")])
     assert varying(rows) == ["device"]
     assert failures(rows, varying(rows))[0].cells == ["toy · last · rise · cpu", "toy · last · rise · cuda"]
@@ -164,7 +173,10 @@ def test_maps_that_are_not_kept_are_said_for_each_image(run: Path, tmp_path: Pat
     copy = shutil.copytree(run, tmp_path / "mapless")
     table = pq.read_table(copy / "store" / "maps")
     rows = {entry.row() for entry in PICTURES[:2]}
-    kept = [raw if row in rows else None for row, raw in zip(table["row"].to_pylist(), table["map"].to_pylist(), strict=True)]
+    kept = [
+        raw if row in rows else None
+        for row, raw in zip(table["row"].to_pylist(), table["map"].to_pylist(), strict=True)
+    ]
     shutil.rmtree(copy / "store" / "maps")
     Store(copy).put("maps", table.set_column(table.column_names.index("map"), "map", pa.array(kept, pa.binary())))
     cells = {cell["targets"][0]: cell for cell in data(page(copy, None, False))["cells"] if cell["method"] == "random"}

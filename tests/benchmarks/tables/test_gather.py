@@ -10,8 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from heatmark.benchmarks import requests
-from heatmark.benchmarks.requests import Entry, Request, RequestedMetric, RequestedScore
-from heatmark.benchmarks.store import Store
+from heatmark.benchmarks.requests import Entry, Request, RequestedMetric
 from heatmark.benchmarks.tables.columns import CURVES, RESULTS, TIES, TIMING
 from heatmark.benchmarks.tables.curves import StoredCurves, aligned
 from heatmark.benchmarks.tables.gather import gather
@@ -153,7 +152,9 @@ def test_a_metric_that_does_not_apply_is_one_row_per_cell(run: Path) -> None:
     requests.write(run, replace(asked(), metrics=again.metrics, scores=again.scores, cells=again.cells))
     results = gather(run)
     skipped = results[results["status"] == "skipped"]
-    assert skipped[["method", "image", "metric"]].to_numpy().tolist() == [[m, "", ""] for m in ("random", "grad_cam") for _ in "ab"]
+    assert skipped[["method", "image", "metric"]].to_numpy().tolist() == [
+        [m, "", ""] for m in ("random", "grad_cam") for _ in "ab"
+    ]
     assert skipped["reason"].unique().tolist() == [
         "pointing: the dataset has no masks", "twice: pointing: the dataset has no masks",
     ]  # fmt: skip
@@ -175,7 +176,10 @@ def test_one_key_of_maps_in_two_settings_is_two_cells(tmp_path: Path) -> None:
         pictures = [replace(entry, target=target) for entry in PICTURES]
         synthetic.write(tmp_path, synthetic.request([CAM], pictures, target_rule=rule), NUMBERS)
     results = gather(tmp_path)
-    assert results.groupby("target_rule")["target"].unique().map(list).to_dict() == {"predicted": ["3"], "second": ["5"]}
+    assert results.groupby("target_rule")["target"].unique().map(list).to_dict() == {
+        "predicted": ["3"],
+        "second": ["5"],
+    }
     assert results["cell"].nunique() == 2
     assert results["maps"].unique().tolist() == [CAM.key]
     assert len(StoredCurves(tmp_path / "curves.parquet").of(results["cell"].iloc[0])) == 6
@@ -219,7 +223,10 @@ def test_rows_of_timing_and_curves(run: Path) -> None:
     results = gather(run)
     timing, curves = read_table(run / "timing.parquet"), StoredCurves(run / "curves.parquet")
     assert list(timing.columns) == TIMING
-    assert timing[["method", "cost_in_forwards", "threads"]].to_numpy().tolist() == [["random", 1.5, 1], ["grad_cam", 1.5, 1]]
+    assert timing[["method", "cost_in_forwards", "threads"]].to_numpy().tolist() == [
+        ["random", 1.5, 1],
+        ["grad_cam", 1.5, 1],
+    ]
     assert pq.read_schema(run / "curves.parquet").names == CURVES
     cell = of(results, "grad_cam", "deletion")["cell"].iloc[0]
     rows = curves.of(cell)

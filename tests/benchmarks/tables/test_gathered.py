@@ -63,5 +63,9 @@ def test_columns_and_cells_are_chosen_and_texts_are_shared(old: Path) -> None:
 
 def test_a_folder_named_like_a_partition_adds_no_column(tmp_path: Path) -> None:
     run = tmp_path / "model=net"
-    gather(synthetic.write(run, synthetic.request([synthetic.cell("rise")], synthetic.entries(1)), synthetic.random_numbers()))
+    gather(
+        synthetic.write(
+            run, synthetic.request([synthetic.cell("rise")], synthetic.entries(1)), synthetic.random_numbers()
+        )
+    )
     assert read_table(run / "results.parquet")["model"].tolist() == ["net", "net"]
