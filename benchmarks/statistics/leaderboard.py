@@ -60,7 +60,7 @@ def _table(comparison: Comparison, confidence: float) -> pd.DataFrame:
         mostly_flagged=comparison.flags.mean().to_numpy() > MOSTLY,
         mean_unflagged=means(unflagged),
         n_unflagged=(~np.isnan(unflagged)).sum(axis=0),
-        same_as=methods["same_as"].map(methods["label"]).fillna("").to_numpy(),
+        same_as=methods["same_as"].map(methods["label"]).astype(object).fillna("").to_numpy(),
     )
     ranks = _ranks(comparison, confidence).loc[methods["same_as"].where(methods["same_as"] != "", methods.index)]
     table[ranks.columns] = ranks.to_numpy()
