@@ -28,8 +28,9 @@ def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     Returns:
         The comparison's facts (:data:`heatmark.benchmarks.statistics.comparisons.FACTS`), ``higher_is_better``
         (<NA> for a descriptive metric, under which no method has a rank); ``layer, method, implementation, label,
-        cell``; ``mean, ci_low, ci_high`` over its ``n`` defined images of ``n_groups`` groups (BCa; ``unit``, images or groups, is what is resampled); ``undefined`` and ``flagged``
-        (degenerate maps) images, ``mostly_flagged`` where these are over half.
+        cell``; ``mean, ci_low, ci_high`` over its ``n`` defined images of ``n_groups`` groups (BCa; ``unit``, images
+        or groups, is what is resampled); ``undefined`` and ``flagged`` (degenerate maps) images, ``mostly_flagged``
+        where these are over half.
         ``rank`` among the competing methods, 1 the best, by ``mean_ranked``, the mean on the ``n_ranked`` images
         where all of them are defined, with ``rank_low, rank_high`` (bootstrap).
         Without flagged maps: ``mean_unflagged`` over its ``n_unflagged`` images; ``rank_unflagged`` by

@@ -31,7 +31,7 @@ def results() -> Results:
                 rows.append({**shared, **own, "image": f"{image:03d}", "target": "1", "value": value})
         frame = pd.DataFrame(rows, columns=[name for name in RESULTS if name != "map_of"])
         texts = [name for name in frame if name not in {*NUMBERS, "higher_is_better"}]
-        frame[texts] = frame[texts].fillna("").astype(object)
+        frame[texts] = frame[texts].astype(object).fillna("")
         order = ["dataset", "model", "layer", "method", "cell"]
         typed = frame.astype(dict.fromkeys(NUMBERS & {*frame}, "float64") | {"higher_is_better": "boolean"})
         return typed.sort_values(order, kind="stable", ignore_index=True)
