@@ -11,7 +11,8 @@ from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.store import full_schema
 from heatmark.benchmarks.sweep.blocks import Block
 from heatmark.benchmarks.sweep.map_rows import GALLERY
-from heatmark.common.identity import digest_json, options
+from heatmark.common.digests import digest_json
+from heatmark.common.identity import options
 
 VERSION = 1
 """Raised by whoever changes how a picture is stored."""
