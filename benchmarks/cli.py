@@ -17,6 +17,7 @@ GROUPS = {
         "sweep": (
             "explain, score and time methods on a model", "heatmark sweep model=resnet50 'method=[grad_cam,random]'"
         ),
+        "time": ("time the methods of a sweep that ran without it", "heatmark time mine model=resnet50 …"),
         "explain": ("one picture: top classes and a panel of maps", "heatmark explain image=cat.jpg model=resnet50"),
     },
     "read a run": {

@@ -47,11 +47,12 @@ def encoded(rows: pa.Table, schema: pa.Schema) -> bytes:
     if set(rows.column_names) != set(schema.names):
         raise ValueError(f"the rows have the columns {sorted(rows.column_names)}, expected {sorted(schema.names)}")
     table = rows.select(schema.names).cast(schema).combine_chunks()
+    most = max(1, GROUP_BYTES * len(table) // max(1, table.nbytes))
     sink = pa.BufferOutputStream()
     parquet.write_table(
         table.replace_schema_metadata({VERSION: str(SCHEMA)}),
         sink,
-        row_group_size=max(1, GROUP_BYTES * len(table) // max(1, table.nbytes)),
+        row_group_size=1 << most.bit_length() - 1,  # rounded: equal tables may take a few bytes more or less
         compression="zstd",
         use_dictionary=[field.name for field in schema if pa.types.is_string(field.type)],
         write_page_checksum=True,
@@ -67,7 +68,7 @@ def listed(folder: Path) -> Iterator[Path]:
         return
     for place in places:
         for file in os.scandir(place.path):
-            if file.name.endswith(".parquet") and not file.name.startswith("."):  # hidden ones are being written
+            if file.name.endswith(".parquet"):  # those that are being written have another ending
                 yield Path(file.path)
 
 
@@ -97,9 +98,9 @@ def is_whole(path: Path) -> bool:
     """
     if path.is_symlink() and not path.exists():
         return False
-    name = NAME.fullmatch(path.name)
     with path.open("rb") as file:
-        return name is not None and hashlib.file_digest(file, "sha256").hexdigest()[:32] == name[1]
+        digest, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+    return path.name == f"{digest[:32]}-{size}.parquet"
 
 
 def ids(part: parquet.ParquetFile) -> list[tuple[list[str], list[str]]]:

@@ -1,6 +1,7 @@
 """Requests: what a run's jobs ask for, one file per job and shard. A run's tables are these, joined with the store."""
 
 import json
+import logging
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from heatmark.benchmarks.schema import SCHEMA
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -99,12 +102,14 @@ class RequestedScore:
         metric: name of the metric.
         key: key of the scores; ``""`` for a derived metric.
         curve: key of the curves that they sum up; ``""`` without a curve.
+        bounds: keys of further curves that bound the value.
     """
 
     cell: str
     metric: str
     key: str
     curve: str = ""
+    bounds: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -158,10 +163,31 @@ def write(root: Path, request: Request) -> None:
 def read(root: Path) -> list[Request]:
     """Return a run's requests as they were written, in the order of their files' names.
 
+    A damaged file is named in a warning and moved to ``damaged/``; its sweep, run again, writes it anew.
+
     Raises:
-        ValueError: for a file of another version of Heatmark, or one that is damaged; it names the file.
+        ValueError: for a file of another version of Heatmark; it names the file.
     """
-    return [_read(path) for path in sorted((root / "requests").glob("[!.]*.json"))]
+    found = (read_file(root, path.name) for path in sorted((root / "requests").glob("[!.]*.json")))
+    return [request for request in found if request is not None]
+
+
+def read_file(root: Path, name: str) -> Request | None:
+    """Return the request in a file of this name; None where there is none, or where it was damaged and is set aside.
+
+    Raises:
+        ValueError: for a file of another version of Heatmark; it names the file.
+    """
+    path = root / "requests" / name
+    try:
+        return _read(path)
+    except FileNotFoundError:  # never written, or replaced by that of the whole dataset meanwhile
+        return None
+    except _DamagedError as error:
+        log.warning("the request %s is damaged (%s) and is set aside; run its sweep again", path, error)
+        (root / "damaged").mkdir(exist_ok=True)
+        path.replace(root / "damaged" / name)
+        return None
 
 
 def current(root: Path) -> list[Request]:
@@ -193,15 +219,20 @@ def _united(shards: Sequence[Request], newest: Mapping[tuple[str, str], Entry]) 
     )
 
 
+class _DamagedError(Exception):
+    """The content of a file is no request."""
+
+
 def _read(path: Path) -> Request:
+    content = path.read_bytes()
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(content)
         schema = found.pop("schema")
-    except (ValueError, KeyError, AttributeError) as error:
-        raise ValueError(f"the request {path} is damaged ({error}); delete it and run its sweep again") from error
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise _DamagedError(str(error)) from error
     if schema != SCHEMA:
         raise ValueError(f"the request {path} has schema {schema}, this version of Heatmark reads {SCHEMA}")
-    made = {
+    made: dict[str, Any] = {
         "cells": [RequestedCell(**c) for c in found.pop("cells")],
         "metrics": [RequestedMetric(**m) for m in found.pop("metrics")],
         "scores": [RequestedScore(**s) for s in found.pop("scores")],

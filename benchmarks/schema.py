@@ -5,41 +5,44 @@ import pyarrow as pa
 SCHEMA = 1
 """The version of what is stored: of parts and of requests. Files of another version are refused, never guessed at."""
 
+_SAID = {"status": pa.string(), "reason": pa.string()}
+
 ARTEFACTS = {
-    "predictions": pa.schema(
-        {"top": pa.list_(pa.int32()), "probability": pa.list_(pa.float32()), "status": pa.string(), "reason": pa.string()}
-    ),
+    "predictions": pa.schema({"top": pa.list_(pa.int32()), "probability": pa.list_(pa.float32()), **_SAID}),
     "maps": pa.schema(
         {
-            "status": pa.string(), "reason": pa.string(), "flag": pa.string(), "tied": pa.float64(),
-            "order": pa.string(), "signature": pa.binary(), "height": pa.int32(), "width": pa.int32(), "map": pa.binary(),
+            **_SAID,
+            "flag": pa.string(),
+            "tied": pa.float64(),
+            "order": pa.string(),
+            "signature": pa.binary(),
+            "height": pa.int32(),
+            "width": pa.int32(),
+            "map": pa.binary(),
         }
     ),
-    "curves": pa.schema(
-        {"status": pa.string(), "reason": pa.string(), "x": pa.list_(pa.float32()), "y": pa.list_(pa.float32())}
-    ),
-    "scores": pa.schema(
-        {
-            "status": pa.string(), "reason": pa.string(), "value": pa.float64(), "tie_low": pa.float64(),
-            "tie_high": pa.float64(),
-        }
-    ),
+    "curves": pa.schema({**_SAID, "x": pa.list_(pa.float32()), "y": pa.list_(pa.float32())}),
+    "scores": pa.schema({**_SAID, **dict.fromkeys(("value", "tie_low", "tie_high"), pa.float64())}),
     "timings": pa.schema(
         {
-            "maps": pa.string(), "batch_size": pa.int32(), "threads": pa.int32(), "latency_ms": pa.float64(), "latency_iqr_ms": pa.float64(),
-            "forward_ms": pa.float64(), "cost_in_forwards": pa.float64(), "peak_memory_mib": pa.float64(),
-            "repeats": pa.int32(), "device": pa.string(), "status": pa.string(), "reason": pa.string(),
+            "maps": pa.string(),
+            "device": pa.string(),
+            **dict.fromkeys(("batch_size", "threads", "repeats"), pa.int32()),
+            **dict.fromkeys(("latency_ms", "latency_iqr_ms", "forward_ms", "cost_in_forwards"), pa.float64()),
+            "peak_memory_mib": pa.float64(),
+            **_SAID,
         }
     ),
     "pictures": pa.schema({"picture": pa.binary()}),
-}  # fmt: skip
+}
 """The columns of each artefact beside ``key`` and ``row``, which identify a row.
 
 ``key`` is the digest of what computed the row (:mod:`heatmark.benchmarks.sweep.keys`), ``row`` names its image
 (:func:`heatmark.benchmarks.requests.row`). ``status`` is ``ok`` or ``error``, ``reason`` says why a row is an error or
 why its number is undefined, else ``""``. A map is float32 in C order, null where it is not kept; ``signature`` is a map
 of 16 × 16 values in [0, 1] as float16; ``order`` is a digest of the order of the pixels of the map as it is scored.
-``top`` and ``probability`` are the most probable classes and their probabilities. ``picture`` is a lossless WebP file. The
+``top`` and ``probability`` are the most probable classes and their probabilities. ``picture`` is a lossless
+WebP file. The
 ``maps`` of a timing is the key of the cell's maps.
 """
 

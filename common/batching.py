@@ -1,10 +1,11 @@
-"""Batch sizes: halving one when memory runs out, and setting that of a method."""
+"""Batch sizes: halving one when memory runs out, setting that of a method, and filling up a short batch."""
 
 import dataclasses
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 T = TypeVar("T")
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_status_alloc_failed")
@@ -50,10 +51,18 @@ def with_batch_size(method: T, batch_size: int) -> T:
     return dataclasses.replace(method, **changes) if changes else method  # type: ignore[type-var]
 
 
-def padded(tensor: torch.Tensor, size: int) -> torch.Tensor:
-    """Return a batch with its last element repeated up to ``size``; as it is if it is no shorter.
+def padded(tensor: Tensor, size: int) -> Tensor:
+    """Return the tensor with its last element along the first dimension repeated until it has this many.
 
-    The forward pass of a padded batch gives an image the same numbers, to the bit, whatever its neighbours are.
+    In batches of one size no image's result depends on how many others are beside it. A tensor that is long enough is
+    returned as it is.
+
+    Raises:
+        ValueError: if there is no element to repeat.
     """
     missing = size - len(tensor)
-    return torch.cat([tensor, tensor[-1:].expand(missing, *tensor.shape[1:])]) if missing > 0 else tensor
+    if missing <= 0:
+        return tensor
+    if not len(tensor):
+        raise ValueError(f"a tensor of shape {tuple(tensor.shape)} has no last element to repeat up to {size}")
+    return torch.cat([tensor, tensor[-1:].expand(missing, *tensor.shape[1:])])

@@ -52,6 +52,11 @@ def is_outside(cls: type) -> bool:
     return not _is_basic(_module_of(cls)) or bool(cls.__module__ == "builtins" and cls.__flags__ & HEAP_TYPE)
 
 
+def is_users(cls: type) -> bool:
+    """Return whether a class is the user's own: outside, and of no installed package."""
+    return is_outside(cls) and _place(_top(_module_of(cls))) == "user"
+
+
 def source_digest(cls: type) -> str:
     """Return the digest of a class's code and of all that it refers to; equal code has an equal one in every process.
 

@@ -1,8 +1,8 @@
-"""The interface of every metric, the batch of explained images that a metric reads, and what it gives."""
+"""The interface of every metric, and the batch of explained images that a metric reads."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from torch import Tensor, nn
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """(model, images, targets) -> maps (N, H, W): the method itself, for metrics that need further maps."""
 
-Needed = Literal["masks", "labels", "counterfactuals"]
-"""What a metric may need of the data beside the images."""
+Need = Literal["masks", "labels", "counterfactuals"]
+"""What a dataset may lack: a metric that needs it has no value for an image without it."""
 
 
 @dataclass(frozen=True)
@@ -19,20 +19,21 @@ class Explained:
     """A batch of explained images: everything that a metric may read.
 
     Args:
-        model: the classifier in evaluation mode, from images (N, 3, H, W) to logits (N, classes).
-        images: (N, 3, H, W), normalised as the model expects them.
-        targets: (N,) class indices.
+        model: the classifier in evaluation mode, from images (N, C, H, W) to logits (N, classes).
+        images: (N, C, H, W), normalised as the model expects them.
+        targets: (N,) indices of the classes explained.
         maps: (N, H, W), the raw maps upsampled to the images; any real range, NaN where undefined.
-        masks: (N, H, W) booleans, true at the pixels of the explained class; None if the dataset has none.
+        masks: (N, H, W) booleans, true at the pixels of the class explained; None if the dataset has none.
         explain: computes maps (N, H, W) again, for another model or other images.
-        has_mask: (N,) whether an image has the explained class's mask; None if the dataset has none.
-        ignore: (N, H, W) booleans, pixels that belong to nobody; None if there are none.
-        labels: (N,) the true class, −1 where unknown; None if the dataset has none.
-        counterfactuals: (N, 3, H, W), the same pictures without their objects; None if the dataset has none.
-        normalisation: mean and standard deviation of the channels in [0, 1], (3,) each, so that a metric can say black:
-            (0 − mean) / std. None where unknown.
-        seed: the run's seed, for metrics that draw.
-        batch_size: number of images that go through the model at once; it changes speed, never a value.
+        has_mask: (N,) booleans, whether the image has a mask of the class explained; None if all have one, or none.
+        ignore: (N, H, W) booleans, true at pixels that belong to no class; None if there are none.
+        labels: (N,) indices of the true classes, −1 where unknown; None if the dataset has none.
+        counterfactuals: (N, C, H, W), the images without the object of the class explained; None if there are none.
+        normalisation: mean and standard deviation of the channels, each (C,): image = (colour − mean) / deviation, for
+            colours in [0, 1]. None if unknown.
+        seed: seed of what a metric draws.
+        batch_size: number of images in every forward pass. The values of one batch size may differ from those of
+            another by rounding.
     """
 
     model: nn.Module
@@ -52,12 +53,12 @@ class Explained:
 
 @dataclass(frozen=True)
 class Curve:
-    """A number of each image as a function of how far it has been changed.
+    """A number per image as a function of how far something has gone, such as the perturbation of its pixels.
 
     Args:
-        x: (K,) or (N, K), how far; in [0, 1] for fractions.
-        y: (N, K), the number; NaN for an image without a curve, because its map has no order.
-        axis: what ``x`` is, such as ``fraction replaced``.
+        x: (K,), or (N, K) where each image has its own, ascending.
+        y: (N, K), NaN for an image that has no curve.
+        axis: what x is, such as ``fraction removed`` or ``fraction inserted``.
     """
 
     x: Tensor
@@ -67,12 +68,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class Scores:
-    """A metric's numbers of a batch.
+    """One number per image.
 
     Args:
         values: (N,), NaN where undefined.
-        reasons: why a value is NaN, one text per image, ``""`` where it is defined; empty where no reason is given.
-        curve: the curve that the values sum up; None without one.
+        reasons: why a value is undefined, one text per image, ``""`` where it is defined; empty if nothing is said.
+        curve: the curves that the values sum up, if there are any.
     """
 
     values: Tensor
@@ -84,15 +85,17 @@ class Metric(ABC):
     """A metric; subclasses are frozen dataclasses whose fields are the options that define it."""
 
     version: ClassVar[int] = 1
-    """Raised by whoever changes the numbers of this class; it outdates this class and its subclasses alone."""
+    """Raised by whoever changes the metric's numbers."""
     higher_is_better: ClassVar[bool | None]
-    """None for a descriptive metric, which is never ranked."""
-    needs: ClassVar[frozenset[Needed]] = frozenset()
-    """What it needs of the data; an image that lacks it has no value, with that reason."""
+    """The direction; None for a metric that describes maps and never ranks them."""
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    """What an image must have to get a value; the digest of exactly this is part of its row's id."""
     draws: ClassVar[bool] = False
-    """Whether it draws at random from ``Explained.seed``."""
+    """Whether the metric draws from ``Explained.seed``, which is then a part of its key."""
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """Published protocols: name -> values of options. The field ``preset``, if there is one, is such a name."""
+    beside: ClassVar[frozenset[str]] = frozenset()
+    """Names of the fields that request further numbers and never change the value; no part of the definition."""
     speed_only: ClassVar[frozenset[str]] = frozenset()
     """Names of the fields that change speed and memory but no number; they are no part of the metric's definition."""
 
@@ -102,56 +105,60 @@ class Metric(ABC):
 
 
 class Path(ABC):
-    """What is changed in an image and how, in the order of a map; subclasses are frozen dataclasses.
+    """What is perturbed, and how; subclasses are frozen dataclasses whose fields define it.
 
-    Two equal paths give one curve, which is computed once for all metrics that sum it up.
+    Paths that are equal are one path, whose curve is computed once, whatever number of metrics sum it up.
     """
 
     version: ClassVar[int] = 1
-    """Raised by whoever changes the curves of this class."""
+    """Raised by whoever changes the path's numbers."""
     speed_only: ClassVar[frozenset[str]] = frozenset()
     """Names of the fields that change speed and memory but no number."""
 
     @abstractmethod
     def curve(self, batch: Explained) -> Curve:
-        """Return the curve of every image; NaN for an image whose map holds NaN."""
+        """Return the curve of every image; NaN for an image whose map gives no order, because it contains NaN."""
 
 
 class CurveMetric(Metric):
-    """A metric that sums up the curve along a path; it makes no pass of its own."""
+    """A metric whose value sums up a curve; the curve of its path can be computed once for many metrics."""
 
     @property
     @abstractmethod
     def path(self) -> Path:
-        """The path along which the curve is computed."""
+        """The path whose curve is summed up."""
 
     @property
     def bounds(self) -> Sequence[Path]:
-        """Further paths, such as other orders of ties: the value's bounds are the extremes of all summaries."""
+        """Further paths, such as other orders of ties: the sums over their curves and the value give its bounds."""
         return ()
 
     @abstractmethod
     def summarise(self, curve: Curve) -> Scores:
-        """Return each curve's summary, which is the metric's value."""
+        """Return the sum of every image's curve, computed from the curve alone."""
 
     def __call__(self, batch: Explained) -> Scores:
-        """Return the summary of every image's curve."""
-        return self.summarise(self.path.curve(batch))
+        """Return the sum of every image's curve, and the curves."""
+        curve = self.path.curve(batch)
+        return replace(self.summarise(curve), curve=curve)
 
 
 class Derived(Metric):
-    """A weighted sum of other metrics' values of the same image, made from a run's table and never by a model."""
+    """A metric that is a function of other metrics' values of the same image and map.
+
+    value = Σ factor · (value of the other metric)
+
+    It is computed from tables, never by a model.
+    """
 
     @property
     @abstractmethod
     def terms(self) -> Mapping[str, float]:
-        """Factor by the name of the other metric."""
+        """The factor of each other metric, by the metric's name in the tables."""
 
     def __call__(self, batch: Explained) -> Scores:  # noqa: ARG002
-        """Raise, because it is not computed from images.
-
-        Raises:
-            ValueError: always.
-        """
-        names = ", ".join(self.terms)
-        raise ValueError(f"{type(self).__name__} is made from the values of {names} when a run is gathered")
+        """Raise a ValueError: a derived metric has no value of its own for a batch."""
+        raise ValueError(
+            f"{type(self).__name__} is derived from the scores under {', '.join(self.terms)}: it is computed in a "
+            "run's tables, never from a batch of images"
+        )

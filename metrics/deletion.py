@@ -1,9 +1,10 @@
 """The deletion metric."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
+from heatmark.metrics.engine.pixel_path import Order
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,6 @@ class Deletion(PixelFlipping):
     """
 
     higher_is_better: ClassVar[bool | None] = False
-
-    direction: ClassVar[Literal["remove", "restore"]] = "remove"
+    order: ClassVar[Order] = "morf"
 
     baseline: str = "zero"

@@ -1,9 +1,10 @@
 """The insertion metric."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
+from heatmark.metrics.engine.pixel_path import Order
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,8 @@ class Insertion(PixelFlipping):
 
     AUC = ∫₀¹ p(target | baseline whose fraction f of most relevant pixels is replaced by the image's) df, in [0, 1],
 
-    with p the softmax probability. As in RISE's code, the curve starts at the blurred image by default. The options and
+    with p the softmax probability. As in RISE's code, the curve starts at the blurred image by default. To insert the
+    most relevant pixels into the baseline is to remove the least relevant ones (LeRF), read backwards. The options and
     the errors are those of :class:`~heatmark.metrics.engine.pixel_flipping.PixelFlipping`.
 
     Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018, section 4.1.
@@ -32,7 +34,6 @@ class Insertion(PixelFlipping):
     """
 
     higher_is_better: ClassVar[bool | None] = True
-
-    direction: ClassVar[Literal["remove", "restore"]] = "restore"
+    order: ClassVar[Order] = "lerf"
 
     baseline: str = "blur"

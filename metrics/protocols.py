@@ -1,4 +1,7 @@
-"""Protocols of deletion and insertion as values: each is a name for values of options, with its source."""
+"""Protocols: the values of options that published code uses, with citation and source.
+
+A protocol is never edited: another set of values is another protocol with a name of its own.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,12 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Protocol:
-    """A published protocol. It is never edited, it is superseded by another one.
+    """The values of the options that define a published way to compute metrics.
 
     Args:
-        values: of the options that it sets.
+        values: by option; None has the option's own meaning, such as one image row per step.
         citation: the paper.
-        source: the code that the values are read from.
+        source: the code from which the values are taken: repository, file and commit.
     """
 
     values: Mapping[str, object]
@@ -20,13 +23,16 @@ class Protocol:
 
 
 RISE_2018 = Protocol(
-    {"ties": "raster", "rule": "trapezoid"},
-    'Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018, section 4.1',
-    "github.com/eclique/RISE, evaluation.py",
+    values={"steps": None, "rule": "trapezoid", "ties": "raster"},
+    citation='Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018, 4.1',
+    source="github.com/eclique/RISE, evaluation.py, d91ea00",
 )
-HEATMARK_1 = Protocol({**RISE_2018.values, "ties": "drawn"}, RISE_2018.citation, "this package")
+
+HEATMARK_1 = Protocol(
+    values={**RISE_2018.values, "ties": "drawn"},
+    citation=RISE_2018.citation,
+    source="Heatmark: rise-2018, but for pixels of equal value, whose order is drawn per image",
+)
 
 PROTOCOLS: Mapping[str, Protocol] = {"heatmark-1": HEATMARK_1, "rise-2018": RISE_2018}
-
-PRESETS: Mapping[str, Mapping[str, object]] = {name: protocol.values for name, protocol in PROTOCOLS.items()}
-"""Values of options by the protocol's name."""
+"""Protocols by the name that the option ``preset`` takes."""

@@ -16,19 +16,22 @@ from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.methods.base import Method
-from heatmark.metrics.base import Metric
+from heatmark.metrics.base import Metric, Path
 
 NUMBERS = {
     "CaptumPerturbation": "",
     "CentrePrior": "sigma",
     "Classifier": "module preprocessing options",
     "FeatureAblation": "n_superpixels",
+    "Difference": "minuend subtrahend",
     "FusedLayers": "method layers how",
     "GradientSHAP": "n_samples stdev seed",
     "GuidedGradCAM": "interpolate_mode",
     "IntegratedGradients": "n_steps quadrature",
+    "Metric": "higher_is_better",
     "Occlusion": "window stride",
-    "PixelFlipping": "steps baseline ties seed tie_orders",
+    "PixelFlipping": "steps baseline ties seed tie_orders rule",
+    "PixelPath": "order steps fill ties seed",
     "Preprocessing": "resize crop mean std interpolation",
     "PytorchGradCAM": "cam",
     "AblationCAM": "perturbations",
@@ -76,7 +79,7 @@ def classes() -> list[type]:
     for package in (heatmark.methods, heatmark.metrics):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
-    found = {cls for base in (Method, Metric) for cls in subclasses(base) if is_dataclass(cls)}
+    found = {cls for base in (Method, Metric, Path) for cls in subclasses(base) if is_dataclass(cls)}
     ours = [cls for cls in found if cls.__module__.startswith(("heatmark.methods.", "heatmark.metrics."))]
     return [*sorted(ours, key=lambda cls: (cls.__module__, cls.__name__)), Classifier, Preprocessing, SweepSettings]
 
@@ -95,7 +98,7 @@ def test_every_field_is_classified_once(cls: type) -> None:
 
 
 @pytest.mark.parametrize(
-    "cls", [cls for cls in classes() if issubclass(cls, Method | Metric)], ids=lambda c: c.__name__
+    "cls", [cls for cls in classes() if issubclass(cls, Method | Metric | Path)], ids=lambda c: c.__name__
 )
 def test_methods_and_metrics_say_what_is_speed(cls: type) -> None:
     speed = {field.name for field in fields(cls) if (owner(cls, field.name), field.name) in listed(SPEED)}

@@ -69,7 +69,7 @@ def test_curves_agree() -> None:
     def deletion(device: str) -> torch.Tensor:
         model = classifier.module.to(device)
         given = (tensor.to(device) for tensor in (images, targets, maps))
-        return Deletion(steps=8)(Explained(model, *given, None, lambda *_: maps)).cpu()
+        return Deletion(steps=8)(Explained(model, *given, None, lambda *_: maps)).values.cpu()
 
     torch.testing.assert_close(deletion("cuda"), deletion("cpu"), rtol=1e-4, atol=1e-6)
 

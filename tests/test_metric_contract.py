@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from heatmark.common.identity import definition
-from heatmark.metrics.base import CurveMetric, Explained, Metric
+from heatmark.metrics.base import CurveMetric, Derived, Explained, Metric
 
 CONFIGS = sorted((Path(__file__).parents[1] / "conf" / "metric").glob("*.yaml"))
 
@@ -20,6 +20,14 @@ def metric(request) -> Metric:
     config = OmegaConf.merge({"seed": 0}, OmegaConf.load(request.param))
     assert list(OmegaConf.load(request.param)) == [request.param.stem], "a metric nests under its own name"
     return instantiate(config[request.param.stem])
+
+
+@pytest.fixture
+def scored(metric) -> Metric:
+    """Return a metric that is computed from images; a derived one follows from the scores of others."""
+    if isinstance(metric, Derived):
+        pytest.skip("derived from other metrics")
+    return metric
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +55,9 @@ def test_is_a_frozen_dataclass_with_a_direction(metric):
     assert isinstance(metric, Metric)
     assert is_dataclass(metric)
     assert metric.__dataclass_params__.frozen
-    assert type(metric).higher_is_better in (True, False)
+    assert metric.higher_is_better in (True, False, None)
+    assert metric.needs <= {"masks", "labels", "counterfactuals"}
+    assert metric.version >= 1
     hash(metric)
 
 
@@ -57,27 +67,28 @@ def test_yaml_writes_out_the_preset(metric, request):
     assert definition(name, metric).startswith(name)
 
 
-def test_one_finite_number_an_image_whatever_the_batch(metric, batch):
-    values = metric(batch)
+def test_one_finite_number_an_image_whatever_the_batch(scored, batch):
+    values = scored(batch).values
     assert values.shape == (5,)
     assert values.isfinite().all()
     assert len(set(values.tolist())) > 1
-    alone = torch.cat([metric(part(batch, slice(n, n + 1))) for n in range(5)])
-    assert torch.allclose(values, alone, atol=1e-6)
-    assert torch.allclose(values, metric(replace(batch, batch_size=3)), atol=1e-6)
+    alone = torch.cat([scored(part(batch, slice(n, n + 1))).values for n in range(5)])
+    assert torch.equal(values, alone)
+    assert torch.allclose(values, scored(replace(batch, batch_size=3)).values, atol=1e-6)
 
 
-def test_a_nan_map_is_undefined_and_touches_no_neighbour(metric, batch):
+def test_a_nan_map_is_undefined_and_touches_no_neighbour(scored, batch):
     maps = batch.maps.clone()
     maps[2] = torch.nan
-    values, expected = metric(replace(batch, maps=maps)), metric(batch)
-    assert values[2].isnan()
-    assert torch.allclose(values[[0, 1, 3, 4]], expected[[0, 1, 3, 4]], atol=1e-6)
+    scores, expected = scored(replace(batch, maps=maps)), scored(batch).values
+    assert scores.values[2].isnan()
+    assert torch.equal(scores.values[[0, 1, 3, 4]], expected[[0, 1, 3, 4]])
+    assert [n for n, reason in enumerate(scores.reasons) if reason] in ([], [2])
 
 
-def test_leaves_the_case_and_the_model_alone(metric, batch):
+def test_leaves_the_case_and_the_model_alone(scored, batch):
     before = [t.clone() for t in (batch.images, batch.targets, batch.maps, *batch.model.state_dict().values())]
-    metric(batch)
+    scored(batch)
     after = (batch.images, batch.targets, batch.maps, *batch.model.state_dict().values())
     assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
     assert not batch.model.training
@@ -88,9 +99,28 @@ def test_leaves_the_case_and_the_model_alone(metric, batch):
 def test_a_curve_starts_with_nothing_and_ends_with_everything(metric, batch):
     if not isinstance(metric, CurveMetric):
         pytest.skip("sums up no curve")
-    curves = metric.curves(batch)
-    assert curves.fractions[0] == 0
-    assert curves.fractions[-1] == 1
-    assert (curves.fractions.diff() > 0).all()
-    assert curves.scores.shape == (5, len(curves.fractions))
-    assert torch.equal(metric.summary(curves), metric(batch))
+    curve = metric.path.curve(batch)
+    assert curve.axis
+    assert (curve.x[..., 0] == 0).all()
+    assert (curve.x[..., -1] == 1).all()
+    assert (curve.x.diff() > 0).all()
+    assert curve.y.shape == (5, curve.x.shape[-1])
+    scores = metric(batch)
+    assert torch.equal(metric.summarise(curve).values, scores.values)
+    assert torch.equal(scores.curve.y, curve.y)
+
+
+def test_paths_are_equal_objects(metric):
+    if not isinstance(metric, CurveMetric):
+        pytest.skip("sums up no curve")
+    assert metric.path == metric.path
+    assert len({metric.path, metric.path, *metric.bounds}) == 1 + len(metric.bounds)
+
+
+def test_a_derived_metric_has_no_call_and_names_others(metric, batch):
+    if not isinstance(metric, Derived):
+        pytest.skip("computed from images")
+    assert metric.terms
+    assert set(metric.terms) <= {path.stem for path in CONFIGS}
+    with pytest.raises(ValueError, match="derived from"):
+        metric(batch)

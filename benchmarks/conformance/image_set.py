@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from heatmark.benchmarks.sweep.blocks import Block, blocks
 from torch import Tensor
 
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.sweep.blocks import Block, blocks
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.common.identity import definition
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
-from heatmark.metrics.base import Explained, Metric
+from heatmark.metrics.base import Derived, Explained, Metric
 
 MAP_TOLERANCE, METRIC_TOLERANCE, PICTURE_TOLERANCE = 1e-3, 0.01, 1e-4
 KEY = ["model", "layer", "method", "image"]
@@ -56,16 +56,17 @@ def measure(
         classifier: the model, on the CPU.
         layer: dotted name.
         methods: by name.
-        metrics: by name; one column per metric, called by its definition.
+        metrics: by name; one column per metric, called by its definition; derived ones have none.
         image_set: the images.
         targets: (N,).
     """
     weights = classifier.digest()[:12]
+    own = {name: metric for name, metric in metrics.items() if not isinstance(metric, Derived)}
     rows: list[dict[str, Any]] = []
     for name, method in methods.items():
         maps = method(classifier.module, image_set.images, targets, layer)
         explained = _explained(classifier, image_set, targets, maps)
-        scores = {definition(m, metric): metric(explained) for m, metric in metrics.items()}
+        scores = {definition(m, metric): metric(explained).values for m, metric in own.items()}
         for n, image in enumerate(image_set.names):
             key = {"model": classifier.name, "layer": layer, "method": name, "image": image}
             picture = float(image_set.images[n].double().mean())

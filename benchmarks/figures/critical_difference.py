@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from heatmark.benchmarks.figures.style import TWO_COLUMNS, below, fold, grid, looks, span
 from heatmark.benchmarks.figures.tables import Tables, named, titles
 from heatmark.benchmarks.schema import SETTING
-from heatmark.benchmarks.statistics.comparisons import Comparison, comparisons
+from heatmark.benchmarks.statistics.comparisons import Comparison, arrow, comparisons
 from heatmark.benchmarks.statistics.friedman import CriticalDifference, comparable, critical_difference
 
 NAME = "critical_difference"
@@ -64,7 +64,7 @@ def diagrams(tables: Tables) -> list[tuple[str, CriticalDifference]]:
 
 def _heading(comparison: Comparison, tables: Tables) -> str:
     name = named(comparison.facts["metric"], comparison.facts["definition"], tables.deepest)
-    return f"{name} {'↑' if comparison.higher_is_better else '↓'}"
+    return name + arrow(comparison.higher_is_better)
 
 
 def _labelled(comparison: Comparison, tables: Tables) -> pd.DataFrame:

@@ -1,55 +1,92 @@
 """Deletion and insertion curves: the class's score as the most relevant pixels are removed or inserted."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from scipy import stats
 
 from heatmark.benchmarks.figures.style import Look, below, fold, grid, looks, repeats, span
 from heatmark.benchmarks.figures.tables import Tables, panels
-from heatmark.benchmarks.statistics.groups import group_codes, mean_and_error
+from heatmark.benchmarks.statistics.groups import Groups, group_codes, mean_and_error
+from heatmark.benchmarks.tables.curves import aligned
 
 NAME = "curves"
 
 
+@dataclass(frozen=True, eq=False)
+class Mean:
+    """The mean curve of a cell under one definition.
+
+    Args:
+        x, mean, reach: (K,), of the 95 % interval mean ± reach at each point.
+        images: number of images.
+    """
+
+    x: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    reach: NDArray[np.float64]
+    images: int
+
+
 def draw(tables: Tables) -> Figure | str:
     """Return one panel per model and definition: each method's mean curve with its pointwise 95 % band."""
-    if tables.curves.empty:
+    if tables.curves is None or not len(tables.curves):
         return "curves.parquet has no rows: no metric of this run keeps its curves"
     shown = tables.leaderboard[tables.leaderboard["same_as"] == ""]
-    curves = tables.curves[tables.curves["cell"].isin(shown["cell"])]
-    curves = curves.merge(shown[["definition", "higher_is_better"]].drop_duplicates(), on="definition")
-    groups = tables.scored.drop_duplicates(["cell", "image"])[["cell", "image", "group"]]
-    curves = curves.merge(groups, on=["cell", "image"], how="left").fillna({"group": ""})
-    parts, appearance = panels(curves), looks(tables)
+    curves = {
+        (str(cell), definition): mean
+        for cell in shown["cell"].unique()
+        for definition, mean in means(tables, str(cell))
+    }
+    drawn = [place in curves for place in zip(shown["cell"], shown["definition"], strict=True)]
+    parts, appearance = panels(shown[drawn]), looks(tables)
     if not parts:
         return "no method at the deepest layer has a curve of its own"
     figure, axes = grid(len(parts), 2, 1.75)
     for position, (ax, (title, rows)) in enumerate(zip(axes, parts, strict=True)):
-        for (method, _), cell in rows.groupby(["method", "cell"]):
-            plot(ax, cell, appearance[str(method)])
+        for row in rows.sort_values(["method", "cell"]).to_dict("records"):
+            plot(ax, curves[row["cell"], row["definition"]], appearance[row["method"]])
         ax.set(title=fold(title), xlim=(0, 1), ylim=(0, 1))
         if position >= len(axes) - 2:
             ax.set_xlabel("fraction of pixels replaced")
         if position % 2 == 0:
             ax.set_ylabel("score of the class")
-    images = span(rows["image"].nunique() for _, rows in parts)
-    over = " over groups of images" if (curves["group"] != "").any() else ""
+    images = span(mean.images for mean in curves.values())
+    over = " over groups of images" if (shown.loc[drawn, "unit"] == "groups").any() else ""
     note = f"Means over {images} images with pointwise 95 % intervals (Student's t{over}). "
-    below(figure, note + tables.where + repeats(tables), curves["method"].unique(), tables)
+    below(figure, note + tables.where + repeats(tables), shown.loc[drawn, "method"].unique(), tables)
     return figure
 
 
-def plot(ax: Axes, cell: pd.DataFrame, look: Look) -> None:
-    """Draw one cell's mean curve and its pointwise 95 % band (Student's t over images, or over groups of images)."""
-    wide = cell.pivot(index=["image", "group"], columns="fraction", values="score")
-    rows = wide.index.to_frame(index=False)
-    codes = group_codes(rows["group"], rows["image"])
-    points = [mean_and_error(column, codes) for column in wide.to_numpy(dtype=np.float64).T]
-    x, (mean, error, groups) = wide.columns.to_numpy(), np.array(points).T
+def means(tables: Tables, cell: str) -> Iterator[tuple[str, Mean]]:
+    """Yield each definition under which a cell has curves, with their mean."""
+    if tables.curves is None:
+        return
+    rows = tables.scored[tables.scored["cell"] == cell].drop_duplicates("image")
+    groups = pd.Series(group_codes(rows["group"], rows["image"]), index=rows["image"])
+    for definition, part in tables.curves.of(cell).groupby("definition"):
+        known = part[part["image"].isin(groups.index)]
+        if len(known):
+            yield str(definition), _mean(known, groups[known["image"]].to_numpy())
+
+
+def _mean(rows: pd.DataFrame, groups: Groups) -> Mean:
+    """Return the mean of curves and its pointwise 95 % interval (Student's t over images, or over groups of them)."""
+    x, scores = aligned(rows)
+    mean, error, count = np.array([mean_and_error(column, groups) for column in scores.T]).T
     with np.errstate(invalid="ignore"):
-        reach = stats.t.ppf(0.975, groups - 1) * error
-    every = max(1, len(x) // 7)
-    ax.fill_between(x, mean - reach, mean + reach, color=look.colour, alpha=0.1, linewidth=0)
-    ax.plot(x, mean, markevery=every, **look.line, **look.markers)
+        reach = stats.t.ppf(0.975, count - 1) * error
+    return Mean(x, mean, reach, len(rows))
+
+
+def plot(ax: Axes, curve: Mean, look: Look) -> None:
+    """Draw one cell's mean curve and its band."""
+    every = max(1, len(curve.x) // 7)
+    low, high = curve.mean - curve.reach, curve.mean + curve.reach
+    ax.fill_between(curve.x, low, high, color=look.colour, alpha=0.1, linewidth=0)
+    ax.plot(curve.x, curve.mean, markevery=every, **look.line, **look.markers)

@@ -11,7 +11,7 @@ from heatmark.benchmarks.figures.tables import (
     alike,
     by_depth,
     depths,
-    heading,
+    named,
     on_common_images,
     panels,
     settings,
@@ -32,7 +32,7 @@ def draw(tables: Tables) -> Figure | str:
     figure, axes = grid(len(parts), 2, 1.8)
     for ax, (title, rows) in zip(axes, parts, strict=True):
         plot(ax, rows, appearance)
-        ax.set(title=fold(title), ylabel=heading(rows, ranked)[:-2])
+        ax.set(title=fold(title), ylabel=named(rows["metric"].iloc[0], rows["definition"].iloc[0], ranked))
     note = f"Means over {span(ranked['n'])} images, the same for all of a panel, with 95 % BCa intervals. "
     note += "Points of one layer are shifted sideways to be told apart. Horizontal: methods without a layer."
     below(figure, note, ranked["method"].unique(), tables)

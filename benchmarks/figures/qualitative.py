@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,7 @@ from numpy.typing import NDArray
 from heatmark.benchmarks.explain.overlay import tamed
 from heatmark.benchmarks.figures.style import SMALL, TWO_COLUMNS, below, fold
 from heatmark.benchmarks.figures.tables import Tables, settings, titles
-from heatmark.benchmarks.store import Gallery
-from heatmark.benchmarks.tables.pictures import NONE_STORED, class_name, pixels, stored
+from heatmark.benchmarks.tables.pictures import NONE_STORED, Gallery, Shown, class_name, pixels
 from heatmark.benchmarks.tables.resizing import upsampled
 
 NAME = "qualitative"
@@ -44,16 +42,17 @@ class Row:
 
 def draw(tables: Tables) -> Figure | str:
     """Return one row per image: the picture, and every method's map over the grey picture, each on its own scale."""
-    if tables.run is None or not (tables.run / "maps").is_dir():
+    if tables.run is None or not (tables.run / "requests").is_dir():
         return "the run keeps no maps"
-    methods, run = shown_methods(tables), tables.run
-    models = [(title, stored(run, rows.iloc[0].to_dict()), rows) for title, rows in settings(tables.deepest)]
-    if without := [title for title, gallery, _ in models if gallery is None]:  # a grid would not show what it lacks
+    methods, shown = shown_methods(tables), Shown(tables.run)
+    models = [(title, rows, shown.gallery(rows.iloc[0].to_dict())) for title, rows in settings(tables.deepest)]
+    if without := [title for title, _, gallery in models if gallery is None]:  # a grid would not show what it lacks
         return f"{', '.join(without)}: {NONE_STORED}"
     rows = [
-        row for title, gallery, scored in models if gallery for row in _rows(tables, title, gallery, scored, methods)
-    ]
-    if not rows or not methods:
+        row for title, scored, gallery in models if gallery
+        for row in _rows(tables, title, scored, _Kept(shown, gallery), methods)
+    ]  # fmt: skip
+    if not any(row.maps for row in rows) or not methods:
         return "no image of this run has both a picture and a map"
     figure = _drawn(tables, rows, methods)
     left_out = sorted(set(tables.deepest["method"]) - set(methods))
@@ -89,37 +88,38 @@ def shown_methods(tables: Tables) -> list[str]:
     return [str(name) for name in order.sort_values(["library", "rank"], kind="stable").index[:MOST_METHODS]]
 
 
-def _rows(tables: Tables, title: str, gallery: Gallery, scored: pd.DataFrame, methods: list[str]) -> list[Row]:
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """What a run keeps to look at, and the pictures of one of its settings."""
+
+    shown: Shown
+    gallery: Gallery
+
+
+def _rows(tables: Tables, title: str, scored: pd.DataFrame, kept: _Kept, methods: Sequence[str]) -> list[Row]:
     """Return the rows of one model: the first images of its gallery, of as many classes as possible."""
-    run, shown = Path() if tables.run is None else tables.run, len(titles(tables.deepest))
-    above = _lines(title.replace("_", " "), 3) if shown > 1 else []
-    picked = _picked(scored, gallery).head(max(1, tables.images // shown))
-    maps = {name: np.load(file, mmap_mode="r") for name, file in _map_files(run, scored, methods).items()}
+    number = len(titles(tables.deepest))
+    above = _lines(title.replace("_", " "), 3) if number > 1 else []
+    picked = _picked(scored, kept.gallery).head(max(1, tables.images // number))
+    known = kept.shown.entries(scored.iloc[0].to_dict())
+    entries = [known[str(image)] for image in picked["image"]]
+    keys = scored.drop_duplicates("method").set_index("method")["maps"]
+    maps = {name: kept.shown.maps(str(keys[name]), entries) for name in methods if name in keys}
     return [
         Row(
-            "\n".join([*above, *_lines(class_name(gallery, str(target)))]),
-            pixels(gallery.pictures[str(image)]),
-            {name: np.array(of_all[position]) for name, of_all in maps.items()},
+            "\n".join([*above, *_lines(class_name(kept.gallery, str(target)))]),
+            pixels(kept.gallery.pictures[str(image)]),
+            {name: raw for name, of_all in maps.items() if (raw := of_all[position]) is not None},
         )
-        for position, image, target in picked[["image", "target"]].itertuples(name=None)
+        for position, (image, target) in enumerate(picked[["image", "target"]].itertuples(index=False, name=None))
     ]
 
 
 def _picked(scored: pd.DataFrame, gallery: Gallery) -> pd.DataFrame:
-    """Return the images with a picture and their classes, the first of each class before all others.
-
-    The index is an image's position in the maps: a cell's rows under one metric are in the order of its maps.
-    """
-    images = scored[scored["cell"] == scored["cell"].iloc[0]].drop_duplicates("image").reset_index(drop=True)
+    """Return the images with a picture and their classes, the first of each class before all others."""
+    images = scored[scored["cell"] == scored["cell"].iloc[0]].drop_duplicates("image")
     kept: pd.DataFrame = images[images["image"].isin(list(gallery.pictures))]
     return kept.assign(again=kept["target"].duplicated()).sort_values("again", kind="stable")
-
-
-def _map_files(run: Path, scored: pd.DataFrame, methods: Sequence[str]) -> dict[str, Path]:
-    """Return the file of each method's maps, where there is one."""
-    cells = scored.drop_duplicates("method").set_index("method")["cell"]
-    files = {name: run / "maps" / f"{cells[name]}.npy" for name in methods if name in cells}
-    return {name: file for name, file in files.items() if file.exists()}
 
 
 def _lines(name: str, most: int = 2) -> list[str]:

@@ -53,11 +53,10 @@ def _fill(ax: Axes, ranks: pd.DataFrame, words: list[list[str]]) -> None:
 
 def rank_table(tables: Tables) -> pd.DataFrame:
     """Return ranks (methods × (model, metric, definition)), the best mean rank first; NaN where a method has none."""
+    ranked = tables.leaderboard[tables.leaderboard["higher_is_better"].notna()]
     parts = {
-        (title, heading(rows, tables.leaderboard), str(definition)): rows.drop_duplicates("method").set_index("method")[
-            "rank"
-        ]
-        for title, setting in settings(tables.leaderboard)
+        (title, heading(rows, ranked), str(definition)): rows.drop_duplicates("method").set_index("method")["rank"]
+        for title, setting in settings(ranked)
         for (_, definition), rows in setting.groupby(["metric", "definition"])
     }
     if not parts:

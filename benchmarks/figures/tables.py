@@ -9,9 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from heatmark.benchmarks.schema import SETTING
+from heatmark.benchmarks.statistics.comparisons import arrow
 from heatmark.benchmarks.statistics.groups import scored_on
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.statistics.variants import plain, renamed, told_apart
+from heatmark.benchmarks.tables.curves import StoredCurves
 from heatmark.benchmarks.tables.gathered import read_table
 
 NO_LAYER = "input"
@@ -28,7 +30,8 @@ class Tables:
     """A run's tables, and how figures show them.
 
     Args:
-        results, timing, curves: the tables that ``heatmark gather`` writes.
+        results, timing: the tables that ``heatmark gather`` writes.
+        curves: the run's curves, which are read a cell at a time; None where there are none.
         conformance: the table that ``heatmark check`` writes; empty where there is none.
         run: folder of the run, for its maps and pictures; None where there is none.
         names: labels of methods by name; a label also applies to the same method of another library, whose name is then
@@ -39,7 +42,7 @@ class Tables:
 
     results: pd.DataFrame
     timing: pd.DataFrame = field(default_factory=pd.DataFrame)
-    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    curves: StoredCurves | None = None
     conformance: pd.DataFrame = field(default_factory=pd.DataFrame)
     run: Path | None = None
     names: Mapping[str, str] = field(default_factory=dict)
@@ -96,8 +99,6 @@ def load(
 ) -> Tables:
     """Return the tables in a run's folder; a method with several sets of options has a name for each.
 
-    Methods with the same maps are looked for (:func:`heatmark.benchmarks.tables.repeats.with_repeats`).
-
     Args:
         run: the folder.
         names, controls, images: as in :class:`Tables`.
@@ -105,18 +106,19 @@ def load(
     Raises:
         ValueError: where the folder has neither results nor a conformance table, or an older version wrote them.
     """
-    tables = {name: _read(run / f"{name}.parquet") for name in ("results", "timing", "curves")}
-    checked = run / "conformance.parquet"
-    tables["conformance"] = pd.read_parquet(checked) if checked.exists() else pd.DataFrame()
-    if tables["results"].empty and tables["conformance"].empty:
+    results, timing = (_read(run / f"{name}.parquet") for name in ("results", "timing"))
+    checked, curves = run / "conformance.parquet", run / "curves.parquet"
+    conformance = pd.read_parquet(checked) if checked.exists() else pd.DataFrame()
+    if results.empty and conformance.empty:
         raise ValueError(
             f"no table in {run}: expected results.parquet of heatmark sweep or gather, or conformance.parquet of "
             "heatmark check; check name= and results_dir="
         )
-    if len(tables["results"]):
-        tables["results"] = told_apart(tables["results"])
-    tables |= {name: renamed(tables[name], tables["results"]) for name in ("timing", "curves")}
-    return Tables(**tables, run=run, names=names or {}, controls=tuple(controls), images=images)
+    results = told_apart(results)
+    return Tables(
+        results, renamed(timing, results), StoredCurves(curves) if curves.exists() else None, conformance, run=run,
+        names=names or {}, controls=tuple(controls), images=images,
+    )  # fmt: skip
 
 
 def alike(rows: pd.DataFrame) -> pd.DataFrame:
@@ -198,7 +200,7 @@ def named(metric: str, definition: str, among: pd.DataFrame) -> str:
 
 
 def heading(rows: pd.DataFrame, among: pd.DataFrame) -> str:
-    """Return the name of the rows' metric with an arrow towards better values, such as ``deletion ↓``.
+    """Return the name of the rows' metric, with an arrow towards better values where there are any: ``deletion ↓``.
 
     Args:
         rows: rows of one definition of a metric.
@@ -206,7 +208,7 @@ def heading(rows: pd.DataFrame, among: pd.DataFrame) -> str:
     """
     first = rows.iloc[0]
     name = named(str(first["metric"]), str(first["definition"]), among)
-    return f"{name} {'↑' if first['higher_is_better'] else '↓'}"
+    return f"{name}{arrow(first['higher_is_better'])}"
 
 
 def panels(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -161,16 +161,19 @@ function blank({ picture: image, cell }) {
   return canvas;
 }
 
+// A cell's packed maps, where the run keeps the one of this image.
+const keptMap = (cell, index) => cell.map?.kept[index] ? cell.map : null;
+
 function card(map) {
   const { cell, index } = map;
   const canvas = blank(map);
   canvas.setAttribute("aria-label", `Map of ${describe(map)} for ${classText(map)}`);
-  if (cell.map) {
+  if (keptMap(cell, index)) {
     paint(canvas, map.picture, cell.map, index,
       { colours: byId("colours").value, opacity: byId("opacity").value / 100, smooth: !byId("raw").checked });
   }
   const numbers = data.definitions.filter(({ definition }) => cell.values[definition]).map(({ definition, metric, higher_is_better }) =>
-    [`${metric} ${higher_is_better ? "↑" : "↓"}`, cell.values[definition][index]?.toFixed(3) ?? "undefined"]);
+    [`${metric}${higher_is_better === null ? "" : higher_is_better ? " ↑" : " ↓"}`, cell.values[definition][index]?.toFixed(3) ?? "undefined"]);
   const element = make("figure", { className: "card", tabIndex: 0, dataset: { id: map.id, method: cell.method, target: map.target } }, canvas,
     make("figcaption", {}, heading(map), ...remarks(map),
       make("dl", {}, ...numbers.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]))));
@@ -195,9 +198,9 @@ function brief(value) {
 }
 
 function remarks({ cell, index }) {
-  const range = cell.map && `${brief(cell.map.low[index])} to ${brief(cell.map.high[index])}, ${cell.map.size.join("×")}`;
+  const range = keptMap(cell, index) && `${brief(cell.map.low[index])} to ${brief(cell.map.high[index])}, ${cell.map.size.join("×")}`;
   return [
-    make("span", { className: "by" }, range || "map not stored"),
+    make("span", { className: "by" }, range || "n/a: map not stored"),
     ...(cell.flags[index] ? [make("span", { className: "badge" }, cell.flags[index])] : []),
     ...(cell.same_as ? [make("span", { className: "same" }, `= ${cell.same_as}`)] : []),
   ];

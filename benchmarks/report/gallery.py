@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,8 @@ import pandas as pd
 from heatmark.benchmarks.report.maps import affordable_side, quantised, shrink, thinned
 from heatmark.benchmarks.report.pictures import Seen
 from heatmark.benchmarks.schema import DIGESTS, SETTING
+from heatmark.benchmarks.tables.curves import StoredCurves, aligned
+from heatmark.benchmarks.tables.pictures import Shown
 
 MAP_BYTES = 3_000_000
 """Largest size of all maps together, in the page."""
@@ -27,13 +28,13 @@ class Tables:
 
     Args:
         results: the results table, with rows of skipped and failed cells.
-        curves: the curves table.
-        maps: folder of the raw maps, one file per cell.
+        curves: the curves, which are read a cell at a time.
+        kept: the run's maps.
     """
 
     results: pd.DataFrame
-    curves: pd.DataFrame
-    maps: Path
+    curves: StoredCurves
+    kept: Shown
 
     def scored(self) -> pd.DataFrame:
         """Return the rows of results that have a score."""
@@ -60,25 +61,32 @@ def gallery(
         ``pictures``: data URIs. ``images``: dataset, name and label of each. ``definitions``: of metrics.
         ``subjects``: of each, a name, its facts, the names of classes, and the position in ``pictures`` by the position
         of an image. ``cells``: of each, the facts, the positions of its subject and ``images``, and, in the order of
-        these: ``targets`` (explained classes), ``flags``, ``map`` (packed by :func:`.maps.quantised`), ``values`` and
-        ``curves`` by definition.
+        these: ``targets`` (explained classes), ``flags``, ``map`` (packed by :func:`.maps.quantised`, with ``kept``:
+        whether the run keeps the image's map), ``values`` and ``curves`` by definition.
     """
     scored = tables.scored()
     images = shown_images(scored, limit)
     position = {key: index for index, key in enumerate(images)}
-    definitions = scored.drop_duplicates("definition")[["definition", "metric", "higher_is_better"]]
     subjects = list(scored[SUBJECT].drop_duplicates().itertuples(index=False, name=None))
     pictures: dict[str, int] = {}
     settings = [dict(zip(SUBJECT, facts, strict=True)) for facts in subjects]
     seen = [_subject(facts, views, position, pictures) | {"name": subject_name(facts, told)} for facts in settings]
     labels = {(dataset, name): label for (dataset, *_), view in views.items() for name, label in view.labels.items()}
     return {
-        "definitions": definitions.to_dict("records"),
+        "definitions": definitions(scored),
         "images": [{"dataset": d, "name": n, "label": labels.get((d, n), "")} for d, n in images],
         "subjects": seen,
         "cells": list(_cells(tables, ranked, position, subjects)),
         "pictures": list(pictures),
     }
+
+
+def definitions(scored: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return each definition of a metric with ``metric`` and ``higher_is_better`` (None for a descriptive one)."""
+    found = scored.drop_duplicates("definition")[["definition", "metric", "higher_is_better"]].astype(object)
+    return [
+        {str(name): value for name, value in row.items()} for row in found.where(found.notna(), None).to_dict("records")
+    ]
 
 
 def subject_name(facts: Mapping[str, str], told: Sequence[str]) -> str:
@@ -122,42 +130,57 @@ def _cells(
     position: Mapping[tuple[str, str], int],
     subjects: Sequence[tuple[str, ...]],
 ) -> Iterator[dict[str, Any]]:
-    side = affordable_side(_sizes(tables, ranked, len(position)), MAP_BYTES)
-    curves = dict(iter(tables.curves.groupby("cell")))
     scored = dict(iter(tables.scored().groupby("cell")))
-    for row in ranked.drop_duplicates("cell").to_dict("records"):
-        scores = scored[row["cell"]]
-        per_image = scores.drop_duplicates("image")
-        kept = np.array([(row["dataset"], image) in position for image in per_image["image"]])
-        if not kept.any():
+    cells = [row for row in ranked.drop_duplicates("cell").to_dict("records") if row["cell"] in scored]
+    shown = {row["cell"]: _shown(scored[row["cell"]], position) for row in cells}
+    side = affordable_side(_sizes(tables, shown), MAP_BYTES)
+    for row in cells:
+        scores, rows = scored[row["cell"]], shown[row["cell"]]
+        if rows.empty:
             continue
-        names = per_image["image"][kept]
+        names = rows["image"]
+        flagged = rows["status"].isin(["degenerate", "error"])
         yield {
             **{name: row[name] for name in ("cell", "layer", "method", "implementation", "label", "same_as")},
             "subject": subjects.index(tuple(row[name] for name in SUBJECT)),
             "images": [position[row["dataset"], name] for name in names],
-            "targets": per_image["target"][kept].tolist(),
-            "flags": per_image["reason"][kept].tolist(),
-            "map": _map(tables.maps / f"{row['cell']}.npy", kept, side),
+            "targets": rows["target"].tolist(),
+            "flags": rows["reason"].where(flagged, "").tolist(),
+            "map": _map(tables.kept, rows, side),
             "values": {key: _values(part, names) for key, part in scores.groupby("definition")},
-            "curves": _curves(curves.get(row["cell"]), names),
+            "curves": _curves(tables.curves.of(str(row["cell"]), names), names),
         }
 
 
-def _sizes(tables: Tables, ranked: pd.DataFrame, most: int) -> list[tuple[int, int, int]]:
-    files = (tables.maps / f"{cell}.npy" for cell in ranked["cell"].unique())
-    shapes = [np.load(file, mmap_mode="r", allow_pickle=False).shape for file in files if file.exists()]
-    return [(min(n, most), h, w) for n, h, w in shapes]
+def _shown(scores: pd.DataFrame, position: Mapping[tuple[str, str], int]) -> pd.DataFrame:
+    """Return a cell's row of each image that the gallery shows."""
+    rows = scores.drop_duplicates("image")
+    places = zip(rows["dataset"], rows["image"], strict=True)
+    shown: pd.DataFrame = rows[np.array([place in position for place in places], dtype=bool)]
+    return shown
 
 
-def _map(file: Path, kept: "np.ndarray[Any, np.dtype[np.bool_]]", side: int) -> dict[str, Any] | None:
-    if not file.exists():
+def _sizes(tables: Tables, shown: Mapping[str, pd.DataFrame]) -> list[tuple[int, int, int]]:
+    rows = pd.concat(shown.values()) if shown else pd.DataFrame(columns=["maps", *SETTING])
+    found = []
+    for _, part in rows.groupby(SETTING):
+        known = tables.kept.entries(part.iloc[0].to_dict())
+        found += tables.kept.sizes(set(part["maps"]), [known[name] for name in part["image"].unique()])
+    return found
+
+
+def _map(kept: Shown, rows: pd.DataFrame, side: int) -> dict[str, Any] | None:
+    """Return a cell's maps of some images, packed; None where the run keeps none of them."""
+    known = kept.entries(rows.iloc[0].to_dict())
+    maps = kept.maps(str(rows["maps"].iloc[0]), [known[name] for name in rows["image"]])
+    size = next((one.shape for one in maps if one is not None), None)
+    if size is None:
         return None
-    maps = np.load(file, allow_pickle=False)
-    if len(maps) != len(kept):
-        return None
-    small = shrink(maps[kept], side)
-    return {"h": small.shape[1], "w": small.shape[2], "size": list(maps.shape[1:]), **quantised(small)}
+    there = [one is not None and one.shape == size for one in maps]
+    whole = np.stack([one if one is not None and good else np.full(size, np.nan, np.float32)
+                      for one, good in zip(maps, there, strict=True)])  # fmt: skip
+    small = shrink(whole, side)
+    return {"h": small.shape[1], "w": small.shape[2], "size": list(size), "kept": there, **quantised(small)}
 
 
 def _values(rows: pd.DataFrame, names: "pd.Series[str]") -> list[float | None]:
@@ -165,12 +188,12 @@ def _values(rows: pd.DataFrame, names: "pd.Series[str]") -> list[float | None]:
     return [None if np.isnan(value) else float(f"{value:.5g}") for value in values]
 
 
-def _curves(rows: pd.DataFrame | None, names: "pd.Series[str]") -> dict[str, Any]:
-    if rows is None:
-        return {}
+def _curves(rows: pd.DataFrame, names: "pd.Series[str]") -> dict[str, Any]:
     found = {}
-    for key, part in rows[rows["image"].isin(set(names))].groupby("definition"):
-        wide = part.pivot(index="image", columns="fraction", values="score").reindex(names)
-        fractions, scores = thinned(wide.columns.to_numpy(dtype=np.float64), wide.to_numpy())
+    for key, part in rows.groupby("definition"):
+        fractions, known = aligned(part)
+        scores = np.full((len(names), len(fractions)), np.nan)
+        scores[pd.Index(names).get_indexer(pd.Index(part["image"]))] = known
+        fractions, scores = thinned(fractions, scores)
         found[str(key)] = {"fractions": [float(f"{x:.5g}") for x in fractions], **quantised(scores)}
     return found

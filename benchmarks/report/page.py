@@ -9,15 +9,17 @@ import pandas as pd
 from markupsafe import Markup
 
 from heatmark.benchmarks.report.figures import figures
-from heatmark.benchmarks.report.gallery import VIEW, Tables, gallery, places, shown_images
+from heatmark.benchmarks.report.gallery import VIEW, Tables, definitions, gallery, places, shown_images
 from heatmark.benchmarks.report.pictures import Seen, seen
 from heatmark.benchmarks.report.settings import varying
 from heatmark.benchmarks.report.table import rows
 from heatmark.benchmarks.report.troubles import failures, suspects
+from heatmark.benchmarks.statistics.comparisons import arrow
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.statistics.variants import told_apart
+from heatmark.benchmarks.tables.curves import StoredCurves
 from heatmark.benchmarks.tables.gathered import read_table
-from heatmark.benchmarks.tables.pictures import stored
+from heatmark.benchmarks.tables.pictures import Shown
 
 HERE = Path(__file__).parent
 SCRIPTS = ("leaderboard.js", "colours.js", "curves.js", "gallery.js")
@@ -31,12 +33,13 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
         images: number of images of each dataset that the gallery shows; None for all.
         pictures: whether the gallery shows the images, or only their maps.
     """
-    gathered, timing, curves = (read_table(run / f"{name}.parquet") for name in ("results", "timing", "curves"))
+    gathered, timing = (read_table(run / f"{name}.parquet") for name in ("results", "timing"))
     results = told_apart(gathered)  # timing and curves are joined by cell
     jobs: list[dict[str, Any]] = json.loads((run / "provenance.json").read_text())["jobs"]
-    tables = Tables(results, curves, run / "maps")
+    kept = Shown(run)
+    tables = Tables(results, StoredCurves(run / "curves.parquet"), kept)
     scored, ranked = tables.scored(), leaderboard(results)
-    views = _views(run, scored, images) if pictures else {}
+    views = _views(kept, scored, images) if pictures else {}
     told = varying(results)
     shown = gallery(tables, ranked, views, images, told)
     template = environment().get_template("template.html.j2")
@@ -55,10 +58,11 @@ def _facts(
     run: Path, scored: pd.DataFrame, jobs: list[dict[str, Any]], views: dict[tuple[str, ...], Seen]
 ) -> dict[str, Any]:
     """Return what the template needs beside the leaderboard, the gallery and the failures."""
-    definitions = scored.drop_duplicates("definition")[["definition", "metric", "higher_is_better"]]
+    known = definitions(scored)
     return {
         "run": run.resolve().name,
-        "definitions": definitions.to_dict("records"),
+        "definitions": known,
+        "first_ranked": next((d["metric"] for d in known if d["higher_is_better"] is not None), ""),
         "counts": {name: scored[name].nunique() for name in ("model", "method", "image")},
         "total_images": len(scored[["dataset", "image"]].drop_duplicates()),
         "problems": sorted(
@@ -80,13 +84,27 @@ def environment() -> jinja2.Environment:
         "style": Markup((HERE / "report.css").read_text()),
         "script": Markup("\n".join((HERE / name).read_text() for name in SCRIPTS)),
     }
-    made.filters |= {"number": number, "breakable": breakable, "rank": rank, "latency": latency}
+    made.filters |= {
+        "number": number,
+        "breakable": breakable,
+        "rank": rank,
+        "latency": latency,
+        "arrow": arrow,
+        "better": better,
+    }
     return made
 
 
 def number(value: float, digits: int = 3) -> str:
     """Return a number as text, with a minus sign (−) and not a hyphen; a dash (–) for NaN."""
     return "–" if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def better(higher_is_better: bool | None) -> str:
+    """Return what is better under a metric, in words."""
+    if higher_is_better is None:
+        return "descriptive: no value is better than another"
+    return "higher is better" if higher_is_better else "lower is better"
 
 
 def rank(value: float) -> str:
@@ -104,10 +122,10 @@ def breakable(name: str) -> Markup:
     return Markup("_<wbr>").join(Markup(".<wbr>").join(part.split(".")) for part in name.split("_"))
 
 
-def _views(run: Path, scored: pd.DataFrame, images: int | None) -> dict[tuple[str, ...], Seen]:
+def _views(kept: Shown, scored: pd.DataFrame, images: int | None) -> dict[tuple[str, ...], Seen]:
     """Return the gallery's images as models saw them, by the values of :data:`VIEW`."""
     shown = pd.DataFrame(shown_images(scored, images), columns=["dataset", "image"])
     return {
-        tuple(map(str, key)): seen(stored(run, rows.iloc[0].to_dict()), set(rows["image"]))
+        tuple(map(str, key)): seen(kept.gallery(rows.iloc[0].to_dict(), set(rows["image"])), set(rows["image"]))
         for key, rows in scored.merge(shown).groupby(VIEW)
     }

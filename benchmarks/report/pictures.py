@@ -8,8 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from heatmark.benchmarks.store import Gallery
-from heatmark.benchmarks.tables.pictures import missing, opened
+from heatmark.benchmarks.tables.pictures import Gallery, missing, opened
 
 PICTURE_PIXELS = 160
 """Largest width and height of a picture in the page."""

@@ -60,7 +60,8 @@ class Row:
 
 
 def rows(ranked: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
-    """Return one row per cell, sorted by dataset, model and setting, then by rank under the first definition.
+    """Return one row per cell, sorted by dataset, model and setting, then by rank under the first definition that
+    is not descriptive.
 
     A method with another method's maps follows it.
 
@@ -69,6 +70,7 @@ def rows(ranked: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
         timing: the run's timing table.
     """
     placed = ranked.groupby(["dataset", "definition"], group_keys=False)[ranked.columns.tolist()].apply(_placed)
+    placed["descriptive"] = placed["higher_is_better"].isna()
     costs = timing.groupby("cell")[["cost_in_forwards", "latency_ms"]].median()
     order = [
         "dataset",
@@ -77,6 +79,7 @@ def rows(ranked: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
         "device",
         "precision",
         "target_rule",
+        "descriptive",
         "definition",
         "rank",
         "same_as",

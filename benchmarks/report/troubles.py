@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from heatmark.benchmarks.schema import CELL_KEY
+from heatmark.benchmarks.tables.troubles import named_troubles
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Failure:
     Args:
         status: ``error`` or ``skipped``.
         reason: the reason.
-        cells: names of the cells; of a job that could not begin, the model's name.
+        cells: names of the cells, each once, with the image or the number of images where it is about these; of a job
+            that could not begin, the model's name.
     """
 
     status: str
@@ -51,7 +52,7 @@ def failures(results: pd.DataFrame, told: Sequence[str] = ()) -> list[Failure]:
     names = ("model", "layer", "method", *told)
     without = results[results["status"].isin(["error", "skipped"])]
     return [
-        Failure(str(status), str(reason), [_cell(row, names) for row in rows.to_dict("records")])
+        Failure(str(status), str(reason), named_troubles(rows, names, " · "))
         for (status, reason), rows in without.groupby(["status", "reason"], sort=True)
     ]
 
@@ -60,7 +61,7 @@ def suspects(scored: pd.DataFrame) -> list[Suspect]:
     """Return degenerate maps by cell and kind, then undefined scores by cell and definition."""
 
     flagged = scored[scored["status"] == "degenerate"].drop_duplicates(["cell", "image"])
-    undefined = scored[scored["value"].isna()]
+    undefined = scored[scored["value"].isna() & (scored["status"] != "error")]
     undefined = undefined.assign(reason="undefined " + undefined["definition"])
     counts = scored.groupby("cell")["image"].nunique().to_dict()
     return [
@@ -72,7 +73,3 @@ def suspects(scored: pd.DataFrame) -> list[Suspect]:
 
 def _names(rows: pd.DataFrame) -> dict[str, str]:
     return {str(k): str(v) for k, v in rows[CELL_KEY].iloc[0].items()}
-
-
-def _cell(row: dict[Any, str], names: Sequence[str]) -> str:
-    return " · ".join(row[name] for name in names if row[name])

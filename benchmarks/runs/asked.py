@@ -31,7 +31,8 @@ class Asked:
         for cell in job.cells:
             self._join("maps", cell.key, rows[()])
         for score in job.scores:
-            self._join("curves", score.curve, rows[()])
+            for curve in (score.curve, *score.bounds):
+                self._join("curves", curve, rows[()])
             self._join("scores", score.key, rows[needs.get(score.metric, ())])
 
     def _join(self, artefact: str, key: str, rows: set[str]) -> None:

@@ -144,9 +144,12 @@ def _column(
     for entry in entries:
         if not entry.reason and there.good(artefact, key, entry.row(of_row)):
             done += 1
-        elif entry.reason or whole or there.failed(artefact, key, entry.row(of_row)):
-            errors += 1
-        elif any(there.failed(*needed, entry.row()) for needed in before):
+        elif (
+            entry.reason
+            or whole
+            or there.failed(artefact, key, entry.row(of_row))
+            or any(there.failed(*needed, entry.row()) for needed in before)
+        ):
             errors += 1
     return Count(done, len(entries) - done - errors, errors)
 

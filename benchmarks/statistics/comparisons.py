@@ -27,7 +27,8 @@ class Comparison:
 
     Args:
         facts: the columns :data:`FACTS`.
-        higher_is_better: whether a higher score of the metric is better.
+        higher_is_better: whether a higher score of the metric is better; None for a descriptive metric, under which no
+            method is better than another.
         values: (images × cells), rows by image and target, columns by cell; NaN where undefined.
         flags: (images × cells), whether the map is degenerate.
         groups: (images,) number of every image's group; an image without one is a group of its own.
@@ -39,7 +40,7 @@ class Comparison:
     """
 
     facts: Mapping[str, str]
-    higher_is_better: bool
+    higher_is_better: bool | None
     values: pd.DataFrame
     flags: pd.DataFrame
     groups: Groups
@@ -58,10 +59,15 @@ class Comparison:
         return self.methods[self.methods["same_as"] == ""]
 
     @property
+    def direction(self) -> float:
+        """1 where higher is better, −1 where lower is, NaN for a descriptive metric, so that no method has a rank."""
+        return np.nan if self.higher_is_better is None else 1.0 if self.higher_is_better else -1.0
+
+    @property
     def scores(self) -> pd.DataFrame:
         """The scores of the competing methods, negated where lower is better; columns by label."""
         chosen = self.competing
-        turned = self.values[chosen.index] * (1.0 if self.higher_is_better else -1.0)
+        turned = self.values[chosen.index] * self.direction
         return turned.set_axis(chosen["label"], axis="columns")
 
     @property
@@ -106,6 +112,11 @@ def comparisons(results: pd.DataFrame) -> Iterator[Comparison]:
             yield _comparison(part)
 
 
+def arrow(higher_is_better: object) -> str:
+    """Return an arrow towards better values with a space before it; ``""`` for a descriptive metric."""
+    return "" if pd.isna(higher_is_better) else " ↑" if higher_is_better else " ↓"  # type: ignore[call-overload]
+
+
 def _comparison(part: pd.DataFrame) -> Comparison:
     methods = part.drop_duplicates("cell").set_index("cell")[["layer", "method", "implementation", "map_of"]]
     part = part.assign(flagged=part["status"] == "degenerate")
@@ -123,7 +134,7 @@ def _comparison(part: pd.DataFrame) -> Comparison:
     ).drop(columns="map_of")
     return Comparison(
         {name: str(part[name].iloc[0]) for name in FACTS},
-        bool(part["higher_is_better"].iloc[0]),
+        None if pd.isna(better := part["higher_is_better"].iloc[0]) else bool(better),
         values,
         flags,
         group_codes(images.map(groups), images),

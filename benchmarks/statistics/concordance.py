@@ -36,6 +36,8 @@ COLUMNS = [
 def judges(results: pd.DataFrame) -> pd.DataFrame:
     """Return mean scores (judges × methods), higher is better; a judge is a comparison at one layer.
 
+    Descriptive metrics are no judges.
+
     Means are over the images on which all the judge's methods are defined. Methods that belong to no layer (``input``)
     compete at every layer. A method that repeats another one's maps has that one's score and ties with it; one that
     repeats the same other method for every judge is left out.
@@ -44,7 +46,12 @@ def judges(results: pd.DataFrame) -> pd.DataFrame:
         Index: the comparison's facts, ``layer`` and ``images`` (a digest of the images' names). Columns: methods; NaN
         where a judge has no such method, or no value.
     """
-    rows = [row for comparison in comparisons(results) for row in _judges(comparison)]
+    rows = [
+        row
+        for comparison in comparisons(results)
+        if comparison.higher_is_better is not None
+        for row in _judges(comparison)
+    ]
     index = [*FACTS, "layer", "images"]
     if not rows:
         return pd.DataFrame(index=pd.MultiIndex.from_tuples([], names=index))
@@ -65,7 +72,7 @@ def _judges(comparison: Comparison) -> Iterator[pd.DataFrame]:
     images = hashlib.sha256(names.encode()).hexdigest()
     for layer in layers:
         here = everyone[methods["layer"].isin([layer, "input"])]
-        scores = comparison.values[here["cell"].unique()] * (1.0 if comparison.higher_is_better else -1.0)
+        scores = comparison.values[here["cell"].unique()] * comparison.direction
         _, shared = common(scores.to_numpy(dtype=np.float64))
         found = here.assign(score=here["cell"].map(scores[shared].mean()), layer=layer, images=images)
         yield found.assign(**comparison.facts)

@@ -26,9 +26,9 @@ def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
         confidence: nominal coverage of the intervals.
 
     Returns:
-        The comparison's facts (:data:`heatmark.benchmarks.statistics.comparisons.FACTS`), ``higher_is_better``;
-        ``layer, method, implementation, label, cell``; ``mean, ci_low, ci_high`` over its ``n`` defined images of
-        ``n_groups`` groups (BCa; ``unit``, images or groups, is what is resampled); ``undefined`` and ``flagged``
+        The comparison's facts (:data:`heatmark.benchmarks.statistics.comparisons.FACTS`), ``higher_is_better``
+        (<NA> for a descriptive metric, under which no method has a rank); ``layer, method, implementation, label,
+        cell``; ``mean, ci_low, ci_high`` over its ``n`` defined images of ``n_groups`` groups (BCa; ``unit``, images or groups, is what is resampled); ``undefined`` and ``flagged``
         (degenerate maps) images, ``mostly_flagged`` where these are over half.
         ``rank`` among the competing methods, 1 the best, by ``mean_ranked``, the mean on the ``n_ranked`` images
         where all of them are defined, with ``rank_low, rank_high`` (bootstrap).
@@ -49,7 +49,7 @@ def _table(comparison: Comparison, confidence: float) -> pd.DataFrame:
     unflagged = np.where(comparison.flags, np.nan, values)
     table = methods.reset_index().assign(
         **comparison.facts,
-        higher_is_better=comparison.higher_is_better,
+        higher_is_better=pd.array([comparison.higher_is_better] * len(methods), dtype="boolean"),
         mean=means(values),
         ci_low=low,
         ci_high=high,
@@ -60,7 +60,7 @@ def _table(comparison: Comparison, confidence: float) -> pd.DataFrame:
         mostly_flagged=comparison.flags.mean().to_numpy() > MOSTLY,
         mean_unflagged=means(unflagged),
         n_unflagged=(~np.isnan(unflagged)).sum(axis=0),
-        same_as=methods["same_as"].map(methods["label"]).fillna("").to_numpy(),
+        same_as=methods["same_as"].map(methods["label"]).astype(object).fillna("").to_numpy(),
     )
     ranks = _ranks(comparison, confidence).loc[methods["same_as"].where(methods["same_as"] != "", methods.index)]
     table[ranks.columns] = ranks.to_numpy()

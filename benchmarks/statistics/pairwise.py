@@ -28,7 +28,7 @@ def pairwise(
     test: Callable[[Floats], Floats] = wilcoxon,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Return one row per pair of competing methods of every comparison.
+    """Return one row per pair of competing methods of every comparison; descriptive metrics are not tested.
 
     Args:
         results: the results table.
@@ -50,7 +50,7 @@ def pairwise(
         ValueError: where no comparison has the control.
     """
     require(results, control)
-    everyone = list(comparisons(results))
+    everyone = [comparison for comparison in comparisons(results) if comparison.higher_is_better is not None]
     tables = [
         _table(comparison, pairs, test, confidence) for comparison in everyone if (pairs := _pairs(comparison, control))
     ]

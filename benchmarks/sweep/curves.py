@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -68,7 +69,9 @@ def curve_rows(
         reasons: why an image has none.
     """
     key = curve_key(maps, path)
-    rows = [{"key": key, "row": entries[i].row(), "status": "error", "reason": why} for i, why in reasons.items()]
+    rows: list[dict[str, Any]] = [
+        {"key": key, "row": entries[i].row(), "status": "error", "reason": why} for i, why in reasons.items()
+    ]
     rows += [
         {"key": key, "row": entries[i].row(), "status": "ok", "reason": "", "x": point.x.numpy(), "y": point.y.numpy()}
         for i, point in found.items()

@@ -4,7 +4,9 @@ from typing import Any
 
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.common import resize
-from heatmark.common.identity import digest_json, identity
+from heatmark.common.digests import digest_json
+from heatmark.common.identity import identity
+from heatmark.common.source import is_users, source_digest
 from heatmark.methods.base import Method
 from heatmark.metrics.base import CurveMetric, Metric, Path
 
@@ -13,12 +15,20 @@ def model_key(classifier: Classifier, network: str, precision: str, device: str)
     """Return the key of a model's predictions.
 
     Args:
-        classifier: the model; its name and the name of its weights are no part of the key.
+        classifier: the model; its name and the name of its weights are no part of the key, the code of the user's own
+            modules is.
         network: its :meth:`~heatmark.benchmarks.models.classifier.Classifier.network_digest`, which reads all weights.
         precision: ``fp32`` or ``bf16``.
         device: the kind of device: ``cpu``, ``cuda`` or ``mps``.
     """
-    facts = {"network": network, "options": dict(classifier.options), "precision": precision, "device": device}
+    classes = {type(part) for part in classifier.module.modules()}
+    facts = {
+        "network": network,
+        "options": dict(classifier.options),
+        "source": sorted(source_digest(cls) for cls in classes if is_users(cls)),
+        "precision": precision,
+        "device": device,
+    }
     return digest_json({"predictions": facts})
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from heatmark.benchmarks.sweep.blocks import reference
 from torch import Tensor, nn
 
 from heatmark.benchmarks.data.base import Dataset
@@ -17,6 +16,7 @@ from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layer
 from heatmark.benchmarks.models.predictions import predict
 from heatmark.benchmarks.requests import Request, RequestedCell, RequestedMetric, RequestedScore
+from heatmark.benchmarks.sweep.blocks import reference
 from heatmark.benchmarks.sweep.cells import Cell, cells
 from heatmark.benchmarks.sweep.keys import curve_key, model_key, score_key
 from heatmark.benchmarks.sweep.pictures import pictures_key
@@ -157,8 +157,10 @@ def _requested_metric(name: str, metric: Metric) -> RequestedMetric:
 def _requested_score(maps: str, name: str, metric: Metric, seed: int) -> RequestedScore:
     if isinstance(metric, Derived):
         return RequestedScore(maps, name, "")
-    curve = curve_key(maps, metric.path) if isinstance(metric, CurveMetric) else ""
-    return RequestedScore(maps, name, score_key(maps, metric, seed), curve)
+    key = score_key(maps, metric, seed)
+    if not isinstance(metric, CurveMetric):
+        return RequestedScore(maps, name, key)
+    return RequestedScore(maps, name, key, curve_key(maps, metric.path), [curve_key(maps, p) for p in metric.bounds])
 
 
 def _facts(

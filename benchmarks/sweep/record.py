@@ -3,17 +3,16 @@
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from heatmark.benchmarks.sweep.shards import WHOLE, Shard
-
 from heatmark.benchmarks import requests
 from heatmark.benchmarks.requests import Entry, Request, RequestedMetric
 from heatmark.benchmarks.store import Store
-from heatmark.common.identity import digest_json
+from heatmark.benchmarks.sweep.shards import WHOLE, Shard
+from heatmark.common.digests import digest_json
 
 SPEED_ONLY = (
     "name", "results_dir", "batch_size", "block_size", "shard", "shards", "keep_maps", "retry", "timing", "hydra",
@@ -31,17 +30,37 @@ class JobRecord:
         given: the job's whole configuration, as plain JSON values, with ``model`` and ``dataset``.
         model: the model's name, which is known before the model is built.
         shard: the part of the dataset that this process takes.
+        command: the words of a command that runs this job again; empty where there is none.
+        started: when the call of which this job is one began, seconds since 1970; None for now. What failed in earlier
+            calls is forgotten once a job of the same model and dataset runs.
     """
 
-    def __init__(self, root: Path, given: Mapping[str, Any], model: str = "", shard: Shard = WHOLE) -> None:
+    def __init__(
+        self,
+        root: Path,
+        given: Mapping[str, Any],
+        model: str = "",
+        shard: Shard = WHOLE,
+        command: Sequence[str] = (),
+        started: float | None = None,
+    ) -> None:
         self.root, self.store, self.shard = root, Store(root), shard
         plain = {name: value for name, value in given.items() if name not in SPEED_ONLY}
         if isinstance(plain.get("dataset"), Mapping):  # more pictures of a dataset are the same job, grown
             plain["dataset"] = {name: value for name, value in plain["dataset"].items() if name != "limit"}
         self._job = digest_json(plain)
         self._subject = digest_json({name: plain.get(name) for name in OF_THE_SUBJECT})
-        self._attempt = digest_json({"attempt": {name: plain.get(name) for name in ("model", "dataset")}})
-        self._facts: dict[str, Any] = {"errors": 0, "model": model, "dataset": "", "reason": "", "config": given}
+        attempt = digest_json({"attempt": {name: plain.get(name) for name in ("model", "dataset")}})
+        self._attempt = attempt[:16] + self._job
+        self._started = time.time() if started is None else started
+        self._facts: dict[str, Any] = {
+            "command": [*command],
+            "errors": 0,
+            "model": model,
+            "dataset": "",
+            "reason": "",
+            "config": given,
+        }
         self._request = self._named(self._job)
         self._before: dict[str, Entry] = {}
 
@@ -50,7 +69,7 @@ class JobRecord:
         """The name of this job's and shard's files."""
         return self._request.file.removesuffix(".json")
 
-    def batch_size(self, model: str, device: str, tune: "Any") -> int:
+    def batch_size(self, model: str, device: str, tune: Callable[[], int]) -> int:
         """Return the batch size of a model on a kind of device; the first job of a run tunes it, for all after it."""
         path = self.root / "batch_sizes" / f"{model[:32]}.{device}.json"
         if path.exists():
@@ -62,16 +81,22 @@ class JobRecord:
 
     def running(self, request: Request) -> None:
         """Write that the job runs, with what it asks for; entries of its earlier request stay until it meets them."""
-        earlier = [r for r in requests.read(self.root) if r.file == self._request.file]
-        self._before = {entry.image: entry for r in earlier for entry in r.entries}
-        self._facts |= {**request.facts, "command": self._facts.get("command", request.facts.get("command", []))}
+        earlier = requests.read_file(self.root, self._request.file)
+        self._before = {} if earlier is None else {entry.image: entry for entry in earlier.entries}
+        self._facts |= {**request.facts, "command": self._facts["command"] or request.facts["command"]}
         self._request = replace(
             self._request, predictions=request.predictions, cells=request.cells, metrics=request.metrics,
             scores=request.scores,
         )  # fmt: skip
-        failed = self.root / "requests" / self._named(self._attempt).file
-        failed.unlink(missing_ok=True)  # the same model and dataset could not run before, and can now
+        self._forget_failures()
         self._write("running")
+
+    def _forget_failures(self) -> None:
+        """Remove the failures of earlier calls with this model and dataset, which can run now."""
+        for path in (self.root / "requests").glob(f"{self._attempt[:16]}*.json"):
+            failed = requests.read_file(self.root, path.name)
+            if failed is not None and failed.written < self._started:
+                path.unlink(missing_ok=True)
 
     def entries(self, met: Iterable[Entry], counts: Mapping[str, int]) -> None:
         """Write the pictures of a block.

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from heatmark.benchmarks.sweep.blocks import Block, blocks
-
 from heatmark.benchmarks.sweep.cells import by_layer
 from heatmark.benchmarks.sweep.map_rows import GALLERY
 from heatmark.benchmarks.sweep.maps import Batch

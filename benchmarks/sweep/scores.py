@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -113,7 +114,9 @@ def score_rows(
         found: scores by the image's position.
         reasons: why an image has none because something failed.
     """
-    rows = [{"key": key, "row": entries[i].row(needs), "status": "error", "reason": why} for i, why in reasons.items()]
+    rows: list[dict[str, Any]] = [
+        {"key": key, "row": entries[i].row(needs), "status": "error", "reason": why} for i, why in reasons.items()
+    ]
     rows += [
         {
             "key": key, "row": entries[i].row(needs), "status": "ok", "reason": v.reason, "value": v.value,

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
+
 from heatmark.benchmarks.sweep.shards import WHOLE, Shard
 
 KEEP_MAPS = ("all", "gallery", "none")
@@ -85,7 +85,7 @@ class RunSettings:
     precision: str
     batch_size: int
     seed: int = 0
-    keep_maps: Literal["all", "gallery", "none"] = "all"
+    keep_maps: str = "all"
     retry: bool = False
 
 

@@ -1,118 +1,134 @@
-"""The curves table, sorted by cell, in flat memory: stored curves go through files on disk, some cells at a time."""
+"""The table of a run's curves: its writing from the store, and its reading, a cell at a time."""
 
-import tempfile
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyarrow import parquet
 
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.tables.asked import Asked
+from heatmark.benchmarks.tables.columns import CURVES, schema
+from heatmark.benchmarks.tables.places import Asked, Place
+from heatmark.benchmarks.tables.stored import Stored, one_array
 
-SCHEMA = pa.schema(
-    {
-        "cell": pa.string(), "image": pa.string(), "metric": pa.string(), "definition": pa.string(),
-        "fraction": pa.list_(pa.float32()), "score": pa.list_(pa.float32()),
-    }
-)  # fmt: skip
-BUCKETS = 32
-GROUP_ROWS = 2048
-"""Rows per row group, so that a reader of a few cells reads a small part of the file."""
+ROWS = 2**14
+"""Number of curves that are read from the store at once."""
 
 
-def write_curves(path: Path, store: Store, settings: Sequence[Asked]) -> None:
-    """Write one row per cell, curve and picture, in the order of cells' ids.
+@dataclass(frozen=True)
+class Slice:
+    """Pictures ``start`` to ``stop`` of the curves of a place under one metric."""
+
+    place: Place
+    asked: Asked
+    start: int
+    stop: int
+
+
+def curves(store: Store, places: Iterable[Place]) -> Iterator[pa.Table]:
+    """Yield the curves of a run, one row per picture and curve, each table of one cell."""
+    for group in _groups(_slices(places)):
+        keys = {part.asked.score.curve for part in group}
+        rows = None
+        if len(group) == 1:
+            rows = group[0].asked.job.rows()[group[0].start : group[0].stop].to_pylist()
+        stored = Stored(store.read("curves", keys, ["status", "x", "y"], rows=rows))
+        for of_cell in _by_cell(group):
+            table = pa.concat_tables([_table(part, stored) for part in of_cell])
+            if len(table):
+                yield table
+
+
+def _slices(places: Iterable[Place]) -> Iterator[Slice]:
+    for place in places:
+        for asked in place.asked.values():
+            if asked.score.curve and not asked.metric.skipped:
+                count = len(asked.job.usable)
+                for start in range(0, count, ROWS):
+                    yield Slice(place, asked, start, min(start + ROWS, count))
+
+
+def _groups(parts: Iterable[Slice]) -> Iterator[list[Slice]]:
+    group: list[Slice] = []
+    size = 0
+    for part in parts:
+        rows = part.stop - part.start
+        if group and size + rows > ROWS:
+            yield group
+            group, size = [], 0
+        group.append(part)
+        size += rows
+    if group:
+        yield group
+
+
+def _by_cell(group: Iterable[Slice]) -> Iterator[list[Slice]]:
+    found: dict[Place, list[Slice]] = {}
+    for part in group:
+        found.setdefault(part.place, []).append(part)
+    yield from found.values()
+
+
+def _table(part: Slice, stored: Stored) -> pa.Table:
+    job, metric = part.asked.job, part.asked.metric
+    found = stored.find(part.asked.score.curve, job.rows()[part.start : part.stop])
+    good = np.append(one_array(pc.equal(stored.table["status"], "ok")).to_numpy(zero_copy_only=False), False)
+    there = np.flatnonzero(good[found])
+    rows = stored.table.select(["x", "y"]).take(pa.array(found[there]))
+    images = pa.array([entry.image for entry in job.usable[part.start : part.stop]], pa.string())
+    same = {"cell": part.place.id, "metric": metric.name, "definition": metric.definition}
+    columns = {name: pa.repeat(value, len(rows)) for name, value in same.items()}
+    columns |= {"image": images.take(pa.array(there)), "fraction": rows["x"], "score": rows["y"]}
+    return pa.table({name: columns[name] for name in CURVES}, schema=schema(CURVES))
+
+
+class StoredCurves:
+    """The curves of a run that is opened without reading them.
 
     Args:
-        path: the parquet file.
-        store: the run's store.
-        settings: what is asked for.
+        path: the file curves.parquet, in which each group of rows is of one cell.
     """
-    wanted = pd.concat([_wanted(a, number) for number, a in enumerate(settings)], ignore_index=True)
-    wanted = wanted.sort_values(["cell", "metric", "definition"], kind="stable", ignore_index=True)
-    keys = pd.Index(wanted["curve"].unique())
-    with (
-        tempfile.TemporaryDirectory(dir=path.parent, prefix=".curves-") as folder,
-        parquet.ParquetWriter(path, SCHEMA, compression="zstd", compression_level=1, use_dictionary=_coded()) as writer,
-    ):
-        files = _spread(store, wanted, keys, Path(folder))
-        for bucket, part in wanted.groupby(_bucket_of(wanted)):
-            for table in _rows(files.get(int(bucket)), part, keys, settings):
-                writer.write_table(table, row_group_size=GROUP_ROWS)
+
+    def __init__(self, path: Path) -> None:
+        self._file = parquet.ParquetFile(path)
+        self._groups: dict[str, list[int]] = {}
+        metadata = self._file.metadata
+        column = self._file.schema_arrow.get_field_index("cell")
+        for number in range(metadata.num_row_groups):
+            cell = metadata.row_group(number).column(column).statistics.min
+            self._groups.setdefault(str(cell), []).append(number)
+
+    def __len__(self) -> int:
+        return int(self._file.metadata.num_rows)
+
+    def of(self, cell: str, images: Collection[str] | None = None) -> pd.DataFrame:
+        """Return the curves of a cell: all columns, ``fraction`` and ``score`` lists of numbers.
+
+        Args:
+            cell: the cell's id in the tables.
+            images: names of images; None for all.
+        """
+        table = self._file.read_row_groups(self._groups.get(cell, []), use_threads=False)
+        if images is not None:
+            table = table.filter(pc.is_in(table["image"], pa.array(list(images), pa.string())))
+        return pd.DataFrame({name: table[name].to_numpy() for name in table.column_names})
 
 
-def _coded() -> list[str]:
-    """Return the columns that repeat few values."""
-    return ["cell", "image", "metric", "definition", "fraction.list.element"]
+def aligned(rows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return curves on one set of fractions: these (K,), and the scores (N, K), NaN where a curve lacks one.
 
-
-def _wanted(a: Asked, number: int) -> pd.DataFrame:
-    curved = a.scores[(a.scores["curve"] != "") & (a.scores["skipped"] == "")]
-    return curved[["cell", "metric", "definition", "curve"]].assign(setting=number)
-
-
-def _bucket_of(wanted: pd.DataFrame) -> "pd.Series[int]":
-    """Return the bucket of each row: neighbouring cells share one."""
-    cells = pd.factorize(wanted["cell"])[0]
-    return pd.Series(cells * BUCKETS // max(1, cells.max(initial=0) + 1), index=wanted.index)
-
-
-def _spread(store: Store, wanted: pd.DataFrame, keys: pd.Index, folder: Path) -> Mapping[int, Path]:
-    """Write every stored curve into the files of the buckets that ask for it; return the files."""
-    buckets = defaultdict(set)
-    for key, bucket in zip(keys.get_indexer(wanted["curve"]), _bucket_of(wanted), strict=True):
-        buckets[int(bucket)].add(int(key))
-    known = pa.array(keys, pa.string())
-    members = {bucket: pa.array(sorted(which), pa.int32()) for bucket, which in buckets.items()}
-    files: dict[int, Path] = {}
-    writers: dict[int, pa.ipc.RecordBatchFileWriter] = {}
-    for table in _stored(store, known):
-        for bucket, which in members.items():
-            part = table.filter(pc.is_in(table["key"], value_set=which))
-            if len(part):
-                if bucket not in writers:
-                    files[bucket] = folder / f"{bucket}.arrow"
-                    writers[bucket] = pa.ipc.new_file(str(files[bucket]), part.schema)
-                writers[bucket].write_table(part)
-    for writer in writers.values():
-        writer.close()
-    return files
-
-
-def _stored(store: Store, known: pa.Array) -> Iterator[pa.Table]:
-    """Yield the stored curves that are asked for: number of their key, row, x and y."""
-    for batch in store.batches("curves", ["status", "x", "y"]):
-        table = pa.Table.from_batches([batch])
-        numbers = pc.index_in(table["key"].cast(pa.string()), value_set=known)
-        good = pc.and_(pc.is_valid(numbers), pc.not_equal(table["status"], "error"))
-        part = pa.table({"key": numbers, **{name: table[name] for name in ("row", "x", "y")}}).filter(good)
-        if len(part):
-            yield part
-
-
-def _rows(file: Path | None, wanted: pd.DataFrame, keys: pd.Index, settings: Sequence[Asked]) -> Iterator[pa.Table]:
-    """Yield the rows of some cells, each asked for once per metric."""
-    if file is None:
-        return
-    table = pa.ipc.open_file(str(file)).read_all()
-    ids = pd.DataFrame({"key": table["key"].to_numpy(), "row": table["row"].to_pandas(), "at": range(len(table))})
-    by_key = {number: part.drop_duplicates("row").set_index("row")["at"] for number, part in ids.groupby("key")}
-    for asked in wanted.itertuples(index=False):
-        at = by_key.get(int(keys.get_loc(asked.curve)))
-        if at is not None:
-            yield _of_one(table, at, asked, settings[asked.setting])
-
-
-def _of_one(table: pa.Table, at: "pd.Series[int]", asked: object, a: Asked) -> pa.Table:
-    places = at.reindex([entry.row() for entry in a.entries])
-    there = places.notna().to_numpy()
-    images = np.array([entry.image for entry in a.entries], dtype=object)[there]
-    taken = table.take(pa.array(places[there].astype(np.int64)))
-    texts = {name: pa.repeat(str(getattr(asked, name)), len(images)) for name in ("cell", "metric", "definition")}
-    columns = {**texts, "image": pa.array(images, pa.string()), "fraction": taken["x"], "score": taken["y"]}
-    return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
+    Args:
+        rows: N rows with ``fraction`` and ``score``, lists of equal length.
+    """
+    lengths = [len(values) for values in rows["fraction"]]
+    if not sum(lengths):
+        return np.empty(0), np.empty((len(rows), 0))
+    fractions, where = np.unique(np.concatenate(list(rows["fraction"])), return_inverse=True)
+    scores = np.full((len(rows), len(fractions)), np.nan)
+    scores[np.repeat(np.arange(len(rows)), lengths), where] = np.concatenate(list(rows["score"]))
+    return fractions.astype(np.float64), scores

@@ -10,6 +10,7 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from heatmark.benchmarks.schema import SETTING
+from heatmark.benchmarks.statistics.comparisons import arrow
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.statistics.variants import told_apart
 
@@ -159,15 +160,16 @@ def _cells(rows: pd.DataFrame, cost: "pd.Series[float]", label: Callable[[str], 
 
 
 def _heading(rows: pd.DataFrame, part: pd.DataFrame, definition: str) -> str:
-    metric, arrow = str(part["metric"].iloc[0]), "↑" if part["higher_is_better"].iloc[0] else "↓"
+    metric, towards = str(part["metric"].iloc[0]), arrow(part["higher_is_better"].iloc[0])
     alone = rows.loc[rows["metric"] == metric, "definition"].nunique() == 1
-    return f"{metric if alone else definition} {arrow}"
+    return f"{metric if alone else definition}{towards}"
 
 
 def _estimates(part: pd.DataFrame, images: int) -> dict[str, Estimate]:
     """Return every cell's estimate under one definition; all that equal the best to the last printed digit are bold."""
-    whole = (part["n"] == images) & ~part["mostly_flagged"]
-    best = part.loc[whole, "mean"].max() if part["higher_is_better"].iloc[0] else part.loc[whole, "mean"].min()
+    better = part["higher_is_better"].iloc[0]
+    whole = (part["n"] == images) & ~part["mostly_flagged"] & (not pd.isna(better))  # none is best if descriptive
+    best = part.loc[whole, "mean"].min() if pd.isna(better) or not better else part.loc[whole, "mean"].max()
     half = (part["ci_high"] - part["ci_low"]) / 2
     bold = whole & (part["mean"].map("{:.3f}".format) == f"{best:.3f}")
     fewer = [None if n == images else n for n in part["n"]]

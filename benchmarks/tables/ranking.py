@@ -22,7 +22,8 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 def ranking(scored: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
     """Return one row per cell, the most faithful first; a cell with another one's maps follows it.
 
-    Faithfulness is the sum of the metrics, each negated where lower is better: insertion − deletion.
+    Faithfulness is the sum of the metrics, each negated where lower is better: insertion − deletion. Descriptive
+    metrics are no part of it; it is undefined where there are no others.
 
     Args:
         scored: rows of the results table of one model on one dataset, all scored with the same metrics.
@@ -41,7 +42,8 @@ def ranking(scored: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
         ``original``, the cell whose maps and ranks this one has (else itself), and ``again``, whether it is another.
     """
     wide = scored.pivot(index=[*CELL, *PAIR], columns="definition", values="value")
-    wide["faithfulness"] = (wide * directions(scored).map({True: 1.0, False: -1.0})).sum(axis=1, skipna=False)
+    signs = directions(scored).dropna().map({True: 1.0, False: -1.0}).astype("float64")
+    wide["faithfulness"] = (wide[signs.index] * signs).sum(axis=1, skipna=False) if len(signs) else np.nan
     control = wide[wide.index.get_level_values("method").map(plain) == CONTROL].groupby(PAIR).mean()
     flagged = scored.assign(flag=scored["status"] == "degenerate")
     flags = flagged.groupby([*CELL, *PAIR])["flag"].any().reindex(wide.index)
@@ -88,7 +90,7 @@ def _ranks(scores: "pd.Series[float]", competing: Sequence[str], ending: str) ->
 
 
 def directions(scored: pd.DataFrame) -> "pd.Series[bool]":
-    """Return whether higher is better, by definition of a metric."""
+    """Return whether higher is better, by definition of a metric; <NA> for a descriptive one."""
     return scored.drop_duplicates("definition").set_index("definition")["higher_is_better"]
 
 

@@ -1,67 +1,149 @@
-"""Methods whose maps are equal on a model, such as one method of two libraries; found by comparing signatures."""
+"""Methods whose maps are equal on a model, such as one method of two libraries; found by comparing stored signatures."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.tables.asked import Asked
-from heatmark.benchmarks.tables.found import found
+from heatmark.benchmarks.tables.places import Place, settings
+from heatmark.benchmarks.tables.stored import Stored, one_array
 
 TOLERANCE = 1e-3
-"""Largest difference of two equal signatures, whose values are in [0, 1] and are rounded to 11 bits."""
-VALUES = 16 * 16
+"""Largest difference of two equal maps, as a fraction of their range. In sweeps of the embedded networks, methods that
+are the same in theory differ by at most 1e-6 on every image, all others by at least 0.03 on some image; a signature of
+16 bits rounds by at most 0.00025."""
 
-Signatures = NDArray[np.floating[Any]]
+FLAT = 1e-6
+"""Largest range of a map that is constant but for rounding, as a fraction of its largest magnitude."""
+
+SIDE = 16
+FIRST = 8
+"""Number of pictures by whose signatures pairs of cells are chosen, of which all signatures are then compared."""
+
+ABSENT, UNDEFINED = 2.0, 3.0
+"""What stands for a map that is not there, and for a value that is not finite, where signatures are compared fast."""
+
+Floats = NDArray[np.float32]
 
 
-def map_of(a: Asked, store: Store) -> dict[str, str]:
-    """Return, by cell, the cell whose maps it repeats, or the cell itself; cells without maps are absent.
+def originals(places: Sequence[Place], store: Store) -> dict[Place, str]:
+    """Return, for each place with maps, the cell whose maps its cell repeats, or the cell itself.
 
-    Two cells of one setting are repeats of each other where their signatures (:mod:`heatmark.benchmarks.schema`) are
-    equal but for rounding on every picture, and some map is not constant. Examples are Grad-CAM, HiResCAM and XGrad-CAM
-    before global average pooling and a linear layer, and one method in two libraries. Of several repeats, the suite's
-    own implementation is the original where it is among them, else the first in alphabetical order of methods.
+    Two cells of one setting are repeats of each other where :func:`repeat` holds and both have maps of the same
+    images and classes. Examples are Grad-CAM, HiResCAM and XGrad-CAM before global average pooling and a linear layer,
+    and one method in two libraries. Of several repeats, the suite's own implementation is the original where it is
+    among them, else the first in alphabetical order of methods.
 
     Args:
-        a: what is asked of a setting.
+        places: those of the run.
         store: the run's store.
     """
-    rows = [entry.row() for entry in a.entries]
-    known = found(store, "maps", ["signature"], a.cells["maps"].tolist(), rows)
-    grid = known.grid(a.cells["maps"].tolist(), rows)
-    kept = known.take("signature", grid, None)
-    first = a.cells.assign(foreign=a.cells["implementation"] != "heatmark", at=range(len(a.cells)))
-    originals: list[tuple[str, Signatures]] = []
-    result: dict[str, str] = {}
-    for cell, place in first.sort_values(["foreign", "method", "layer", "cell"])[["cell", "at"]].itertuples(
-        index=False
-    ):
-        if all(value is None for value in kept[place]):
+    found: dict[Place, str] = {}
+    for of_setting in settings(places):
+        found |= _originals(sorted(of_setting, key=_precedence), store)
+    return found
+
+
+def _precedence(place: Place) -> tuple[bool, str, str, str]:
+    cell = place.cell
+    return cell.implementation != "heatmark", cell.method, cell.layer, cell.key
+
+
+def _originals(places: Sequence[Place], store: Store) -> dict[Place, str]:
+    """Return the original of each place of a setting, from the first one on."""
+    firsts = _comparable(signatures(places, store, FIRST))
+    chosen: list[int] = []
+    found: dict[Place, str] = {}
+    for number, place in enumerate(places):
+        if (firsts[number] == ABSENT).all() and not signatures([place], store).there.any():
             continue
-        own = signatures(kept[place])
-        result[cell] = next((other for other, its in originals if repeat(its, own)), cell)
-        if result[cell] == cell:
-            originals.append((cell, own))
-    return result
+        alike = np.abs(firsts[chosen] - firsts[number]).max(axis=1, initial=0.0) <= TOLERANCE
+        same = (other for other in np.array(chosen, np.int64)[alike] if _repeats([places[other], place], store))
+        original = next(same, number)
+        found[place] = places[original].id
+        if original == number:
+            chosen.append(number)
+    return found
 
 
-def signatures(stored: Sequence[bytes | None]) -> Signatures:
-    """Return stored signatures as (N, 256) float16; a picture without one is NaN."""
-    absent = np.full(VALUES, np.nan, np.float16).tobytes()
-    joined = b"".join(absent if value is None else value for value in stored)
-    return np.frombuffer(joined, np.float16).reshape(-1, VALUES)
+def _comparable(found: "Signatures") -> Floats:
+    """Return signatures as rows (places, values) of finite numbers, outside [0, 1] where there is no value."""
+    values = np.where(found.there[..., None, None], np.nan_to_num(found.values, nan=UNDEFINED), ABSENT)
+    return values.reshape(len(values), -1)
 
 
-def repeat(first: Signatures, second: Signatures) -> bool:
-    """Return whether signatures (N, 256) are equal on every image, and not constant on at least one."""
-    if not _equal(first[:1], second[:1]):  # settles most pairs
+def _repeats(places: Sequence[Place], store: Store) -> bool:
+    """Return whether two places have the same maps, of the same images; constant signatures need equal orders."""
+    found = signatures(places, store)
+    if not (found.there[0] == found.there[1]).all():
         return False
-    return _equal(first, second) and bool((np.nanmax(np.nan_to_num(first), axis=1) > 0).any())
+    one, other = (values[found.there[0]] for values in found.values)
+    same_order = (found.orders[0] == found.orders[1])[found.there[0]]
+    flat = np.ptp(one.reshape(len(one), -1), axis=1) == 0
+    return bool((same_order | ~flat).all()) and repeat(one, other)
 
 
-def _equal(first: Signatures, second: Signatures) -> bool:
-    return bool(np.allclose(first.astype(np.float32), second.astype(np.float32), 0, TOLERANCE, equal_nan=True))
+def repeat(first: Floats, second: Floats) -> bool:
+    """Return whether signatures (N, …) are equal on every image but for rounding, and not constant on at least one.
+
+    Whole maps of one size may be compared as well: both are scaled to [0, 1] first.
+    """
+    if first.shape != second.shape:
+        return False
+    one, other = scaled(first), scaled(second)
+    equal = np.allclose(one, other, rtol=0, atol=TOLERANCE, equal_nan=True)
+    return equal and bool((np.ptp(one, axis=1) > 0).any())
+
+
+def scaled(maps: Floats) -> NDArray[np.float64]:
+    """Return maps (N, …) as rows (N, K), each scaled to [0, 1]: all 0 where it is constant.
+
+    Of a map with values that are not finite, these become NaN and all others 0.
+    """
+    rows = maps.reshape(len(maps), -1).astype(np.float64)
+    finite = np.isfinite(rows)
+    known = np.where(finite, rows, 0.0)
+    low, high = known.min(axis=1, keepdims=True), known.max(axis=1, keepdims=True)
+    varied = (high - low > FLAT * np.maximum(np.abs(low), np.abs(high))) & finite.all(axis=1, keepdims=True)
+    return np.where(finite, np.where(varied, (known - low) / np.where(varied, high - low, 1.0), 0.0), np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Signatures:
+    """The signatures of maps of some places of one setting.
+
+    Args:
+        there: (places, N), whether there is a map.
+        values: (places, N, 16, 16), NaN where not finite or not there.
+        orders: (places, N), digests of the order of the maps' pixels.
+    """
+
+    there: NDArray[np.bool_]
+    values: Floats
+    orders: NDArray[np.object_]
+
+
+def signatures(places: Sequence[Place], store: Store, most: int | None = None) -> Signatures:
+    """Return the signatures of maps of the first ``most`` pictures, or of all."""
+    rows = places[0].job.rows()[:most]
+    ids = None if most is None else rows.to_pylist()
+    stored = Stored(store.read("maps", [place.cell.key for place in places], ["signature", "order"], rows=ids))
+    where = np.stack([stored.find(place.cell.key, rows) for place in places])
+    column = one_array(stored.table["signature"])
+    there = np.append(column.is_valid().to_numpy(zero_copy_only=False), False)
+    orders = np.array([*stored.table["order"].to_pylist(), ""], object)
+    return Signatures(there[where], _values(column, there)[where], orders[where])
+
+
+def _values(column: pa.Array, there: NDArray[np.bool_]) -> Floats:
+    """Return a column of signatures as an array (rows, 16, 16), followed by one of NaN."""
+    found = np.full((len(there), SIDE, SIDE), np.nan, np.float32)
+    binary = column.drop_null()
+    if len(binary):
+        offsets = np.frombuffer(binary.buffers()[1], np.int32)[binary.offset : binary.offset + len(binary) + 1]
+        content = binary.buffers()[2].to_pybytes()[offsets[0] : offsets[-1]]
+        found[there] = np.frombuffer(content, np.float16).reshape(-1, SIDE, SIDE)
+    return found

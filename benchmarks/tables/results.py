@@ -1,126 +1,129 @@
-"""The rows of the results table: one per picture, cell and metric, joined from what is asked for and what is stored."""
+"""The results table of a run, a group of its places at a time."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+import pyarrow as pa
 
-from heatmark.benchmarks.requests import Entry
-from heatmark.benchmarks.schema import CELL_KEY, OF_CELLS, SETTING
+from heatmark.benchmarks.schema import SETTING
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.tables.asked import OWN, Asked
-from heatmark.benchmarks.tables.found import Found, Numbers, found
+from heatmark.benchmarks.tables.columns import RESULTS, schema
+from heatmark.benchmarks.tables.joining import MISSING, STATUSES, Join, Part, joined
+from heatmark.benchmarks.tables.places import Place
+from heatmark.benchmarks.tables.stored import Ints
 
-TIES = ["tied", "tie_low", "tie_high"]
-RESULTS = [
-    *CELL_KEY, *OF_CELLS, "maps", "map_of", "image", "group", "target", "metric", "definition", "value", *TIES,
-    "higher_is_better", "status", "reason",
-]  # fmt: skip
-CHUNK_ROWS = 200_000
-"""Rows of the table that are made at once."""
+ROWS = 2**16
+"""Number of rows that are joined at once, where one place has no more."""
 
 
-@dataclass(frozen=True, eq=False)
-class Stored:
-    """What the store has of a run's maps and scores, and of curves that failed."""
+def results(store: Store, places: Iterable[Place], originals: Mapping[Place, str]) -> Iterator[pa.Table]:
+    """Yield the results table in groups of rows.
 
-    maps: Found
-    scores: Found
-    curves: Found
-
-
-def stored(store: Store, settings: Sequence[Asked]) -> Stored:
-    """Read the rows of all that is asked for, without maps and curves themselves."""
-    cells = [key for a in settings for key in a.cells["maps"]]
-    scores = pd.concat([a.scores for a in settings]) if settings else pd.DataFrame(columns=["key", "curve", "needs"])
-    needs = {*scores["needs"]}
-    entries = [e for a in settings for e in a.entries]
-    rows = [e.row() for e in entries]
-    scored = [e.row(need) for need in needs for e in entries]
-    return Stored(
-        found(store, "maps", ["reason", "flag", "tied"], cells, ["", *rows]),
-        found(store, "scores", ["reason", "value", "tie_low", "tie_high"], scores["key"].tolist(), scored),
-        found(store, "curves", ["reason"], scores["curve"].tolist(), rows),
-    )
+    Args:
+        store: the run's store.
+        places: in the order of the table.
+        originals: the cell whose maps a place's cell has, where this is known.
+    """
+    for several in _groups(places):
+        join = joined(store, several)
+        parts = [part for place in several for part in join.parts(place)]
+        table = _table(parts, join, originals)
+        if len(table):
+            yield table
 
 
-def result_rows(a: Asked, of: Stored) -> Iterator[pd.DataFrame]:
-    """Yield a setting's rows in the order of its cells, some cells at a time; derived metrics are not among them."""
-    yield _refused(a)
-    yield _without_numbers(a, of)
-    wanted = a.scores[(a.scores["skipped"] == "") & (a.scores["key"] != "")]
-    order = pd.Series(range(len(a.cells)), index=a.cells["cell"])
-    wanted = wanted.assign(place=wanted["cell"].map(order)).sort_values("place", kind="stable")
-    size = max(1, CHUNK_ROWS // max(1, len(a.entries)))
-    for start in range(0, len(wanted), size):
-        yield _scored(a, of, wanted.iloc[start : start + size].reset_index(drop=True))
+def _groups(places: Iterable[Place]) -> Iterator[list[Place]]:
+    group: list[Place] = []
+    size = 0
+    for place in places:
+        rows = sum(len(asked.job.usable) for asked in place.asked.values())
+        if group and size + rows > ROWS:
+            yield group
+            group, size = [], 0
+        group.append(place)
+        size += rows
+    if group:
+        yield group
 
 
-def _refused(a: Asked) -> pd.DataFrame:
-    """Return one row per picture that cannot be explained."""
+def _table(parts: Sequence[Part], join: Join, originals: Mapping[Place, str]) -> pa.Table:
+    """Return the rows of parts that are there."""
+    lengths = np.array([len(part.status) for part in parts], np.int64)
+    which = np.repeat(np.arange(len(parts)), lengths)
+    status = _joined([part.status for part in parts])
+    columns = {
+        **{name: _spread(values, which) for name, values in _of_parts(parts, originals).items()},
+        **_of_pictures(parts),
+        "depth": pa.array([_depth(part.place.cell.depth) for part in parts], pa.float64()).take(pa.array(which)),
+        "higher_is_better": pa.array([p.metric.higher_is_better for p in parts], pa.bool_()).take(pa.array(which)),
+        "status": pa.array(STATUSES).take(pa.array(status)),
+        "reason": join.texts.array().take(pa.array(_joined([part.reason for part in parts]))),
+        "value": _numbers([part.value for part in parts]),
+        "tied": _numbers([part.tied for part in parts]),
+        "tie_low": _numbers([part.low for part in parts]),
+        "tie_high": _numbers([part.high for part in parts]),
+    }
+    table = pa.table({name: columns[name] for name in RESULTS}, schema=schema(RESULTS))
+    return table.filter(pa.array(status != MISSING))
+
+
+def cell_columns(place: Place) -> dict[str, str]:
+    """Return a place's values of the columns that all tables have."""
+    cell = place.cell
+    return {
+        "cell": place.id, "layer": cell.layer, "method": cell.method, "implementation": cell.implementation,
+        **{name: place.job.setting[name] for name in SETTING},
+    }  # fmt: skip
+
+
+def _of_parts(parts: Sequence[Part], originals: Mapping[Place, str]) -> dict[str, list[str]]:
     rows = [
-        {"image": e.image, "group": e.group, "target": "", "status": "error", "reason": e.reason} for e in a.refused
+        {
+            **cell_columns(part.place),
+            "options": part.place.cell.options,
+            "maps": part.place.cell.key,
+            "map_of": originals.get(part.place, ""),
+            "metric": part.metric.name,
+            "definition": part.metric.definition,
+        }
+        for part in parts
     ]
-    return pd.DataFrame(rows, columns=["image", "group", "target", "status", "reason"]).assign(
-        **{name: a.facts[name] for name in SETTING}
-    )
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def _without_numbers(a: Asked, of: Stored) -> pd.DataFrame:
-    """Return one row per cell that was skipped or failed altogether, and per cell and metric that was skipped."""
-    cells = a.cells.assign(status="skipped", reason=a.cells["skipped"])
-    failed = _failed(a, of)
-    cells.loc[failed != "", "status"] = "error"
-    cells["reason"] = cells["reason"].where(failed == "", failed)
-    alone = cells[cells["reason"] != ""]
-    metrics = a.scores[(a.scores["skipped"] != "")].merge(cells[cells["reason"] == ""][OWN], on="cell")
-    metrics = metrics.assign(status="skipped", reason=metrics["metric"] + ": " + metrics["skipped"])
-    return pd.concat([alone[[*OWN, "status", "reason"]], metrics[[*OWN, "status", "reason"]]])
+def _of_pictures(parts: Sequence[Part]) -> dict[str, pa.Array]:
+    """Return the columns of each row's picture: those of all jobs' pictures, after one of a row of no picture."""
+    jobs = list({id(part.job): part.job for part in parts if part.job is not None}.values())
+    starts = np.cumsum([1, *(len(job.entries) for job in jobs)])
+    first = {id(job): int(start) for job, start in zip(jobs, starts, strict=False)}
+    which = pa.array(_joined([_pictures(part, first) for part in parts]))
+    entries = [entry for job in jobs for entry in job.entries]
+    columns = {
+        "image": [entry.image for entry in entries],
+        "group": [entry.group for entry in entries],
+        "target": ["" if entry.target < 0 else str(entry.target) for entry in entries],
+    }
+    return {name: pa.array(["", *values], pa.string()).take(which) for name, values in columns.items()}
 
 
-def _failed(a: Asked, of: Stored) -> "pd.Series[str]":
-    """Return why each cell failed on all of its images, ``""`` where it did not."""
-    whole = of.maps.grid(a.cells["maps"].tolist(), [""])[:, 0]
-    some = (of.maps.grid(a.cells["maps"].tolist(), [e.row() for e in a.entries]) >= 0).any(axis=1)
-    reasons = of.maps.take("reason", whole, "")
-    return pd.Series(np.where(some, "", reasons), index=a.cells.index)
+def _pictures(part: Part, first: Mapping[int, int]) -> Ints:
+    count = len(part.status)
+    if part.job is None:
+        return np.zeros(count, np.int64)
+    return np.arange(count) + first[id(part.job)] + part.first
 
 
-def _scored(a: Asked, of: Stored, wanted: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of some cells and metrics: those whose score, map or curve is stored or failed."""
-    entries, cells = a.entries, a.cells.set_index("cell", drop=False)
-    maps = of.maps.grid(cells.loc[wanted["cell"], "maps"].tolist(), [e.row() for e in entries])
-    scores = _score_grid(of, wanted, entries)
-    curves = of.curves.grid(wanted["curve"].tolist(), [e.row() for e in entries])
-    failures = [(of.maps, maps), (of.curves, np.where(scores >= 0, -1, curves)), (of.scores, scores)]
-    reason = np.full(scores.shape, "", dtype=object)
-    for source, numbers in failures:
-        failed = source.take("status", numbers, "ok") == "error"
-        reason = np.where(failed & (reason == ""), source.take("reason", numbers, ""), reason)
-    flag, broken = of.maps.take("flag", maps, ""), reason != ""
-    status = np.where(broken, "error", np.where(flag != "", "degenerate", "ok"))
-    said = np.where(broken, reason, np.where(flag != "", flag, of.scores.take("reason", scores, "")))
-    numbers = {name: of.scores.take(name, scores, np.nan).astype(float) for name in ("value", "tie_low", "tie_high")}
-    columns = {"tied": of.maps.take("tied", maps, np.nan).astype(float), **numbers, "status": status, "reason": said}
-    return _flat(a, wanted, columns, (scores >= 0) | broken)
+def _depth(text: str) -> float:
+    return float(text) if text else float("nan")
 
 
-def _score_grid(of: Stored, wanted: pd.DataFrame, entries: Sequence[Entry]) -> Numbers:
-    grid = np.full((len(wanted), len(entries)), -1)
-    for needs, part in wanted.groupby("needs"):
-        grid[part.index] = of.scores.grid(part["key"].tolist(), [e.row(needs) for e in entries])
-    return grid
+def _spread(values: Sequence[str], which: Ints) -> pa.Array:
+    return pa.array(values, pa.string()).take(pa.array(which))
 
 
-def _flat(a: Asked, wanted: pd.DataFrame, columns: dict[str, NDArray[Any]], kept: NDArray[np.bool_]) -> pd.DataFrame:
-    """Return arrays (scores, entries) as rows, with the columns of their cells, metrics and pictures."""
-    which, image = np.nonzero(kept)
-    cells = a.cells.set_index("cell", drop=False).loc[wanted["cell"].to_numpy()[which], OWN].reset_index(drop=True)
-    metrics = wanted[["metric", "definition", "higher_is_better"]].take(which).reset_index(drop=True)
-    facts = [(e.image, e.group, str(e.target)) for e in a.entries]
-    pictures = pd.DataFrame(facts, columns=["image", "group", "target"]).take(image).reset_index(drop=True)
-    numbers = pd.DataFrame({name: values[which, image] for name, values in columns.items()})
-    return pd.concat([cells, pictures, metrics, numbers], axis=1)
+def _joined(arrays: Sequence[Ints]) -> Ints:
+    return np.concatenate([*arrays, np.empty(0, np.int64)])
+
+
+def _numbers(arrays: Sequence["np.ndarray[tuple[int], np.dtype[np.float64]]"]) -> pa.Array:
+    return pa.array(np.concatenate([*arrays, np.empty(0)]), pa.float64())

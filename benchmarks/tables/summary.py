@@ -11,11 +11,13 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from heatmark.benchmarks.schema import SETTING
-from heatmark.benchmarks.statistics.comparisons import MOSTLY
+from heatmark.benchmarks.statistics.comparisons import MOSTLY, arrow
 from heatmark.benchmarks.statistics.groups import scored_on
 from heatmark.benchmarks.statistics.variants import plain, told_apart
+from heatmark.benchmarks.tables.gathered import read_table
 from heatmark.benchmarks.tables.ranking import CONTROL, directions, ranking
 from heatmark.benchmarks.tables.recorded import is_of
+from heatmark.benchmarks.tables.troubles import named_troubles
 
 WIDEST = 1000
 """Width in letters that no table exceeds."""
@@ -30,7 +32,7 @@ def show(results: pd.DataFrame, run: Path, jobs: list[dict[str, Any]]) -> None:
         jobs: what is recorded of the run's jobs.
     """
     console = Console()
-    timing = pd.read_parquet(run / "timing.parquet")
+    timing = read_table(run / "timing.parquet")
     named = told_apart(results)
     scored = named[named["metric"] != ""]
     definitions = scored.groupby("cell")["definition"].agg(lambda names: " ".join(sorted(set(names))))
@@ -44,7 +46,7 @@ def show(results: pd.DataFrame, run: Path, jobs: list[dict[str, Any]]) -> None:
     for line in (*_unfinished(jobs), *_remarks(results)):
         console.print(line, markup=False, highlight=False)
     console.print(
-        f"\n{run}: results, timing, curves (.parquet, .csv), provenance.json", soft_wrap=True, highlight=False
+        f"\n{run}: results, timing, curves (.parquet), summary.csv, provenance.json", soft_wrap=True, highlight=False
     )
 
 
@@ -65,7 +67,7 @@ def _table(frame: pd.DataFrame, title: str, rows: pd.DataFrame) -> Table:
     numbers = [*upwards.index, "faithfulness"]
     table.add_column("method", overflow="ellipsis", no_wrap=True, max_width=40)
     for name in numbers:
-        heading = f"{_short(name).removesuffix('ness')} {'↑' if upwards.get(name, True) else '↓'}"
+        heading = f"{_short(name).removesuffix('ness')}{arrow(upwards.get(name, True))}"
         table.add_column(heading, justify="right", no_wrap=True, min_width=12)
     table.add_column("forwards", justify="right", min_width=8)
     if any_flagged := (frame["flagged"] > 0).any():
@@ -76,7 +78,7 @@ def _table(frame: pd.DataFrame, title: str, rows: pd.DataFrame) -> Table:
         cost = _number(row["cost_in_forwards"], 2)
         table.add_row(_name(row, images), *[_interval(row, n) for n in numbers], cost, *flags)
         again = row["original"] != row["cell"]  # its gain and its scores without flagged maps are those of the original
-        gains = [] if again or plain(row["method"]) == CONTROL else [_interval(row, f"{n} gain", "+") for n in numbers]
+        gains = [] if again or plain(row["method"]) == CONTROL else [_gain(row, n, upwards) for n in numbers]
         table.add_row(f"  {_tail(row['layer'], 22)}", *gains, style="dim")
         if row["flagged"] and not again:
             table.add_row(f"  {_without(row, images)}", *[_interval(row, f"{n} without") for n in numbers], style="dim")
@@ -153,6 +155,11 @@ def _interval(row: "pd.Series[Any]", name: str, sign: str = "") -> str:
     return f"{row[name]:{sign}.3f}" + ("" if pd.isna(half) else f" ±{half:.3f}".replace("±0.", "±."))
 
 
+def _gain(row: "pd.Series[Any]", name: str, upwards: "pd.Series[bool]") -> str:
+    """Return a gain over the control; ``""`` for a descriptive metric, which has none."""
+    return "" if pd.isna(upwards.get(name, True)) else _interval(row, f"{name} gain", "+")
+
+
 def _accuracy(jobs: list[dict[str, Any]], facts: Mapping[str, str], images: int) -> str:
     """Return the top-1 accuracy of a model's weights on so many images; ``""`` where jobs recorded several or none."""
     found = {
@@ -177,10 +184,10 @@ def _unfinished(jobs: list[dict[str, Any]]) -> list[str]:
 
 def _remarks(results: pd.DataFrame) -> list[str]:
     without = results[results["status"].isin(["skipped", "error"])]
-    rows = without.groupby(["status", "reason"], sort=False).agg(list).reset_index()
-    return [f"{row.status}: {_cells(row)}: {row.reason}" for row in rows.itertuples()]
+    groups = without.groupby(["status", "reason"], sort=False)
+    return [f"{status}: {_cells(rows)}: {reason}" for (status, reason), rows in groups]
 
 
-def _cells(row: Any) -> str:
-    names = [" ".join(filter(None, part)) for part in zip(row.model, row.layer, row.method, strict=True)]
+def _cells(rows: pd.DataFrame) -> str:
+    names = named_troubles(rows, ["model", "layer", "method"], " ")
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

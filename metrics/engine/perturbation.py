@@ -1,7 +1,7 @@
-"""Perturbation curves: the target's probability while pixels are perturbed in the order of their relevance.
+"""Perturbation scores: the target's probability while pixels are perturbed in the order of their relevance.
 
 Pixels are ranked once per image, masked batches are built on the device, and nothing is copied to the host inside the
-loop. K + 1 points cost K + 1 forward passes per image, in memory that does not grow with K.
+loop. K points cost K forward passes per image, in memory that does not grow with K.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from torch import Tensor
 
 from heatmark.common.batching import padded
 from heatmark.common.probabilities import full_precision, target_probabilities
-from heatmark.metrics.base import Curve, Explained
+from heatmark.metrics.base import Explained
 
 VERSION = 1
-"""Raised by whoever changes a curve that this module computes; it outdates everything that imports it."""
+"""Raised by whoever changes a score of a perturbed image: outdates the curves of pixels."""
 
 
 def relevance_ranks(maps: Tensor, ties: Tensor) -> Tensor:
@@ -46,79 +46,64 @@ def pixel_counts(pixels: int, steps: int) -> list[int]:
     return [round(pixels * step / steps) for step in range(steps + 1)]
 
 
-def perturbation_curves(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Curve:
-    """Return the target's probability while the start images' pixels are replaced, most relevant first.
+def perturbation_scores(batch: Explained, fill: Tensor, ranks: Tensor, counts: Sequence[int]) -> Tensor:
+    """Return the target's probability while the images' pixels are replaced in the order of their ranks, (N, K).
 
-    At a point with count c, the image is x = end where rank < c, else start, for all channels of a pixel at once. The
-    score is p(target | x), the softmax probability.
+    At a point with count c, the image is x = fill where rank < c, else the image itself, for all channels of a pixel at
+    once. The score is p(target | x), the softmax probability. Every forward pass has ``batch.batch_size`` images, the
+    last one filled up by repeating its last image, so that neither neighbours nor position change a bit.
 
     Args:
-        batch: model, targets, maps and batch size; its images are not used.
-        start: (N, 3, H, W), the images with no pixel perturbed.
-        end: (N, 3, H, W), the images with all pixels perturbed; may be an expanded view.
-        ties: (N, H·W), the order of pixels of equal value; see :mod:`heatmark.metrics.engine.ties`.
-        counts: number of pixels perturbed at each point, ascending.
+        batch: model, images, targets, maps and batch size, as :func:`require_evaluable` wants them.
+        fill: (N, C, H, W), the images with all pixels replaced; may be an expanded view.
+        ranks: (N, H·W), the place of each pixel in the order in which they are replaced.
+        counts: number of pixels replaced at each point, (K,).
 
     Returns:
-        The curves, x = counts / (H·W); NaN for an image whose map contains NaN, which costs no forward pass.
+        The scores; NaN for an image whose map contains NaN, which costs no forward pass.
+
+    """
+    ordered = ~batch.maps.flatten(1).isnan().any(dim=1)
+    part = replace(batch, images=batch.images[ordered], targets=batch.targets[ordered])
+    with torch.no_grad():
+        scored = _scores(part, fill[ordered], ranks[ordered], counts)
+    scores = scored.new_full((len(fill), len(counts)), torch.nan)
+    scores[ordered] = scored
+    return scores
+
+
+def _scores(batch: Explained, fill: Tensor, ranks: Tensor, counts: Sequence[int]) -> Tensor:
+    """Return the target's probability, (N, K), computed in full batches over all pairs of image and point."""
+    pairs = len(fill) * len(counts)
+    if not pairs:
+        return full_precision(fill.new_empty(0, len(counts)))
+    whole = -(-pairs // batch.batch_size) * batch.batch_size
+    images = torch.arange(len(fill), device=fill.device).repeat_interleave(len(counts))
+    thresholds = torch.tensor(counts, device=fill.device).repeat(len(fill)).view(-1, 1, 1, 1)
+    ranks = ranks.view(len(fill), 1, *fill.shape[2:])
+    scores = [
+        target_probabilities(
+            batch.model, torch.where(ranks[image] < threshold, fill[image], batch.images[image]), batch.targets[image]
+        )
+        for image, threshold in zip(
+            *(torch.split(padded(each, whole), batch.batch_size) for each in (images, thresholds)), strict=True
+        )
+    ]
+    return torch.cat(scores)[:pairs].view(len(fill), len(counts))
+
+
+def require_evaluable(batch: Explained) -> None:
+    """Refuse a batch whose images cannot be perturbed in the order of its maps.
 
     Raises:
         ValueError: if the shapes do not match, or the model is in training mode.
     """
-    _check(batch, start, end)
-    pixels = start.shape[2] * start.shape[3]
-    ordered = ~batch.maps.flatten(1).isnan().any(dim=1)
-    with torch.no_grad():
-        part = replace(batch, maps=batch.maps[ordered], targets=batch.targets[ordered])
-        scored = _scores(part, start[ordered], end[ordered], ties[ordered], counts)
-    scores = scored.new_full((len(start), len(counts)), torch.nan)
-    scores[ordered] = scored
-    fractions = torch.tensor([count / pixels for count in counts], dtype=scores.dtype, device=scores.device)
-    return Curve(fractions, scores, "fraction of pixels exchanged")
-
-
-def _scores(batch: Explained, start: Tensor, end: Tensor, ties: Tensor, counts: Sequence[int]) -> Tensor:
-    """Return the target's probability, (N, K), computed in batches over all pairs of image and point."""
-    if not len(start):
-        return full_precision(start.new_empty(0, len(counts)))
-    ranks = relevance_ranks(batch.maps, ties).view(len(start), 1, *start.shape[2:])
-    thresholds = torch.tensor(counts, device=start.device).repeat(len(start)).view(-1, 1, 1, 1)
-    images = torch.arange(len(start), device=start.device).repeat_interleave(len(counts))
-    scores = [
-        _scores_of_pairs(batch, ranks, (start, end), image, threshold)
-        for image, threshold in zip(
-            *(torch.split(pairs, batch.batch_size) for pairs in (images, thresholds)), strict=True
-        )
-    ]
-    return torch.cat(scores).view(len(start), len(counts))
-
-
-def _scores_of_pairs(
-    batch: Explained, ranks: Tensor, ends: tuple[Tensor, Tensor], images: Tensor, thresholds: Tensor
-) -> Tensor:
-    """Return the target's probability at pairs of image and threshold, at most ``batch_size`` of them.
-
-    A short batch is padded with its last pair: every forward pass has one size, so that a score does not depend on how
-    many others are computed with it.
-    """
-    pairs = len(images)
-    images, thresholds = padded(images, batch.batch_size), padded(thresholds, batch.batch_size)
-    start, end = ends
-    perturbed = torch.where(ranks[images] < thresholds, end[images], start[images])
-    return target_probabilities(batch.model, perturbed, batch.targets[images])[:pairs]
-
-
-def area(curve: Curve) -> Tensor:
-    """Return the area under each curve, (N,): ∫ y dx by the trapezoidal rule; in [0, 1] if x and y are."""
-    return torch.trapezoid(curve.y, curve.x, dim=-1)
-
-
-def _check(batch: Explained, start: Tensor, end: Tensor) -> None:
     if batch.model.training:
         raise ValueError("the model is in training mode, where images of a batch change each other; call model.eval()")
-    expected = (len(start), *start.shape[2:])
-    if end.shape != start.shape or batch.maps.shape != expected or batch.targets.shape != expected[:1]:
+    shape = tuple(batch.images.shape)
+    expected = (shape[0], *shape[2:])
+    if batch.maps.shape != expected or batch.targets.shape != expected[:1]:
         raise ValueError(
-            f"images of {tuple(start.shape)} need maps {expected} and targets {expected[:1]}, got maps "
-            f"{tuple(batch.maps.shape)}, targets {tuple(batch.targets.shape)} and a baseline of {tuple(end.shape)}"
+            f"images of {shape} need maps {expected} and targets {expected[:1]}, got maps {tuple(batch.maps.shape)} "
+            f"and targets {tuple(batch.targets.shape)}"
         )

@@ -1,4 +1,4 @@
-"""Tests of the halving of the batch when memory runs out, and of setting a method's batch size."""
+"""Tests of the halving of the batch when memory runs out, of setting a method's batch size, and of filling up."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from heatmark.common.batching import halving, with_batch_size
+from heatmark.common.batching import halving, padded, with_batch_size
 from heatmark.methods.base import Method
 
 
@@ -76,3 +76,17 @@ class Plain:
 def test_any_dataclass_with_a_batch_of_its_own_follows_and_others_stay() -> None:
     assert with_batch_size(Plain(Plain(3)), 4) == Plain(Plain(3, 4), 4)
     assert with_batch_size(Plain(Inner), 4) == Plain(Inner, 4)  # a class is no method
+
+
+def test_a_short_batch_repeats_its_last_element() -> None:
+    tensor = torch.tensor([[1, 2], [3, 4]])
+    assert padded(tensor, 4).tolist() == [[1, 2], [3, 4], [3, 4], [3, 4]]
+    assert padded(tensor[:, 0], 3).tolist() == [1, 3, 3]
+    assert padded(tensor, 2) is tensor
+    assert padded(tensor, 1) is tensor
+
+
+def test_nothing_cannot_be_repeated() -> None:
+    with pytest.raises(ValueError, match=r"\(0, 3\) has no last element to repeat up to 2"):
+        padded(torch.zeros(0, 3), 2)
+    assert padded(torch.zeros(0, 3), 0).shape == (0, 3)

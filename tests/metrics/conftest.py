@@ -34,7 +34,7 @@ def make_batch() -> Callable[..., Explained]:
         model: nn.Module, images: Tensor, maps: Tensor, targets: Sequence[int] = (), batch_size: int = 16
     ) -> Explained:
         where = torch.tensor(targets or [0] * len(images))
-        return Explained(model, images, where, maps, None, _no_explanation, batch_size)
+        return Explained(model, images, where, maps, None, _no_explanation, batch_size=batch_size)
 
     return make
 

@@ -19,14 +19,16 @@ def test_by_hand_on_four_pixels(additive, make_batch):
     # q falls 1 → 0.6 → 0.3 → 0.1 → 0 as the pixels go, and rises 0 → 0.4 → 0.7 → 0.9 → 1 as they come.
     weights = torch.tensor([[0.4, 0.3], [0.2, 0.1]])
     batch = make_batch(additive(weights), torch.ones(1, 3, 2, 2), torch.tensor([[[9.0, 5.0], [1.0, -3.0]]]))
-    deleted = Deletion(steps=4).curves(batch)
-    assert deleted.fractions.tolist() == [0, 0.25, 0.5, 0.75, 1]
-    assert deleted.scores[0].tolist() == pytest.approx([1, 0.6, 0.3, 0.1, 0], abs=1e-7)
-    assert Deletion(steps=4)(batch).item() == pytest.approx((0.5 + 0.6 + 0.3 + 0.1 + 0) / 4, abs=1e-7)
-    assert Insertion(steps=4, baseline="zero")(batch).item() == pytest.approx((0 + 0.4 + 0.7 + 0.9 + 0.5) / 4, abs=1e-7)
+    deleted = Deletion(steps=4).path.curve(batch)
+    assert deleted.x.tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert deleted.y[0].tolist() == pytest.approx([1, 0.6, 0.3, 0.1, 0], abs=1e-7)
+    assert Deletion(steps=4)(batch).values.item() == pytest.approx((0.5 + 0.6 + 0.3 + 0.1 + 0) / 4, abs=1e-7)
+    assert Insertion(steps=4, baseline="zero")(batch).values.item() == pytest.approx(
+        (0 + 0.4 + 0.7 + 0.9 + 0.5) / 4, abs=1e-7
+    )
     # The preset takes a row's worth of pixels, two, a step.
-    assert Deletion().curves(batch).scores[0].tolist() == pytest.approx([1, 0.3, 0], abs=1e-7)
-    assert Deletion()(batch).item() == pytest.approx(0.4, abs=1e-7)
+    assert Deletion().path.curve(batch).y[0].tolist() == pytest.approx([1, 0.3, 0], abs=1e-7)
+    assert Deletion()(batch).values.item() == pytest.approx(0.4, abs=1e-7)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 6))
@@ -40,16 +42,16 @@ def test_closed_form_on_an_additive_model(additive, make_batch, seed, height, wi
     n = height * width
     ranks = (maps.flatten()[None] > maps.flatten()[:, None]).sum(1)
     expected = (weights.flatten() * (ranks + 0.5)).sum().item() / n
-    assert Deletion(steps=n)(batch).item() == pytest.approx(expected, abs=1e-5)
-    assert Insertion(steps=n, baseline="zero")(batch).item() == pytest.approx(1 - expected, abs=1e-5)
+    assert Deletion(steps=n)(batch).values.item() == pytest.approx(expected, abs=1e-5)
+    assert Insertion(steps=n, baseline="zero")(batch).values.item() == pytest.approx(1 - expected, abs=1e-5)
 
 
 def test_faithful_map_beats_its_opposite(additive, make_batch):
     weights = torch.arange(16.0).view(4, 4) / 120
     good = make_batch(additive(weights), torch.ones(1, 3, 4, 4), weights[None])
     bad = make_batch(additive(weights), torch.ones(1, 3, 4, 4), -weights[None])
-    assert Deletion()(good) < Deletion()(bad)
-    assert Insertion()(good) > Insertion()(bad)
+    assert Deletion()(good).values < Deletion()(bad).values
+    assert Insertion()(good).values > Insertion()(bad).values
     assert not Deletion.higher_is_better
     assert Insertion.higher_is_better
 
@@ -65,7 +67,7 @@ def test_only_the_order_of_a_map_counts(additive, make_batch, values, monotone):
     batch = make_batch(additive(weights), torch.ones(1, 3, 4, 4), maps)
     transformed = make_batch(additive(weights), torch.ones(1, 3, 4, 4), monotone(maps))
     for metric in (Deletion(steps=8), Insertion(steps=8)):
-        assert torch.equal(metric(batch), metric(transformed))
+        assert torch.equal(metric(batch).values, metric(transformed).values)
 
 
 @pytest.mark.parametrize(("preset", "ties"), [("rise-2018", None), ("heatmark-1", "raster")])
@@ -73,8 +75,8 @@ def test_a_constant_map_goes_row_by_row_in_raster_order(additive, make_batch, pr
     weights = torch.tensor([[0.7, 0.1], [0.15, 0.05]])
     batch = make_batch(additive(weights), torch.ones(1, 3, 2, 2), torch.full((1, 2, 2), 5.0))
     metric = Deletion(steps=4, preset=preset, ties=ties)
-    assert metric.curves(batch).scores[0].tolist() == pytest.approx([1, 0.3, 0.2, 0.05, 0], abs=1e-6)
-    turned = Deletion(steps=4, ties="reversed").curves(batch).scores[0].tolist()
+    assert metric.path.curve(batch).y[0].tolist() == pytest.approx([1, 0.3, 0.2, 0.05, 0], abs=1e-6)
+    turned = Deletion(steps=4, ties="reversed").path.curve(batch).y[0].tolist()
     assert turned == pytest.approx([1, 0.95, 0.8, 0.7, 0], abs=1e-6)
 
 
@@ -143,12 +145,12 @@ def test_equals_a_plain_loop_of_rise_on_a_real_network(make_batch, build, rows, 
     maps = torch.nn.functional.interpolate(coarse, images.shape[2:], mode="bilinear")[:, 0]
     maps[0] = maps[0].relu()  # half of it ties, as in every CAM
     batch = make_batch(model, images, maps, targets.tolist(), batch_size=16)
-    curves = metric.curves(batch)
-    values = metric.summary(curves)
-    assert (curves.scores.amax(1) - curves.scores.amin(1)).max() > 0.2
+    curves = metric.path.curve(batch)
+    values = metric.summarise(curves).values
+    assert (curves.y.amax(1) - curves.y.amin(1)).max() > 0.2
     for n in range(2):
         scores, auc = rise_curve(model, images[n], maps[n], int(targets[n]), mode, rows)
-        assert np.abs(curves.scores[n].numpy() - scores).max() < 1e-5
+        assert np.abs(curves.y[n].numpy() - scores).max() < 1e-5
         assert values[n].item() == pytest.approx(auc, abs=1e-5)
 
 
@@ -160,20 +162,20 @@ def test_ends_are_the_plain_forwards_of_image_and_baseline_and_order_of_images_i
     batch = make_batch(model, images, maps, targets)
     with torch.no_grad():
         plain, zeros, blurred = (model(x).softmax(1) for x in (images, torch.zeros_like(images), blur(images)))
-    deleted, inserted = Deletion(steps=3).curves(batch).scores, Insertion(steps=3).curves(batch).scores
+    deleted, inserted = Deletion(steps=3).path.curve(batch).y, Insertion(steps=3).path.curve(batch).y
     for n, target in enumerate(targets):
         assert deleted[n, 0].item() == pytest.approx(plain[n, target].item(), abs=1e-5)
         assert deleted[n, -1].item() == pytest.approx(zeros[n, target].item(), abs=1e-5)
         assert inserted[n, 0].item() == pytest.approx(blurred[n, target].item(), abs=1e-5)
         assert inserted[n, -1].item() == pytest.approx(plain[n, target].item(), abs=1e-5)
     turned = make_batch(model, images.flip(0), maps.flip(0), targets[::-1], batch_size=5)
-    assert torch.allclose(Deletion(steps=3).curves(turned).scores.flip(0), deleted, atol=1e-5)
+    assert torch.allclose(Deletion(steps=3).path.curve(turned).y.flip(0), deleted, atol=1e-5)
 
 
 def test_the_preset_takes_one_row_a_step_on_images_that_are_not_square(additive, make_batch):
     weights = torch.full((2, 5), 0.1)
     batch = make_batch(additive(weights), torch.ones(1, 3, 2, 5), weights[None])
-    assert Deletion().curves(batch).fractions.tolist() == [0, 0.5, 1]
+    assert Deletion().path.curve(batch).x.tolist() == [0, 0.5, 1]
 
 
 @pytest.mark.parametrize(
@@ -182,6 +184,7 @@ def test_the_preset_takes_one_row_a_step_on_images_that_are_not_square(additive,
         ({"baseline": "zeros"}, "unknown baseline 'zeros': did you mean zero\\?"),
         ({"preset": "rise"}, "unknown preset 'rise': did you mean rise-2018\\?"),
         ({"ties": "rasta"}, "unknown order of ties 'rasta': did you mean raster\\?"),
+        ({"rule": "means"}, "unknown rule 'means': did you mean mean\\?"),
         ({"tie_orders": -1}, "tie_orders=-1, expected a whole number from 0"),
         ({"steps": 0}, "steps=0, expected a whole number from 1"),
         ({"steps": 2.5}, "steps=2.5, expected a whole number"),

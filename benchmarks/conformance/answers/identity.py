@@ -17,7 +17,6 @@ from heatmark.benchmarks.sweep.keys import model_key
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 
-
 DEFAULT = Preprocessing()
 
 

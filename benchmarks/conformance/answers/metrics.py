@@ -41,7 +41,12 @@ def _explained(
         raise NotImplementedError
 
     asked = torch.zeros(len(images), dtype=torch.int64) if targets is None else targets
-    return Explained(model, images, asked, maps, None, explain, batch_size)
+    return Explained(model, images, asked, maps, None, explain, batch_size=batch_size)
+
+
+def _score(metric: PixelFlipping, batch: Explained) -> float:
+    """Return the metric's value of the only image of a batch."""
+    return float(metric(batch).values)
 
 
 def _drawn_batch(count: int) -> Explained:
@@ -58,7 +63,7 @@ def _curves() -> Iterator[Finding]:
     batch, counts = _drawn_batch(3), [0, 7, 14, 21, 27, 34, 41, 48]
     for baseline in ("zero", "mean", "blur"):
         for name, metric in (("deletion", Deletion(7, baseline)), ("insertion", Insertion(7, baseline))):
-            values = metric(batch)
+            values = metric(batch).values
             for n, image in enumerate(batch.images.numpy()):
                 ends = (image, _replaced(image, baseline))[:: 1 if name == "deletion" else -1]
                 scores = walk(batch.model, int(batch.targets[n]), ends, batch.maps[n].numpy(), counts)  # type: ignore[arg-type]
@@ -93,15 +98,15 @@ def _ties() -> Iterator[Finding]:
             ("deletion", Deletion(PIXELS, ties=ties), expected),
             ("insertion", Insertion(PIXELS, "zero", ties=ties), 1 - expected),
         ):
-            yield answer(name, f"constant_{ties}", float(metric(_top_heavy(white))), right)
-    constant = float(Deletion(PIXELS, preset="rise-2018")(_top_heavy(white)))
+            yield answer(name, f"constant_{ties}", _score(metric, _top_heavy(white)), right)
+    constant = _score(Deletion(PIXELS, preset="rise-2018"), _top_heavy(white))
     yield answer("deletion", "constant_rise-2018", constant, first)
     batch = _top_heavy(white)
     marked = replace(batch, maps=(torch.arange(PIXELS).view(1, HEIGHT, WIDTH) < WIDTH).double())
-    yield answer("deletion", "two_levels", float(Deletion(PIXELS)(marked)), first)
-    yield answer("deletion", "nan_map", float(Deletion()(_top_heavy(white, nan))), nan)
+    yield answer("deletion", "two_levels", _score(Deletion(PIXELS), marked), first)
+    yield answer("deletion", "nan_map", _score(Deletion(), _top_heavy(white, nan)), nan)
     holed = replace(marked, maps=marked.maps.index_fill(2, torch.tensor([0]), nan))  # its first column alone
-    yield answer("deletion", "nan_pixels", float(Deletion()(holed)), nan)
+    yield answer("deletion", "nan_pixels", _score(Deletion(), holed), nan)
     pairs = torch.tensor([[[1.0, 2.0, 1.0], [2.0, 5.0, -0.0]], [[0.0, -0.0, 3.0], [4.0, 5.0, 6.0]]])
     for n, share in enumerate(tied_share(pairs).tolist()):
         yield answer("ties", f"share_{n}", share, (4 / 6, 2 / 6)[n])
@@ -112,17 +117,17 @@ def _drawn() -> Iterator[Finding]:
     count, side = 200, 8  # as many pixels as the noise has cells, each with a number of its own
     images = 1 - 1e-3 * torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(1)).double()
     batch, metric = _top_heavy(images), Deletion(side**2)
-    deleted, inserted = metric.curves(batch), Insertion(side**2, "zero").curves(batch)
-    values = metric.summary(deleted)
+    deleted, inserted = metric.path.curve(batch), Insertion(side**2, "zero").path.curve(batch)
+    values = metric.summarise(deleted).values
     # the mean rank of a row of 8 of 64 pixels, drawn without replacement
     deviation = sqrt((side**4 - 1) / 12 / side * (side**2 - side) / (side**2 - 1)) / side**2
     yield answer("ties", "drawn_mean", float(values.mean()), 0.5, 4 * deviation / sqrt(count))
     yield answer("ties", "drawn_deviation", float(values.std()), deviation, 0.2 * deviation)
-    whole = deleted.scores + inserted.scores - deleted.scores[:, :1]
+    whole = deleted.y + inserted.y - deleted.y[:, :1]
     yield answer("ties", "one_order_of_deletion_and_insertion", float(whole.abs().max()), 0.0)
-    alone = metric(replace(_top_heavy(images[7:8]), batch_size=3))
-    yield answer("ties", "drawn_alone", float(alone), float(values[7]))
-    equal = torch.equal(replace(metric, seed=1)(batch), values)
+    alone = _score(metric, replace(_top_heavy(images[7:8]), batch_size=3))
+    yield answer("ties", "drawn_alone", alone, float(values[7]))
+    equal = torch.equal(replace(metric, seed=1)(batch).values, values)
     yield holds("ties", "drawn_seed", "another seed gives the same order" if equal else "")
     yield from _connected()
 
@@ -138,10 +143,9 @@ def _bounds() -> Iterator[Finding]:
     """Yield the range of the score over orders of ties, where raster order and its reverse are the extremes."""
     batch = _top_heavy(torch.ones(1, 3, HEIGHT, WIDTH).double())
     metric = Deletion(PIXELS, tie_orders=2)
-    bounds = metric.tie_bounds(batch, metric(batch))
-    low, high = (nan, nan) if bounds is None else bounds[0].tolist()
-    yield answer("ties", "low", low, WIDTH / 2 / PIXELS)
-    yield answer("ties", "high", high, 1 - WIDTH / 2 / PIXELS)
+    tried = [float(metric.summarise(path.curve(batch)).values) for path in (metric.path, *metric.bounds)]
+    yield answer("ties", "low", min(tried), WIDTH / 2 / PIXELS)
+    yield answer("ties", "high", max(tried), 1 - WIDTH / 2 / PIXELS)
 
 
 def _definitions() -> Iterator[Finding]:

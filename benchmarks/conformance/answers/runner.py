@@ -104,7 +104,8 @@ def _swept(known: Known, rule: str, batch_size: int) -> list[Row]:
     plain = Preprocessing(resize=None, crop=None, mean=(0, 0, 0), std=(1, 1, 1))
     classifier = Classifier("known", known, "by hand", plain, classes=CLASSES)
     table = swept(classifier, Pictures(), {"signed": Signed()}, METRICS, target=rule, batch_size=batch_size)
-    return sorted(table.to_dict("records"), key=_place)  # type: ignore[type-var]
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    return sorted(rows, key=_place)
 
 
 def _place(row: Row) -> tuple[str, str]:

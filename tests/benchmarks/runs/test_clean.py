@@ -71,8 +71,8 @@ def test_damaged_parts_and_old_hidden_files_are_removed(run: Path) -> None:
     (run / "damaged").mkdir()
     (run / "damaged" / "x.parquet").write_bytes(b"12345")
     for name, written in (("old", 100), ("new", 900)):
-        for folder in ("requests", "store/maps/00"):
-            path = run / folder / f".{name}.parquet.1f"
+        for folder in (run / "requests", next((run / "store" / "maps").iterdir())):
+            path = folder / f".{name}.parquet.1f"
             path.write_bytes(b"1234567")
             os.utime(path, (written, written))
     dry = clean(run, 1000.0, age=600.0, dry_run=True)

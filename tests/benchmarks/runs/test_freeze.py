@@ -9,7 +9,6 @@ from heatmark.benchmarks.runs.freeze import freeze
 from heatmark.benchmarks.store import Store
 from tests.benchmarks.runs.made import ENTRIES, put, put_all, request, write
 
-
 PICTURES = ["pics", "another model's"]
 MAPS = ["k-grad_cam", "k-rise", "k-nobody asks"]
 

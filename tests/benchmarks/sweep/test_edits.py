@@ -163,7 +163,7 @@ def test_another_target_rule_computes_the_images_whose_class_differs(computed: C
     model = classifier()
     images = torch.stack([model.preprocessing.image(DATA[n].image) for n in range(IMAGES)])
     other = int((model.module(images).argmax(1) != 2).sum())
-    assert 0 < other
+    assert other > 0
     computed()
     assert computed(target=2) == {"maps": 2 * other, "curves": 2 * other, "scores": 6 * other}
 

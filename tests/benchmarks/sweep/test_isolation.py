@@ -14,7 +14,7 @@ from heatmark.methods.grad_cam import GradCAM
 from heatmark.methods.layer_cam import LayerCAM
 from heatmark.metrics.base import Explained, Metric, Scores
 from heatmark.metrics.deletion import Deletion
-from tests.benchmarks.sweep.toys import classifier, counting, Mean, Notes, PLAIN, Red, swept, toys
+from tests.benchmarks.sweep.toys import PLAIN, Mean, Notes, Red, classifier, counting, swept, toys
 
 METRICS: dict[str, Metric] = {"mean": Mean(), "deletion": Deletion(steps=4)}
 

@@ -2,20 +2,18 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from heatmark.benchmarks.commands.sweep import build_classifier, settings
 from heatmark.benchmarks.config.building import build, build_all
 from heatmark.benchmarks.config.compose import compose_command
-from heatmark.benchmarks.sweep.cells import cells
+from heatmark.benchmarks.sweep.keys import model_key
 from heatmark.benchmarks.sweep.prepare import Plan, prepare
-from heatmark.methods.grad_cam import GradCAM
+from heatmark.benchmarks.sweep.shards import WHOLE
 
 QUICK = [
     "dataset.limit=2", "batch_size=2", "method=[grad_cam]", "metric.deletion.steps=2", "metric.insertion.steps=2",
@@ -59,7 +57,14 @@ def plan(*overrides: str) -> Plan:
     config = compose_command("sweep", list(overrides))
     methods, metrics = (build_all(config.get(group) or {}, group) for group in ("method", "metric"))
     dataset = build(config.dataset, "dataset")
-    return prepare(build_classifier(config.model), dataset, methods, metrics, settings(config))
+    return prepare(
+        build_classifier(config.model),
+        dataset,
+        methods,
+        metrics,
+        settings(config, WHOLE),
+        lambda _model, _device, tune: tune(),
+    )
 
 
 def key(*overrides: str) -> str:
@@ -86,51 +91,69 @@ def test_two_networks_of_one_class_name_have_two_keys(monkeypatch: pytest.Monkey
     assert key(*OWN, "target=0") != key(*OWN, "target=0", "model.module._target_=another_file.Net")
 
 
-def test_a_classs_name_that_stands_for_another_number_changes_the_key() -> None:
-    assert key(*OWN, "target=b", "model.classes=[a,b,c]") == key(*OWN, "target=b", "model.classes=[c,b,a]")
-    assert key(*OWN, "target=b", "model.classes=[a,b,c]") != key(*OWN, "target=b", "model.classes=[b,a,c]")
+def test_names_of_classes_are_no_part_of_the_key() -> None:
+    assert key(*OWN, "target=b", "model.classes=[a,b,c]") == key(*OWN, "target=b", "model.classes=[b,a,c]")
+
+
+def test_a_network_of_the_user_that_is_edited_has_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key(*OWN)
+    monkeypatch.setattr(Net, "forward", lambda self, images: self.head(self.features(images).amax(dim=(2, 3))))
+    assert key(*OWN) != before
 
 
 def test_how_tokens_lie_changes_the_key() -> None:
     assert key(*OWN) != key(*OWN, "model.tokens={class_tokens: 1}")
 
 
-def test_the_seed_changes_the_key() -> None:
-    assert key(*OWN) != key(*OWN, "seed=1")
-    assert plan(*QUICK, *OWN, "seed=1").job.settings["seed"] == 1  # of methods and metrics without one too
+def test_the_seed_is_in_the_keys_of_what_draws_alone() -> None:
+    weights = [*OWN, "model.seed=0"]
+    assert key(*weights) == key(*weights, "seed=1")
+    assert (
+        plan(*QUICK, *weights, "method=[random]").cells[0].key
+        != plan(*QUICK, *weights, "method=[random]", "seed=1").cells[0].key
+    )
+    drawn, raster = [*QUICK, *weights], [*QUICK, *weights, "metric.deletion.ties=raster"]
+    for overrides, same in ((drawn, False), (raster, True)):
+        keys = [plan(*overrides, f"seed={seed}").request.scores[0].key for seed in (0, 1)]
+        assert (keys[0] == keys[1]) == same
 
 
 def test_the_kind_of_device_changes_the_key() -> None:
-    job = plan(*QUICK, *OWN).job
-    assert job.settings["device"] == "cpu"
-    (there,) = cells({"grad_cam": GradCAM()}, ["features"], {**job.identity(), "device": "cuda"})
-    (here,) = cells({"grad_cam": GradCAM()}, ["features"], job.identity())
-    assert there.key != here.key
+    made = plan(*QUICK, *OWN)
+    network = made.classifier.network_digest()
+    assert made.key == model_key(made.classifier, network, "fp32", "cpu")
+    assert made.key != model_key(made.classifier, network, "fp32", "cuda")
 
 
 def test_the_precision_changes_the_key() -> None:
     assert key(*OWN) != key(*OWN, "precision=bf16")
 
 
-def test_the_accuracy_is_that_of_pictures_with_a_known_label(tmp_path: Path) -> None:
-    for name in ("a.png", "b.png", "c.png"):
-        Image.new("RGB", (32, 32), "red").save(tmp_path / name)
-    own = [option for option in OWN if not option.startswith("dataset")]
-    folder = ["dataset=folder", f"dataset.root={tmp_path}", "dataset.limit=null"]
-    options = [*QUICK, *own, *folder]
-    predicted = int(plan(*options).job.targets[0])
-    (tmp_path / "labels.csv").write_text(f"file,label\na.png,{predicted}\nb.png,\nc.png,{(predicted + 1) % 3}\n")
-    assert plan(*options).accuracy == 0.5
-
-
-def test_a_cell_without_the_bounds_that_are_asked_for_is_another_cell() -> None:
-    assert key(*OWN) != key(*OWN, "metric.deletion.tie_orders=2")
-    assert key(*OWN, "metric.deletion.tie_orders=2") != key(*OWN, "metric.deletion.tie_orders=3")
+def test_bounds_that_are_asked_for_are_other_scores_and_more_curves_of_the_same_map() -> None:
+    none, two, three = (plan(*QUICK, *OWN, f"metric.deletion.tie_orders={n}").request for n in (0, 2, 3))
+    assert none.cells == two.cells == three.cells
+    assert none.scores[0].curve == two.scores[0].curve
+    assert len({request.scores[0].key for request in (none, two, three)}) == 3
+    assert [len(request.scores[0].bounds) for request in (none, two, three)] == [0, 4, 5]
 
 
 def test_a_preset_is_its_values() -> None:
-    assert key(*OWN, "metric.deletion.preset=rise-2018") == key(*OWN, "metric.deletion.ties=raster")
-    assert key(*OWN, "metric.deletion.preset=rise-2018") != key(*OWN)
+    usual, preset, values = (
+        plan(*QUICK, *OWN, *more).request.scores[0]
+        for more in ([], ["metric.deletion.preset=rise-2018"], ["metric.deletion.ties=raster"])
+    )
+    assert (preset.key, preset.curve) == (values.key, values.curve)
+    assert preset.key != usual.key
+
+
+def test_a_derived_metric_needs_its_terms() -> None:
+    asked = [o for o in QUICK if not o.startswith("metric.insertion")]
+    with pytest.raises(ValueError, match="insertion_minus_deletion is derived from insertion, which the sweep has not"):
+        plan(*asked, *OWN, "metric=[deletion,insertion_minus_deletion]")
+    derived = plan(*QUICK, *OWN, "metric=[deletion,insertion,insertion_minus_deletion]")
+    assert list(derived.computed) == ["deletion", "insertion"]
+    assert derived.request.metrics[2].terms == {"insertion": 1.0, "deletion": -1.0}
+    assert derived.request.scores[2].key == ""
 
 
 @pytest.mark.parametrize(

@@ -22,15 +22,15 @@ from heatmark.metrics.base import Explained, Metric, Scores
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.insertion import Insertion
 from tests.benchmarks.sweep.toys import (
+    PLAIN,
     Aimed,
-    array,
-    classifier,
-    counting,
     Forwards,
     Mean,
     Notes,
-    PLAIN,
     Red,
+    array,
+    classifier,
+    counting,
     swept,
     toys,
 )

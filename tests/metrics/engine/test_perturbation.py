@@ -1,4 +1,4 @@
-"""Tests of perturbation curves: ranks, steps, scores, area and number of forward passes."""
+"""Tests of perturbation scores: ranks, steps, scores and number of forward passes."""
 
 from dataclasses import replace
 
@@ -8,18 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from heatmark.metrics.base import Curves
 from heatmark.metrics.engine.perturbation import (
-    area,
-    perturbation_curves,
+    perturbation_scores,
     pixel_counts,
     relevance_ranks,
+    require_evaluable,
 )
 from heatmark.metrics.engine.ties import raster
 
 
 def in_raster(maps):
     return raster(maps[:, None], 0)
+
+
+def to_black(batch, counts):
+    """Return the scores of images whose most relevant pixels turn black, ties in raster order."""
+    ranks = relevance_ranks(batch.maps, in_raster(batch.maps))
+    return perturbation_scores(batch, torch.zeros_like(batch.images), ranks, counts)
 
 
 def test_ranks_by_hand():
@@ -59,24 +64,17 @@ def test_counts_refuse_impossible_steps(steps):
         pixel_counts(4, steps)
 
 
-def test_area_is_the_trapezoid_over_true_fractions():
-    curves = Curves(torch.tensor([0.0, 0.25, 1.0]), torch.tensor([[1.0, 0.5, 0.0], [0.0, torch.nan, 1.0]]))
-    values = area(curves)
-    assert values[0] == pytest.approx(0.25 * 0.75 + 0.75 * 0.25)
-    assert values[1].isnan()
-
-
-def test_uneven_counts_give_uneven_fractions(additive, make_batch):
+def test_uneven_counts_by_hand(additive, make_batch):
     weights = torch.tensor([[0.5, 0.3, 0.2]])
     batch = make_batch(additive(weights), torch.ones(1, 3, 1, 3), weights[None])
-    curves = perturbation_curves(batch, batch.images, torch.zeros_like(batch.images), in_raster(batch.maps), [0, 1, 3])
-    assert torch.allclose(curves.fractions, torch.tensor([0.0, 1 / 3, 1.0]))
-    assert torch.allclose(curves.scores, torch.tensor([[1.0, 0.5, 0.0]]))
+    assert torch.allclose(to_black(batch, [0, 1, 3]), torch.tensor([[1.0, 0.5, 0.0]]))
 
 
 @settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 5))
-def test_each_pair_of_image_and_point_costs_one_forward_whatever_the_batch(additive, make_batch, batch_size, count):
+def test_each_pair_of_image_and_point_costs_one_forward_and_the_last_batch_is_filled_up(
+    additive, make_batch, batch_size, count
+):
     generator = torch.Generator().manual_seed(count)
     weights = torch.rand(3, 3, generator=generator)
     weights /= weights.sum()
@@ -84,10 +82,9 @@ def test_each_pair_of_image_and_point_costs_one_forward_whatever_the_batch(addit
     images = torch.rand(count, 3, 3, 3, generator=generator)
     model = additive(weights)
     batch = make_batch(model, images, maps, batch_size=batch_size)
-    ends = images, torch.zeros_like(images)
-    batched = perturbation_curves(batch, *ends, in_raster(maps), pixel_counts(9, 9)).scores
-    assert model.images_seen == count * 10
-    one_by_one = perturbation_curves(replace(batch, batch_size=1), *ends, in_raster(maps), pixel_counts(9, 9)).scores
+    batched = to_black(batch, pixel_counts(9, 9))
+    assert model.images_seen == -(-count * 10 // batch_size) * batch_size
+    one_by_one = to_black(replace(batch, batch_size=1), pixel_counts(9, 9))
     assert torch.allclose(batched, one_by_one, atol=1e-6)
 
 
@@ -96,10 +93,8 @@ def test_nan_map_gives_a_nan_curve_and_costs_nothing(additive, make_batch):
     maps = torch.rand(3, 2, 2)
     maps[1, 0, 1] = torch.nan
     model = additive(weights)
-    batch = make_batch(model, torch.ones(3, 3, 2, 2), maps)
-    scores = perturbation_curves(
-        batch, batch.images, torch.zeros_like(batch.images), in_raster(batch.maps), pixel_counts(4, 4)
-    ).scores
+    batch = make_batch(model, torch.ones(3, 3, 2, 2), maps, batch_size=5)
+    scores = to_black(batch, pixel_counts(4, 4))
     assert scores[1].isnan().all()
     assert torch.allclose(scores[[0, 2]], torch.tensor([1, 0.75, 0.5, 0.25, 0]).expand(2, 5))
     assert model.images_seen == 2 * 5
@@ -108,9 +103,9 @@ def test_nan_map_gives_a_nan_curve_and_costs_nothing(additive, make_batch):
 def test_only_nan_maps_ask_nothing_of_the_model(additive, make_batch):
     model = additive(torch.full((2, 2), 0.25))
     batch = make_batch(model, torch.ones(2, 3, 2, 2), torch.full((2, 2, 2), torch.nan))
-    curves = perturbation_curves(batch, batch.images, batch.images, in_raster(batch.maps), pixel_counts(4, 2))
-    assert curves.scores.shape == (2, 3)
-    assert curves.scores.isnan().all()
+    scores = to_black(batch, pixel_counts(4, 2))
+    assert scores.shape == (2, 3)
+    assert scores.isnan().all()
     assert model.images_seen == 0
 
 
@@ -124,10 +119,10 @@ def test_scores_are_probabilities_of_each_images_own_target_in_float32_or_better
         (torch.float64, torch.float64, 1e-12),
     ):
         batch = replace(make_batch(model, images.to(dtype), torch.zeros(2, 1, 1)), targets=torch.tensor([2, 0]))
-        curves = perturbation_curves(batch, batch.images, torch.zeros_like(batch.images), in_raster(batch.maps), [0, 1])
-        assert curves.scores.dtype == scored
-        assert curves.scores[:, 0].tolist() == pytest.approx(expected, abs=tolerance)
-        assert curves.scores[:, 1].tolist() == pytest.approx([1 / 3, 1 / 3], abs=tolerance)
+        scores = to_black(batch, [0, 1])
+        assert scores.dtype == scored
+        assert scores[:, 0].tolist() == pytest.approx(expected, abs=tolerance)
+        assert scores[:, 1].tolist() == pytest.approx([1 / 3, 1 / 3], abs=tolerance)
 
 
 def test_no_graph_is_recorded_and_inputs_stay(additive, make_batch):
@@ -135,8 +130,8 @@ def test_no_graph_is_recorded_and_inputs_stay(additive, make_batch):
     images, maps = torch.ones(1, 3, 2, 2), torch.rand(1, 2, 2)
     kept = images.clone(), maps.clone()
     batch = make_batch(additive(weights), images, maps)
-    curves = perturbation_curves(batch, images, torch.zeros_like(images), in_raster(batch.maps), pixel_counts(4, 2))
-    assert not curves.scores.requires_grad
+    scores = to_black(batch, pixel_counts(4, 2))
+    assert not scores.requires_grad
     assert weights.grad is None
     assert torch.equal(images, kept[0])
     assert torch.equal(maps, kept[1])
@@ -146,10 +141,10 @@ def test_training_mode_is_refused(additive, make_batch):
     model = additive(torch.full((2, 2), 0.25)).train()
     batch = make_batch(model, torch.ones(1, 3, 2, 2), torch.rand(1, 2, 2))
     with pytest.raises(ValueError, match=r"training mode.*model\.eval\(\)"):
-        perturbation_curves(batch, batch.images, batch.images, in_raster(batch.maps), [0, 4])
+        require_evaluable(batch)
 
 
 def test_shapes_that_do_not_belong_together_are_refused(additive, make_batch):
     batch = make_batch(additive(torch.full((2, 2), 0.25)), torch.ones(1, 3, 2, 2), torch.rand(1, 1, 4))
     with pytest.raises(ValueError, match=r"need maps \(1, 2, 2\).*got maps \(1, 1, 4\)"):
-        perturbation_curves(batch, batch.images, batch.images, in_raster(batch.maps), [0, 4])
+        require_evaluable(batch)

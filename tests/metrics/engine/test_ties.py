@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from heatmark.metrics.deletion import Deletion
+from heatmark.metrics.engine.pixel_path import PixelPath
 from heatmark.metrics.engine.ties import drawn, find_tie_order, raster, reversed_raster
 from heatmark.metrics.insertion import Insertion
 
@@ -21,6 +22,12 @@ def pictures(count, height=8, width=8, seed=0):
 
 def constant_batch(additive, make_batch, weights, images, **options):
     return make_batch(additive(weights), images, torch.full((len(images), *weights.shape), 3.0), **options)
+
+
+def bounds_of(metric, batch):
+    """Return the smallest and the largest sum over the curves of the metric's path and bounds, (N, 2)."""
+    values = torch.stack([metric.summarise(path.curve(batch)).values for path in (metric.path, *metric.bounds)])
+    return torch.stack([values.amin(0), values.amax(0)], dim=1)
 
 
 def test_raster_and_its_reverse_by_hand():
@@ -86,7 +93,7 @@ def test_a_constant_map_scores_as_random_maps_do(additive, make_batch):
     noise = torch.rand(200, 1, 8, 8, generator=torch.Generator().manual_seed(9))
     control = torch.nn.functional.interpolate(noise, (32, 32), mode="bilinear")[:, 0]
     constant, random = (
-        Deletion(steps=32)(make_batch(Halves().eval(), images, maps, batch_size=500))
+        Deletion(steps=32)(make_batch(Halves().eval(), images, maps, batch_size=500)).values
         for maps in (torch.zeros(200, 32, 32), control)
     )
     assert (constant - random).mean().abs() < 4 * (constant - random).std() / sqrt(200)
@@ -118,7 +125,7 @@ def test_an_unknown_order_names_the_nearest():
 def test_a_constant_map_scores_half_whatever_the_model_looks_at(additive, make_batch):
     """Any order is as probable as its reverse, and the two areas add up to p(image) on an additive model."""
     images = torch.ones(400, 3, 8, 8) - 1e-3 * pictures(400)  # all but equal, yet each with a seed of its own
-    values = Deletion(steps=64)(constant_batch(additive, make_batch, TOP_HEAVY, images))
+    values = Deletion(steps=64)(constant_batch(additive, make_batch, TOP_HEAVY, images)).values
     # AUC = Σ w_i (rank_i + ½)/n over 8 of 64 pixels of weight ⅛: the mean of 8 ranks drawn without replacement
     deviation = sqrt((64**2 - 1) / 12 / 8 * (64 - 8) / (64 - 1)) / 64
     assert values.mean().item() == pytest.approx(0.5, abs=4 * deviation / sqrt(400))
@@ -130,11 +137,11 @@ def test_a_constant_map_scores_the_same_for_a_picture_and_the_picture_upside_dow
     images[:, :, 4:] /= 4  # bright at the top
     weights = torch.full((8, 8), 1 / 64)
     pair = [constant_batch(additive, make_batch, weights, x) for x in (images, images.flip(2))]
-    upright, turned = (Deletion(steps=64)(batch) for batch in pair)
+    upright, turned = (Deletion(steps=64)(batch).values for batch in pair)
     gap = upright - turned
     assert abs(gap.mean()) < 4 * gap.std() / sqrt(400)
     assert gap.std() > 0
-    upright, turned = (Deletion(steps=64, preset="rise-2018")(batch) for batch in pair)
+    upright, turned = (Deletion(steps=64, preset="rise-2018")(batch).values for batch in pair)
     assert (upright - turned).mean() < -0.05  # a scan from the top deletes what is bright first
 
 
@@ -145,8 +152,8 @@ def test_a_map_of_two_levels_is_exact_whatever_the_ties(additive, make_batch):
     batch = make_batch(additive(marked / 3), images, marked.expand(6, 3, 3))
     left = torch.tensor([1, 2 / 3, 1 / 3, 0, 0, 0, 0, 0, 0, 0])
     full = torch.linspace(0.5, 1, 6)[:, None]
-    assert torch.allclose(Deletion(steps=9).curves(batch).scores, full * left, atol=1e-6)
-    inserted = Insertion(steps=9, baseline="zero").curves(batch).scores
+    assert torch.allclose(Deletion(steps=9).path.curve(batch).y, full * left, atol=1e-6)
+    inserted = Insertion(steps=9, baseline="zero").path.curve(batch).y
     assert torch.allclose(inserted, full * (1 - left), atol=1e-6)
 
 
@@ -156,22 +163,24 @@ def test_deletion_and_insertion_take_ties_in_one_order(additive, make_batch):
     maps = torch.randint(0, 3, (4, 8, 8), generator=generator).float()
     images = pictures(4)
     batch = make_batch(additive(weights), images, maps)
-    deleted, inserted = Deletion(steps=64).curves(batch), Insertion(steps=64, baseline="zero").curves(batch)
+    deleted, inserted = Deletion(steps=64).path.curve(batch), Insertion(steps=64, baseline="zero").path.curve(batch)
     # additive: what is gone and what is back are the whole, at every point, if and only if the orders are one
     whole = (images.mean(1) * weights).sum((1, 2))[:, None]
-    assert torch.allclose(deleted.scores + inserted.scores, whole.expand(4, 65), atol=1e-6)
+    assert torch.allclose(deleted.y + inserted.y, whole.expand(4, 65), atol=1e-6)
 
 
 @pytest.mark.parametrize("metric", [Deletion(steps=16), Insertion(steps=16)])
 def test_neither_batch_nor_neighbours_nor_order_move_a_tied_maps_score(additive, make_batch, metric):
     images = pictures(5)
     batch = constant_batch(additive, make_batch, TOP_HEAVY, images)
-    values = metric(batch)
+    values = metric(batch).values
     assert len(set(values.tolist())) == 5
-    alone = [metric(constant_batch(additive, make_batch, TOP_HEAVY, image[None], batch_size=3)) for image in images]
+    alone = [
+        metric(constant_batch(additive, make_batch, TOP_HEAVY, image[None], batch_size=3)).values for image in images
+    ]
     assert torch.allclose(torch.cat(alone), values, atol=1e-6)
     turned = constant_batch(additive, make_batch, TOP_HEAVY, images.flip(0), batch_size=7)
-    assert torch.allclose(metric(turned).flip(0), values, atol=1e-6)
+    assert torch.allclose(metric(turned).values.flip(0), values, atol=1e-6)
 
 
 def test_bounds_are_the_range_over_the_orders_that_were_tried(additive, make_batch):
@@ -179,11 +188,11 @@ def test_bounds_are_the_range_over_the_orders_that_were_tried(additive, make_bat
     images = torch.ones(3, 3, 8, 8) * torch.tensor([1.0, 0.5, 0.25]).view(3, 1, 1, 1)
     batch = constant_batch(additive, make_batch, TOP_HEAVY, images)
     metric = Deletion(steps=64, tie_orders=3)
-    values = metric(batch)
+    values = metric(batch).values
     # AUC = Σ w_i (rank_i + ½)/n: the mean rank of the row is 3.5 first, and 59.5 last
     expected = torch.tensor([[4 / 64, 60 / 64]]) * images[:, 0, 0, :1]
-    assert torch.allclose(metric.tie_bounds(batch, values), expected, atol=1e-6)
-    assert torch.equal(values, Deletion(steps=64)(batch))  # asking for bounds changes no value
+    assert torch.allclose(bounds_of(metric, batch), expected, atol=1e-6)
+    assert torch.equal(values, Deletion(steps=64)(batch).values)  # asking for bounds changes no value
 
 
 def test_bounds_hold_the_value_and_every_drawn_order(additive, make_batch):
@@ -192,27 +201,27 @@ def test_bounds_hold_the_value_and_every_drawn_order(additive, make_batch):
     metric = Deletion(steps=16, seed=5, tie_orders=4)
     tried = [replace(metric, ties="raster"), replace(metric, ties="reversed")]
     tried += [replace(metric, seed=seed) for seed in range(5, 9)]
-    scores = torch.stack([one(batch) for one in tried])
+    scores = torch.stack([one(batch).values for one in tried])
     expected = torch.stack([scores.amin(0), scores.amax(0)], dim=1)
-    assert torch.allclose(metric.tie_bounds(batch, metric(batch)), expected, atol=1e-6)
+    assert torch.allclose(bounds_of(metric, batch), expected, atol=1e-6)
 
 
-def test_bounds_cost_one_curve_for_each_order_but_the_metrics_own(additive, make_batch):
-    for options, curves in (({}, 5), ({"preset": "rise-2018"}, 5), ({"ties": "reversed"}, 5)):
-        batch = constant_batch(additive, make_batch, TOP_HEAVY, pictures(2))
-        metric = Deletion(steps=4, tie_orders=4, **options)
-        metric.tie_bounds(batch, torch.zeros(2))
-        assert batch.model.images_seen == curves * 2 * 5
+def test_bounds_are_one_path_for_each_order_but_the_metrics_own():
+    drawn_paths = [PixelPath(steps=4, ties="drawn", seed=seed) for seed in range(4)]
+    raster_path, reversed_path = PixelPath(steps=4, ties="raster"), PixelPath(steps=4, ties="reversed")
+    assert Deletion(steps=4, tie_orders=4).bounds == (raster_path, reversed_path, *drawn_paths[1:])
+    assert Deletion(steps=4, tie_orders=4, preset="rise-2018").bounds == (reversed_path, *drawn_paths)
+    assert Deletion(steps=4, tie_orders=4, ties="reversed").bounds == (raster_path, *drawn_paths)
+    assert Deletion(steps=4, seed=7, tie_orders=2).bounds[2:] == (PixelPath(steps=4, seed=8),)
+    assert {path.order for path in Insertion(tie_orders=4).bounds} == {"lerf"}
+    assert Deletion().bounds == ()
 
 
-def test_no_bounds_are_given_where_none_are_asked_for_and_nan_stays_nan(additive, make_batch):
+def test_bounds_of_a_map_without_order_are_nan(additive, make_batch):
     batch = constant_batch(additive, make_batch, TOP_HEAVY, pictures(2))
-    assert Deletion().tie_bounds(batch, torch.zeros(2)) is None
     maps = batch.maps.clone()
     maps[0, 0, 0] = torch.nan
-    batch = replace(batch, maps=maps)
-    metric = Deletion(tie_orders=2)
-    bounds = metric.tie_bounds(batch, metric(batch))
+    bounds = bounds_of(Deletion(tie_orders=2), replace(batch, maps=maps))
     assert np.isnan(bounds.numpy()).tolist() == [[True, True], [False, False]]
 
 
