@@ -58,7 +58,8 @@ class ScoreCAM(Method):
     def _increase_of_confidence(self, model: nn.Module, images: Tensor, targets: Tensor, activations: Tensor) -> Tensor:
         baseline = target_logits(class_probabilities(model(torch.zeros_like(images))), targets)
         weights = activations.new_zeros(activations.shape[:2])
-        for chunk in torch.split(varying(activations).nonzero(), self.batch_size):
+        places = varying(activations).nonzero()
+        for chunk in torch.split(places, self.batch_size) if len(places) else ():
             n, c = chunk.unbind(1)
             scores = self._scores(model, images, targets, activations, padded(chunk, self.batch_size))[: len(chunk)]
             weights[n, c] = (scores - baseline[n]).to(weights.dtype)

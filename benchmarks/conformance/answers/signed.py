@@ -57,7 +57,7 @@ class Pictures(Dataset):
         """Return a picture with its label and a mask of ``index + 1`` pixels."""
         picture = Image.fromarray(pixels(index).transpose(1, 2, 0).astype(np.uint8))
         mask = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) <= index
-        return Sample(name(index), picture, LABELS[index], mask)
+        return Sample(name(index), picture, LABELS[index], objects=((LABELS[index], mask),))
 
 
 def name(n: int) -> str:
