@@ -57,7 +57,7 @@ class Pictures(Dataset):
         """Return a picture with its label and, for every class, a mask of ``index + 1`` pixels."""
         picture = Image.fromarray(pixels(index).transpose(1, 2, 0).astype(np.uint8))
         mask = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) <= index
-        return Sample(name(index), picture, LABELS[index], [(c, mask) for c in range(len(CLASSES))])
+        return Sample(name(index), picture, LABELS[index], objects=[(c, mask) for c in range(len(CLASSES))])
 
 
 def name(n: int) -> str:
