@@ -1,7 +1,6 @@
 """Tests that faults of the planted catalogue asked for: what a sweep keeps of its pictures, and what its tables say."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -173,14 +172,14 @@ class Some(Aimed):
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[float], pd.DataFrame]]:
+def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[float], pd.DataFrame]:
     """The scores of seven pictures under deletion, and the results table of the same sweep where one is broken."""
     root = tmp_path_factory.mktemp("planted")
     methods: dict[str, Method] = {"some": Some()}
     metrics = {"deletion": Deletion(steps=4, tie_orders=1)}
     values = swept(root / "whole", methods, metrics, target="label").values("some", "deletion")
     swept(root / "broken", methods, metrics, toys(broken=frozenset({4})), target="label")
-    yield values, gather(root / "broken")
+    return values, gather(root / "broken")
 
 
 def test_every_row_of_the_table_has_its_own_pictures_score_and_class(
