@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.tables.gather import gather
 from heatmark.methods.base import Method
 from heatmark.methods.grad_cam import GradCAM
+from heatmark.metrics.base import Explained, Metric, Scores
 from heatmark.metrics.deletion import Deletion
 from tests.benchmarks.sweep.toys import PLAIN, Aimed, Mean, Notes, Red, Toys, classifier, counting, swept, toys
 
@@ -100,6 +102,30 @@ def test_a_network_that_overflows_on_one_image_is_one_picture_in_error(tmp_path:
     module = Overflowing(classifier().module, PLAIN.image(toys()[5].image))
     found = swept(tmp_path, METHODS, METRICS, model=replace(classifier(module=module), layers={"last": "inner.0"}))
     assert [bool(entry.reason) for entry in found.entries] == [n == 5 for n in range(7)]
+
+
+def test_a_network_that_overflows_is_found_before_anything_is_asked_for(tmp_path: Path) -> None:
+    model = classifier()
+    model.module[4].bias.data[0] = torch.inf  # type: ignore[index]
+    with pytest.raises(ValueError, match=r"infinite logits for 1 of 1 images.*nothing was explained"):
+        swept(tmp_path, METHODS, METRICS, model=model)
+    assert requests.read(tmp_path) == []
+
+
+@dataclass(frozen=True)
+class Drawing(Metric):
+    """A metric that draws: its value is the seed."""
+
+    higher_is_better: ClassVar[bool | None] = None
+    draws: ClassVar[bool] = True
+
+    def __call__(self, batch: Explained) -> Scores:
+        return Scores(torch.full((len(batch.images),), float(batch.seed)))
+
+
+def test_a_metric_that_draws_is_computed_for_each_seed(tmp_path: Path) -> None:
+    for seed in (0, 1, 2):
+        assert swept(tmp_path, METHODS, {"drawing": Drawing()}, seed=seed).values("m", "drawing") == [seed] * 7
 
 
 def test_a_job_given_again_keeps_the_pictures_that_it_has_not_met_yet(
