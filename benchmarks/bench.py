@@ -193,7 +193,9 @@ def curve_group(of: Subject, steps: int, batch_size: int) -> Group:
         batch_size: the best for this model on this device.
     """
     pairs = len(of.images) * (steps + 1)
-    explained = Explained(of.module, of.images, of.targets, of.images.mean(dim=1), None, _unasked, batch_size=batch_size)
+    explained = Explained(
+        of.module, of.images, of.targets, of.images.mean(dim=1), None, _unasked, batch_size=batch_size
+    )
     batch = of.images.repeat(-(-batch_size // len(of.images)), 1, 1, 1)[:batch_size]
 
     def ideal() -> None:

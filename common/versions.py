@@ -38,8 +38,13 @@ def engine_versions(modules: Iterable[str]) -> dict[str, int]:
         The versions by the last part of the module's name.
     """
     reached = frozenset().union(*(reachable(module) for module in modules if is_ours(module)))
-    found = {name: int(import_module(name).VERSION) for name in sorted(reached) if _states_version(name)}
+    found = {name: int(import_module(name).VERSION) for name in sorted(filter(_computes, reached)) if _states_version(name)}
     return {name.rpartition(".")[2]: number for name, number in found.items() if number != 1}
+
+
+def _computes(module: str) -> bool:
+    """Return whether a module belongs to what methods and metrics compute with; the runner has versions of its own."""
+    return module.split(".")[1:2] in (["common"], ["methods"], ["metrics"])
 
 
 @cache

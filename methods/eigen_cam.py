@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from heatmark.methods.engine.cam import CaptureCAM
-from heatmark.methods.engine.capture import activations_at
+from heatmark.methods.engine.capture import Capture
 
 ROUNDING = 256
 """The factor on ε Σ|terms|, with ε the machine epsilon, below which a sum's sign may be due to rounding."""
@@ -35,12 +35,10 @@ class EigenCAM(CaptureCAM):
     True
     """
 
-    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
+    needs_gradients = False
+
+    def relevance(self, c: Capture) -> Tensor:
         """Return signed maps (N, h, w) in the layer's resolution and in units of its activations."""
-        return first_component(activations_at(model, images, layer))
-
-
-    def relevance(self, c):
         return first_component(c.activations)
 
 

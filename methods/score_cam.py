@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from heatmark.common.batching import padded
 from heatmark.common.model_state import observing
 from heatmark.common.probabilities import class_probabilities, target_logits, target_probabilities
 from heatmark.common.resize import upsample
@@ -57,12 +58,19 @@ class ScoreCAM(Method):
     def _increase_of_confidence(self, model: nn.Module, images: Tensor, targets: Tensor, activations: Tensor) -> Tensor:
         baseline = target_logits(class_probabilities(model(torch.zeros_like(images))), targets)
         weights = activations.new_zeros(activations.shape[:2])
-        for chunk in torch.split(varying(activations).nonzero(), self.batch_size):
+        places = varying(activations).nonzero()
+        for chunk in torch.split(places, self.batch_size) if len(places) else ():
             n, c = chunk.unbind(1)
-            masks = unit_masks(activations[n, c], images.shape[-2:])
-            scores = target_probabilities(model, images[n] * masks[:, None].to(images), targets[n])
+            scores = self._scores(model, images, targets, activations, padded(chunk, self.batch_size))[: len(chunk)]
             weights[n, c] = (scores - baseline[n]).to(weights.dtype)
         return weights
+
+    @staticmethod
+    def _scores(model: nn.Module, images: Tensor, targets: Tensor, activations: Tensor, places: Tensor) -> Tensor:
+        """Return the target's probability on the image n masked with its channel c, for places (B, 2) of n and c."""
+        n, c = places.unbind(1)
+        masks = unit_masks(activations[n, c], images.shape[-2:])
+        return target_probabilities(model, images[n] * masks[:, None].to(images), targets[n])
 
 
 def varying(activations: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """The command ``heatmark sweep``: methods explained, scored and timed, in one job per model and dataset."""
 
+import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,9 @@ from heatmark.benchmarks.sweep.shards import Shard, parse_shard
 ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
 """Hydra's own options that print something and run nothing."""
 
+STARTED = "HEATMARK_SWEEP_STARTED"
+"""The environment variable with the time at which a call began, seconds since 1970."""
+
 IN_THE_DIGEST = ("name", "weights", "checkpoint", "seed", "preprocessing", "layers", "classes")
 """Options of a model that its digest and a cell's layer hold already."""
 
@@ -42,6 +47,7 @@ def main() -> int:
         run_command("sweep", job)
         return 0
     run = run_folder("sweep", sys.argv[1:])  # a wrong name is said before anything runs
+    os.environ[STARTED] = str(time.time())  # for jobs in other processes, too
     run_command("sweep", job)
     return finish(run)
 
@@ -50,7 +56,10 @@ def job(config: DictConfig) -> None:
     """Run one job; if it cannot run, the reason is recorded in the run's folder, and other jobs go on."""
     given: Any = OmegaConf.to_container(config, resolve=True)
     shard = Shard(0, 1) if config.shard is None else parse_shard(str(config.shard))
-    record = JobRecord(Path(config.results_dir) / config.name, given, str(config.model.name), shard, command_line())
+    started = float(os.environ.get(STARTED, time.time()))
+    record = JobRecord(
+        Path(config.results_dir) / config.name, given, str(config.model.name), shard, command_line(), started
+    )
     try:
         methods, metrics = (build_all(config.get(group) or {}, group) for group in ("method", "metric"))
         classifier, dataset = build_classifier(config.model), build(config.dataset, "dataset")

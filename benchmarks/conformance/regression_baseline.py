@@ -56,7 +56,7 @@ def measure(
         classifier: the model, on the CPU.
         layer: dotted name.
         methods: by name.
-        metrics: by name; one column per metric, called by its definition. Derived ones have none: they follow from others.
+        metrics: by name; one column per metric, called by its definition; derived ones have none.
         image_set: the images.
         targets: (N,).
     """

@@ -1,7 +1,6 @@
 """Folders of pictures: of plain files, of class folders, or with a label file."""
 
 import csv
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -9,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from heatmark.benchmarks.data.base import DIGITS, Dataset, Sample
-from heatmark.benchmarks.data.pictures import DECODING, read_picture
+from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.benchmarks.data.pictures import content_digest, decoded, read_content
 from heatmark.common.names import nearest
 
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
@@ -87,8 +86,9 @@ class Folder(Dataset):
             ValueError: where the file is missing or broken; it names the file.
         """
         name, label, group = self._entries[index]
-        picture = read_picture(self._root / name)
-        return Sample(name, picture, label, group=group, digest=file_digest(self._root / name))
+        content = read_content(self._root / name)
+        picture = decoded(content, self._root / name)
+        return Sample(name, picture, label, group=group, digest=content_digest(content))
 
     def name_of(self, index: int) -> str:
         """Return a picture's path below the folder."""
@@ -108,11 +108,6 @@ class Folder(Dataset):
         folders = {name.split("/")[0] for name in names if "/" in name}
         numbers = imagenet_numbers(folders)
         return [Entry(name, label_of(name, numbers)) for name in names]
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a picture's file, and of how pictures are decoded; 32 hexadecimal digits."""
-    return hashlib.sha256(f"decoding {DECODING} ".encode() + path.read_bytes()).hexdigest()[:DIGITS]
 
 
 def picture_names(root: Path) -> Iterator[str]:

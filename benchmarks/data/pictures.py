@@ -1,13 +1,16 @@
 """Picture files, read as an image viewer shows them: upright and in RGB."""
 
+import hashlib
+import io
 import struct
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from heatmark.benchmarks.data.base import DIGITS
 
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 """What Pillow raises on files that are no picture or end too early."""
-
 
 DECODING = 1
 """The version of decoding, raised by whoever changes the pixels that a file gives: a part of every file's digest."""
@@ -20,13 +23,37 @@ def read_picture(path: Path) -> Image.Image:
         ValueError: where the file is missing, is no whole picture or has more than 8 bits per channel; it names
             the file.
     """
+    return decoded(read_content(path), path)
+
+
+def read_content(path: Path) -> bytes:
+    """Return a picture file's bytes.
+
+    Raises:
+        ValueError: where the file is missing or cannot be read; it names the file.
+    """
     try:
-        with Image.open(path) as picture:
-            return as_rgb(picture)
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise ValueError(f"there is no picture {path}") from error
+    except OSError as error:
+        raise ValueError(f"cannot read the picture {path}: {error}") from error
+
+
+def decoded(content: bytes, path: Path) -> Image.Image:
+    """Return the picture in a file's bytes; see :func:`read_picture`."""
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            return as_rgb(picture)
+    except UnidentifiedImageError as error:  # its own message has the address of the bytes in memory
+        raise ValueError(f"cannot read the picture {path}: it is no picture of a known format") from error
     except BROKEN as error:
         raise ValueError(f"cannot read the picture {path}: {error}") from error
+
+
+def content_digest(content: bytes) -> str:
+    """Return the SHA-256 of a file's bytes, and of how pictures are decoded; 32 hexadecimal digits."""
+    return hashlib.sha256(f"decoding {DECODING} ".encode() + content).hexdigest()[:DIGITS]
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:

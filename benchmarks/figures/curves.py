@@ -39,7 +39,9 @@ def draw(tables: Tables) -> Figure | str:
         return "curves.parquet has no rows: no metric of this run keeps its curves"
     shown = tables.leaderboard[tables.leaderboard["same_as"] == ""]
     curves = {
-        (cell, definition): mean for cell in shown["cell"].unique() for definition, mean in means(tables, str(cell))
+        (str(cell), definition): mean
+        for cell in shown["cell"].unique()
+        for definition, mean in means(tables, str(cell))
     }
     drawn = [place in curves for place in zip(shown["cell"], shown["definition"], strict=True)]
     parts, appearance = panels(shown[drawn]), looks(tables)
@@ -47,8 +49,8 @@ def draw(tables: Tables) -> Figure | str:
         return "no method at the deepest layer has a curve of its own"
     figure, axes = grid(len(parts), 2, 1.75)
     for position, (ax, (title, rows)) in enumerate(zip(axes, parts, strict=True)):
-        for row in rows.sort_values(["method", "cell"]).itertuples():
-            plot(ax, curves[row.cell, row.definition], appearance[str(row.method)])
+        for row in rows.sort_values(["method", "cell"]).to_dict("records"):
+            plot(ax, curves[row["cell"], row["definition"]], appearance[row["method"]])
         ax.set(title=fold(title), xlim=(0, 1), ylim=(0, 1))
         if position >= len(axes) - 2:
             ax.set_xlabel("fraction of pixels replaced")
@@ -66,10 +68,9 @@ def means(tables: Tables, cell: str) -> Iterator[tuple[str, Mean]]:
     if tables.curves is None:
         return
     rows = tables.scored[tables.scored["cell"] == cell].drop_duplicates("image")
-    images = rows.set_index("image")["image"]
-    groups = pd.Series(group_codes(rows["group"], rows["image"]), index=images.index)
+    groups = pd.Series(group_codes(rows["group"], rows["image"]), index=rows["image"])
     for definition, part in tables.curves.of(cell).groupby("definition"):
-        known = part[part["image"].isin(images)]
+        known = part[part["image"].isin(groups.index)]
         if len(known):
             yield str(definition), _mean(known, groups[known["image"]].to_numpy())
 

@@ -62,6 +62,8 @@ def panel_of_judges(tables: Tables) -> pd.DataFrame:
     if tables.deepest.empty:
         return pd.DataFrame()
     scores = judges(tables.deepest).dropna(axis="columns")
+    if scores.empty:
+        return pd.DataFrame()
     flat = scores.reset_index()
     models = titles(tables.deepest)
     keys = [(models[tuple(row[SETTING])], named(row["metric"], row["definition"], flat)) for _, row in flat.iterrows()]

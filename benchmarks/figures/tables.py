@@ -200,7 +200,7 @@ def named(metric: str, definition: str, among: pd.DataFrame) -> str:
 
 
 def heading(rows: pd.DataFrame, among: pd.DataFrame) -> str:
-    """Return the name of the rows' metric with an arrow towards better values, such as ``deletion ↓``, if there are any.
+    """Return the name of the rows' metric, with an arrow towards better values where there are any: ``deletion ↓``.
 
     Args:
         rows: rows of one definition of a metric.

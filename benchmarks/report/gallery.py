@@ -84,8 +84,9 @@ def gallery(
 def definitions(scored: pd.DataFrame) -> list[dict[str, Any]]:
     """Return each definition of a metric with ``metric`` and ``higher_is_better`` (None for a descriptive one)."""
     found = scored.drop_duplicates("definition")[["definition", "metric", "higher_is_better"]].astype(object)
-    rows: list[dict[str, Any]] = found.where(found.notna(), None).to_dict("records")
-    return rows
+    return [
+        {str(name): value for name, value in row.items()} for row in found.where(found.notna(), None).to_dict("records")
+    ]
 
 
 def subject_name(facts: Mapping[str, str], told: Sequence[str]) -> str:
@@ -192,7 +193,7 @@ def _curves(rows: pd.DataFrame, names: "pd.Series[str]") -> dict[str, Any]:
     for key, part in rows.groupby("definition"):
         fractions, known = aligned(part)
         scores = np.full((len(names), len(fractions)), np.nan)
-        scores[pd.Index(names).get_indexer(part["image"])] = known
+        scores[pd.Index(names).get_indexer(pd.Index(part["image"]))] = known
         fractions, scores = thinned(fractions, scores)
         found[str(key)] = {"fractions": [float(f"{x:.5g}") for x in fractions], **quantised(scores)}
     return found

@@ -28,8 +28,9 @@ def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     Returns:
         The comparison's facts (:data:`heatmark.benchmarks.statistics.comparisons.FACTS`), ``higher_is_better``
         (<NA> for a descriptive metric, under which no method has a rank); ``layer, method, implementation, label,
-        cell``; ``mean, ci_low, ci_high`` over its ``n`` defined images of ``n_groups`` groups (BCa; ``unit``, images or groups, is what is resampled); ``undefined`` and ``flagged``
-        (degenerate maps) images, ``mostly_flagged`` where these are over half.
+        cell``; ``mean, ci_low, ci_high`` over its ``n`` defined images of ``n_groups`` groups (BCa; ``unit``, images
+        or groups, is what is resampled); ``undefined`` and ``flagged`` (degenerate maps) images, ``mostly_flagged``
+        where these are over half.
         ``rank`` among the competing methods, 1 the best, by ``mean_ranked``, the mean on the ``n_ranked`` images
         where all of them are defined, with ``rank_low, rank_high`` (bootstrap).
         Without flagged maps: ``mean_unflagged`` over its ``n_unflagged`` images; ``rank_unflagged`` by
@@ -60,7 +61,7 @@ def _table(comparison: Comparison, confidence: float) -> pd.DataFrame:
         mostly_flagged=comparison.flags.mean().to_numpy() > MOSTLY,
         mean_unflagged=means(unflagged),
         n_unflagged=(~np.isnan(unflagged)).sum(axis=0),
-        same_as=methods["same_as"].map(methods["label"]).fillna("").to_numpy(),
+        same_as=methods["same_as"].map(methods["label"]).astype(object).fillna("").to_numpy(),
     )
     ranks = _ranks(comparison, confidence).loc[methods["same_as"].where(methods["same_as"] != "", methods.index)]
     table[ranks.columns] = ranks.to_numpy()

@@ -1,18 +1,21 @@
 """Blocks: the pictures of a job, some at a time, decoded by a thread one block ahead."""
 
 import hashlib
-import queue
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from heatmark.benchmarks.data.base import Dataset, Mask, Sample, sample_digest
+from heatmark.benchmarks.data.pictures import BROKEN
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.requests import Entry
 from heatmark.common.errors import in_words
+
+T = TypeVar("T")
 
 SIZES = (
     "images of different sizes after preprocessing ({sizes}); give the model a crop, such as "
@@ -41,12 +44,13 @@ class Block:
     broken: Sequence[Entry] = ()
 
     def masks_of(self, targets: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Return the masks (n, H, W) of these classes and which pictures have one, (n,); None where none has objects.
+        """Return the masks (n, H, W) of these classes and which pictures have one, (n,); None where no
+        picture has objects.
 
         Args:
             targets: (n,) a class per picture.
         """
-        if not any(self.objects):
+        if not any("masks" in entry.inputs for entry in self.entries):
             return None
         masks = torch.zeros(len(self.images), *self.images.shape[-2:], dtype=torch.bool)
         has = torch.zeros(len(self.images), dtype=torch.bool)
@@ -66,7 +70,7 @@ def reference(dataset: Dataset, classifier: Classifier) -> Tensor:
     for position in range(len(dataset)):
         try:
             return classifier.preprocessing.image(dataset[position].image)
-        except (ValueError, OSError) as error:
+        except BROKEN as error:
             reason = in_words(error) if position == 0 else reason
     raise ValueError(reason)
 
@@ -80,6 +84,8 @@ def blocks(
 ) -> Iterator[Block]:
     """Yield the pictures at these positions in blocks; the next block is decoded while one is worked at.
 
+    At most two blocks of pictures are in memory, if the consumer keeps none.
+
     Args:
         dataset: the pictures.
         classifier: whose preprocessing and classes are used.
@@ -88,78 +94,109 @@ def blocks(
         shape: (C, H, W) that every picture must have; None takes that of the first picture.
 
     Raises:
-        ValueError: for two pictures of one name, or where the pictures of the first block have different sizes.
+        ValueError: for two pictures of one name, or a picture of the first block that has another size.
     """
+    _require_new(map(dataset.name_of, range(len(dataset))), set())  # of pictures of other shards, too
     shape = tuple(reference(dataset, classifier).shape if shape is None else shape)
-    parts = [positions[start : start + size] for start in range(0, len(positions), size)]
-    names: set[str] = set()
-    for number, pictures in enumerate(_ahead(dataset, classifier, parts)):
-        for entry in (picture.entry for picture in pictures):
-            if entry.image in names:
-                raise ValueError(f"two images are called {entry.image!r}; expected a name of its own for each")
-            names.add(entry.image)
-        yield _block(pictures, shape, strict=number == 0)
+    return _ahead(
+        _decoded(dataset, classifier, [positions[i : i + size] for i in range(0, len(positions), size)], shape)
+    )
 
 
-@dataclass(frozen=True, eq=False)
-class _Picture:
-    """A decoded picture: its entry, and what a block holds of it; no image where it could not be read."""
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield items, each made by a thread while the one before it is in use; Pillow lets other threads run meanwhile."""
+    with ThreadPoolExecutor(1, "heatmark decoder") as thread:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item
+
+
+def _decoded(
+    dataset: Dataset, classifier: Classifier, parts: Sequence[Sequence[int]], shape: tuple[int, ...]
+) -> Iterator[Block]:
+    seen: set[str] = set()
+    for number, part in enumerate(parts):
+        block = _block(dataset, classifier, part, shape, strict=number == 0)
+        _require_new((entry.image for entry in (*block.entries, *block.broken)), seen)
+        yield block
+
+
+def _require_new(names: Iterable[str], seen: set[str]) -> None:
+    """Add names to those seen before; raise for one that is among them."""
+    for name in names:
+        if name in seen:
+            raise ValueError(f"two images are called {name!r}; expected a name of its own for each")
+        seen.add(name)
+
+
+def _block(
+    dataset: Dataset, classifier: Classifier, positions: Sequence[int], shape: tuple[int, ...], strict: bool
+) -> Block:
+    """Return the pictures at these positions; one of another size than ``shape`` is broken, or an error if strict."""
+    images = torch.empty(len(positions), *shape)
+    read: list[_Picture] = []
+    broken: list[Entry] = []
+    for position in positions:
+        try:
+            sample = dataset[position]
+            picture, image = (
+                _picture(sample, position, dataset, classifier),
+                classifier.preprocessing.image(sample.image),
+            )
+        except BROKEN as error:
+            broken.append(Entry(dataset.name_of(position), "", position=position, reason=in_words(error)))
+            continue
+        if tuple(image.shape) == shape:
+            images[len(read)] = image  # in its place at once, so that no picture is there twice
+            read.append(picture)
+            continue
+        reason = SIZES.format(sizes=f"{shape} and {tuple(image.shape)}")
+        if strict:
+            raise ValueError(reason)
+        broken.append(replace(picture.entry, reason=reason))
+    return Block(
+        [picture.entry for picture in read],
+        images[: len(read)],
+        torch.tensor([picture.entry.label_index for picture in read], dtype=torch.int64),
+        [picture.objects for picture in read],
+        _stacked([picture.ignore for picture in read], shape[1:]),
+        broken,
+    )
+
+
+def _stacked(masks: Sequence[Tensor | None], size: Sequence[int]) -> Tensor | None:
+    """Return masks as (n, H, W), an empty one for None; None where all are."""
+    if all(mask is None for mask in masks):
+        return None
+    return torch.stack([torch.zeros(*size, dtype=torch.bool) if mask is None else mask for mask in masks])
+
+
+class _Picture(NamedTuple):
+    """What is known of a picture that could be read."""
 
     entry: Entry
-    image: Tensor | None = None
-    objects: Mapping[int, Tensor] | None = None
-    ignore: Tensor | None = None
+    objects: Mapping[int, Tensor]
+    ignore: Tensor | None
 
 
-def _ahead(dataset: Dataset, classifier: Classifier, parts: Sequence[Sequence[int]]) -> Iterator[list[_Picture]]:
-    """Yield the decoded pictures of each part, which a thread decodes one part ahead; Pillow lets it run beside."""
-    ready: queue.Queue[list[_Picture] | BaseException] = queue.Queue(maxsize=1)
-    wanted = threading.Semaphore(1)  # a part is begun only when the one before it has been taken
-    stopped = threading.Event()
-
-    def decode() -> None:
-        for part in parts:
-            wanted.acquire()
-            if stopped.is_set():
-                return
-            try:
-                ready.put([_picture(dataset, classifier, position) for position in part])
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the consumer
-                ready.put(error)
-                return
-
-    thread = threading.Thread(target=decode, name="heatmark decoder", daemon=True)
-    thread.start()
-    try:
-        for _ in parts:
-            found = ready.get()
-            wanted.release()
-            if isinstance(found, BaseException):
-                raise found
-            yield found
-    finally:
-        stopped.set()
-        wanted.release()
-        thread.join()
-
-
-def _picture(dataset: Dataset, classifier: Classifier, position: int) -> _Picture:
-    try:
-        sample = dataset[position]
-    except (ValueError, OSError) as error:
-        return _Picture(Entry(dataset.name_of(position), "", position=position, reason=in_words(error)))
+def _picture(sample: Sample, position: int, dataset: Dataset, classifier: Classifier) -> _Picture:
+    label = -1 if sample.label is None else _class(sample.label, dataset, classifier)
     objects = _objects(sample, dataset, classifier)
-    ignore = None if sample.ignore is None else classifier.preprocessing.mask(sample.ignore)
+    ignore = None if sample.ignore is None else classifier.preprocessing.mask(_fitting(sample.ignore, sample))
+    inputs = {"labels": str(label)} if label >= 0 else {}
+    if sample.objects:
+        inputs["masks"] = _digest(objects, ignore)
     entry = Entry(
         sample.name,
         sample_digest(sample),
         _label_name(sample, dataset, classifier),
         sample.group or "",
-        -1 if sample.label is None else _class(sample.label, dataset, classifier),
-        inputs=_inputs(sample, objects, ignore),
+        label,
+        inputs=inputs,
         position=position,
     )
-    return _Picture(entry, classifier.preprocessing.image(sample.image), objects, ignore)
+    return _Picture(entry, objects, ignore)
 
 
 def _objects(sample: Sample, dataset: Dataset, classifier: Classifier) -> dict[int, Tensor]:
@@ -167,21 +204,22 @@ def _objects(sample: Sample, dataset: Dataset, classifier: Classifier) -> dict[i
     found: dict[int, Mask] = {}
     for label, mask in sample.objects:
         index = _class(label, dataset, classifier)
-        found[index] = mask | found[index] if index in found else mask
+        found[index] = _fitting(mask, sample) | found.get(index, False)
     return {index: classifier.preprocessing.mask(mask) for index, mask in found.items() if index >= 0}
 
 
-def _inputs(sample: Sample, objects: Mapping[int, Tensor], ignore: Tensor | None) -> dict[str, str]:
-    """Return the digests of what metrics may need of a picture beside its pixels, where it has them."""
-    inputs = {}
-    if sample.objects:
-        sha = hashlib.sha256(b"" if ignore is None else ignore.numpy().tobytes())
-        for index, mask in sorted(objects.items()):
-            sha.update(f"{index} ".encode() + mask.numpy().tobytes())
-        inputs["masks"] = sha.hexdigest()[:16]
-    if sample.label is not None:
-        inputs["labels"] = hashlib.sha256(str(sample.label).encode()).hexdigest()[:16]
-    return inputs
+def _fitting(mask: Mask, sample: Sample) -> Mask:
+    width, height = sample.image.size
+    if mask.shape != (height, width):
+        raise ValueError(f"a mask of {sample.name} has the shape {mask.shape}, its picture {(height, width)}")
+    return mask
+
+
+def _digest(objects: Mapping[int, Tensor], ignore: Tensor | None) -> str:
+    sha = hashlib.sha256(b"" if ignore is None else ignore.numpy().tobytes())
+    for index, mask in sorted(objects.items()):
+        sha.update(f"{index} ".encode() + mask.numpy().tobytes())
+    return sha.hexdigest()[:16]
 
 
 def _class(label: int | str, dataset: Dataset, classifier: Classifier) -> int:
@@ -198,30 +236,3 @@ def _label_name(sample: Sample, dataset: Dataset, classifier: Classifier) -> str
         return sample.label or ""
     names = dataset.classes or classifier.classes
     return names[sample.label] if 0 <= sample.label < len(names) else str(sample.label)
-
-
-def _block(pictures: Sequence[_Picture], shape: Sequence[int], strict: bool) -> Block:
-    """Return decoded pictures as a block; one of another size than ``shape`` is broken, in the first block an error."""
-    read = [picture for picture in pictures if picture.image is not None]
-    sizes = sorted({tuple(p.image.shape) for p in read if p.image is not None})
-    if strict and len(sizes) > 1:
-        raise ValueError(SIZES.format(sizes=f"{sizes[:3]}…"))
-    good = [p for p in read if p.image is not None and tuple(p.image.shape) == tuple(shape)]
-    kept = {id(p) for p in good}
-    ignored = [p.ignore for p in good]
-    none = torch.zeros(tuple(shape)[1:], dtype=torch.bool)
-    return Block(
-        [p.entry for p in good],
-        torch.stack([p.image for p in good if p.image is not None]) if good else torch.empty(0, *shape),
-        torch.tensor([p.entry.label_index for p in good], dtype=torch.int64),
-        [p.objects or {} for p in good],
-        torch.stack([none if i is None else i for i in ignored]) if any(i is not None for i in ignored) else None,
-        [_broken(p, shape) for p in pictures if id(p) not in kept],
-    )
-
-
-def _broken(picture: _Picture, shape: Sequence[int]) -> Entry:
-    if picture.image is None:
-        return picture.entry
-    sizes = f"{tuple(picture.image.shape)} and {tuple(shape)}"
-    return replace(picture.entry, reason=SIZES.format(sizes=sizes))

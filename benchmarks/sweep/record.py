@@ -31,6 +31,8 @@ class JobRecord:
         model: the model's name, which is known before the model is built.
         shard: the part of the dataset that this process takes.
         command: the words of a command that runs this job again; empty where there is none.
+        started: when the call of which this job is one began, seconds since 1970; None for now. What failed in earlier
+            calls is forgotten once a job of the same model and dataset runs.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class JobRecord:
         model: str = "",
         shard: Shard = WHOLE,
         command: Sequence[str] = (),
+        started: float | None = None,
     ) -> None:
         self.root, self.store, self.shard = root, Store(root), shard
         plain = {name: value for name, value in given.items() if name not in SPEED_ONLY}
@@ -47,7 +50,9 @@ class JobRecord:
             plain["dataset"] = {name: value for name, value in plain["dataset"].items() if name != "limit"}
         self._job = digest_json(plain)
         self._subject = digest_json({name: plain.get(name) for name in OF_THE_SUBJECT})
-        self._attempt = digest_json({"attempt": {name: plain.get(name) for name in ("model", "dataset")}})
+        attempt = digest_json({"attempt": {name: plain.get(name) for name in ("model", "dataset")}})
+        self._attempt = attempt[:16] + self._job
+        self._started = time.time() if started is None else started
         self._facts: dict[str, Any] = {
             "command": [*command],
             "errors": 0,
@@ -83,9 +88,15 @@ class JobRecord:
             self._request, predictions=request.predictions, cells=request.cells, metrics=request.metrics,
             scores=request.scores,
         )  # fmt: skip
-        failed = self.root / "requests" / self._named(self._attempt).file
-        failed.unlink(missing_ok=True)  # the same model and dataset could not run before, and can now
+        self._forget_failures()
         self._write("running")
+
+    def _forget_failures(self) -> None:
+        """Remove the failures of earlier calls with this model and dataset, which can run now."""
+        for path in (self.root / "requests").glob(f"{self._attempt[:16]}*.json"):
+            failed = requests.read_file(self.root, path.name)
+            if failed is not None and failed.written < self._started:
+                path.unlink(missing_ok=True)
 
     def entries(self, met: Iterable[Entry], counts: Mapping[str, int]) -> None:
         """Write the pictures of a block.

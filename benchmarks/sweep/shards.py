@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+EXPECTED = "expected NUMBER/COUNT with a NUMBER from 0 to COUNT - 1, such as 0/8 or 7/8"
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -21,7 +23,7 @@ class Shard:
 
     def __post_init__(self) -> None:
         if not 0 <= self.number < self.of:
-            raise ValueError(f"shard {self.number}/{self.of}: expected a number from 0 to {max(0, self.of - 1)}")
+            raise ValueError(f"shard {self.number}/{self.of}: {EXPECTED}")
 
     def positions(self, count: int) -> range:
         """Return the positions of this shard's pictures in a dataset of ``count`` pictures."""
@@ -43,5 +45,5 @@ def parse_shard(text: str) -> Shard:
     """
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     if not found:
-        raise ValueError(f"shard={text!r}, expected NUMBER/COUNT counted from 0, such as 3/8")
+        raise ValueError(f"shard {text}: {EXPECTED}")
     return Shard(int(found[1]), int(found[2]))

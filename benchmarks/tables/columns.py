@@ -10,8 +10,8 @@ from heatmark.benchmarks.schema import CELL_KEY, OF_CELLS
 
 TIES = ["tied", "tie_low", "tie_high"]
 RESULTS = [
-    *CELL_KEY, *OF_CELLS, "maps", "map_of", "image", "group", "target", "metric", "definition", "value", *TIES, "higher_is_better",
-    "status", "reason",
+    *CELL_KEY, *OF_CELLS, "maps", "map_of", "image", "group", "target", "metric", "definition", "value", *TIES,
+    "higher_is_better", "status", "reason",
 ]  # fmt: skip
 TIMED = [
     "batch_size", "threads", "latency_ms", "latency_iqr_ms", "forward_ms", "cost_in_forwards", "peak_memory_mib",

@@ -48,7 +48,7 @@ def _values(column: pa.ChunkedArray) -> "pd.Series[Any]":
     if _is_text(column.type):
         return _shared(one_array(column).dictionary_encode())
     if pa.types.is_boolean(column.type):
-        return column.to_pandas().astype("boolean")
+        return pd.Series(column.to_pandas(), dtype="boolean")
     return pd.Series(column.to_numpy())
 
 
@@ -63,4 +63,6 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _needed(path: Path) -> list[str]:
-    return ["cell", *DIGESTS, "group", "map_of"] if path.stem == "results" else ["cell", *DIGESTS]
+    if path.stem == "curves":
+        return ["cell"]
+    return ["cell", *DIGESTS, *(["group", "maps", "map_of"] if path.stem == "results" else [])]

@@ -94,9 +94,8 @@ def _setting(request: Request, names: Mapping[Weights, str]) -> dict[str, str]:
 
 
 def _images_digest(entries: Sequence[Entry]) -> str:
-    if not entries:
-        return ""
-    return hashlib.sha256("\n".join(sorted(entry.digest for entry in entries)).encode()).hexdigest()[:12]
+    digests = sorted(entry.digest for entry in entries if not entry.reason)
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:12] if digests else ""
 
 
 def _weights(facts: Mapping[str, Any]) -> Weights:

@@ -1,4 +1,4 @@
-"""Methods whose maps are equal on a model, such as one method of two libraries; found by comparing stored signatures."""
+"""Methods whose maps are equal on a model, such as one method of two libraries; found by comparing signatures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -88,4 +88,4 @@ def one_array(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _numpy(numbers: pa.Array) -> Ints:
-    return numbers.to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), np.int64)

@@ -1,44 +1,64 @@
-"""The base classes of the gradient CAMs, several of which can share one capture."""
+"""The base classes of CAMs that are functions of a capture, several of which can share one."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from heatmark.methods.base import Method
-from heatmark.methods.engine.capture import Capture, capture
+from heatmark.methods.engine.capture import Capture, activations_at, capture
 
 
 @dataclass(frozen=True)
 class CaptureCAM(Method):
-    @abstractmethod
-    def relevance(self, c: Capture) -> Tensor: ...
+    """A method that is a function of one capture at a layer alone.
 
-
-def captured(methods, model, images, targets, layer):
-    return capture(model, images, targets, layer)
-
-
-@dataclass(frozen=True)
-class GradientCAM(CaptureCAM):
-    """A CAM that is a function of a layer's activations and gradients alone.
-
-    Several such CAMs at one layer need one capture only: ``c = capture(...)``, then
-    ``[m.relevance(c) for m in methods]``.
+    Several such methods at one layer need one capture only: ``c = captured(methods, …)``, then
+    ``[m.relevance(c) for m in methods]``, which gives the maps of the methods called one by one, to the bit.
     """
 
+    needs_gradients: ClassVar[bool] = True
+    """Whether it reads the capture's gradients or logits, and not its activations alone."""
+
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
-        """Return non-negative maps (N, h, w) in the layer's resolution.
+        """Return maps (N, h, w) in the layer's resolution.
 
         Raises:
             ValueError: see :func:`heatmark.methods.engine.capture.capture`.
         """
-        return self.relevance(capture(model, images, targets, layer))
+        return self.relevance(captured([self], model, images, targets, layer))
 
     @abstractmethod
     def relevance(self, c: Capture) -> Tensor:
-        """Return the maps (N, h, w) computed from activations and gradients."""
+        """Return the maps (N, h, w) computed from a capture."""
+
+
+def captured(methods: Sequence[CaptureCAM], model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Capture:
+    """Return a capture that suffices for all these methods: without a backward pass if none of them needs gradients.
+
+    Args:
+        methods: that will read it.
+        model, images, targets, layer: as in :meth:`heatmark.methods.base.Method.__call__`.
+
+    Returns:
+        The capture; its gradients and logits are NaN where no method needs them.
+
+    Raises:
+        ValueError: see :func:`heatmark.methods.engine.capture.capture`.
+    """
+    if any(method.needs_gradients for method in methods):
+        return capture(model, images, targets, layer)
+    activations = activations_at(model, images, layer)
+    nan = activations.new_tensor(torch.nan)
+    return Capture(activations, nan.expand_as(activations), nan.expand(len(activations), 1))
+
+
+@dataclass(frozen=True)
+class GradientCAM(CaptureCAM):
+    """A CAM that is a function of a layer's activations and gradients alone; its maps are not negative."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from heatmark.common.batching import padded
 from heatmark.common.features import find_layer
 from heatmark.common.model_state import untouched
 from heatmark.common.seeds import image_seed
@@ -44,9 +45,13 @@ def preserved_for(model: nn.Module, layer: str) -> Iterator[None]:
 
 
 def in_chunks(images: Tensor, targets: Tensor, size: int, explain: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Return explain(images, targets), called with copies of ``size`` images at a time, concatenated."""
+    """Return explain(images, targets), called with copies of ``size`` images at a time, concatenated.
+
+    In the last call the last image is repeated, so that an image's map does not depend on its place in the batch.
+    """
     chunks = zip(torch.split(images, size), torch.split(targets, size), strict=True)
-    return torch.cat([explain(x.detach().clone(), t).detach() for x, t in chunks])
+    maps = [explain(padded(x, size).detach().clone(), padded(t, size)).detach() for x, t in chunks]
+    return torch.cat(maps)[: len(images)]
 
 
 def seed_all(images: Tensor, seed: int) -> None:

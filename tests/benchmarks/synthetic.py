@@ -4,7 +4,7 @@ import hashlib
 import io
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,8 @@ def request(
         for c in cells for m in metrics
     ]  # fmt: skip
     own = FACTS | facts
-    job, subject = digest(sorted(map(str, own.items())), [c.key for c in cells]), digest(own["model"], own["dataset"])
+    job = digest(sorted(map(str, own.items())), [c.key for c in cells])
+    subject = digest(own["model"], own["dataset"], own["target_rule"])
     return Request(job, subject, 1.0, "predictions", own, cells, metrics, scores, pictures)
 
 
@@ -141,7 +142,8 @@ def map_rows(c: RequestedCell, block: Sequence[Entry], numbers: Numbers) -> pa.T
         "key": pa.repeat(c.key, len(block)), "row": [entry.row() for entry in block],
         "status": ["error" if reason else "ok" for reason in reasons], "reason": reasons,
         "flag": [numbers.flags.get((c.key, entry.image), "") for entry in block],
-        "tied": np.linspace(0, 0.5, len(block)), "order": [digest(one.argsort(axis=None).tolist())[:16] for one in maps],
+        "tied": np.linspace(0, 0.5, len(block)),
+        "order": [digest(one.argsort(axis=None).tolist())[:16] for one in maps],
         "signature": [signature(one).tobytes() for one in maps],
         "height": pa.repeat(maps.shape[1], len(block)), "width": pa.repeat(maps.shape[2], len(block)),
         "map": [one.tobytes() if numbers.keep else None for one in maps],
@@ -175,9 +177,9 @@ def score_rows(
 
 
 def curve_rows(score: RequestedScore, block: Sequence[Entry], values: np.ndarray, numbers: Numbers) -> pa.Table:
-    """Return a cell's rows of curves: straight lines from an image's score to 0."""
+    """Return a cell's rows of curves: straight lines from an image's score to its half."""
     x = np.linspace(0, 1, numbers.points, dtype=np.float32)
-    y = np.nan_to_num(values)[:, None].astype(np.float32) * (1 - x)
+    y = np.nan_to_num(values)[:, None].astype(np.float32) * (1 - x / 2)
     return pa.table({
         "key": pa.repeat(score.curve, len(block)), "row": [entry.row() for entry in block],
         "status": pa.repeat("ok", len(block)), "reason": pa.repeat("", len(block)),

@@ -12,7 +12,8 @@ import pytest
 
 from heatmark.benchmarks.cli import EXAMPLES
 
-WITHOUT_HYDRA = {"gather"}
+WITHOUT_HYDRA = {"gather", "time"}
+"""Commands without a job of their own; ``time`` runs that of ``sweep``."""
 JOBLIB = "hydra_plugins.hydra_joblib_launcher"
 
 LOAD = "import cloudpickle, sys; print(*(f'{j.__module__}.{j.__name__}' for j in cloudpickle.load(sys.stdin.buffer)))"

@@ -23,7 +23,9 @@ def test_by_hand_on_four_pixels(additive, make_batch):
     assert deleted.x.tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert deleted.y[0].tolist() == pytest.approx([1, 0.6, 0.3, 0.1, 0], abs=1e-7)
     assert Deletion(steps=4)(batch).values.item() == pytest.approx((0.5 + 0.6 + 0.3 + 0.1 + 0) / 4, abs=1e-7)
-    assert Insertion(steps=4, baseline="zero")(batch).values.item() == pytest.approx((0 + 0.4 + 0.7 + 0.9 + 0.5) / 4, abs=1e-7)
+    assert Insertion(steps=4, baseline="zero")(batch).values.item() == pytest.approx(
+        (0 + 0.4 + 0.7 + 0.9 + 0.5) / 4, abs=1e-7
+    )
     # The preset takes a row's worth of pixels, two, a step.
     assert Deletion().path.curve(batch).y[0].tolist() == pytest.approx([1, 0.3, 0], abs=1e-7)
     assert Deletion()(batch).values.item() == pytest.approx(0.4, abs=1e-7)

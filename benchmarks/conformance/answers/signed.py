@@ -54,10 +54,10 @@ class Pictures(Dataset):
         return len(LABELS)
 
     def __getitem__(self, index: int) -> Sample:
-        """Return a picture with its label and a mask of ``index + 1`` pixels."""
+        """Return a picture with its label and, for every class, a mask of ``index + 1`` pixels."""
         picture = Image.fromarray(pixels(index).transpose(1, 2, 0).astype(np.uint8))
         mask = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) <= index
-        return Sample(name(index), picture, LABELS[index], mask)
+        return Sample(name(index), picture, LABELS[index], [(c, mask) for c in range(len(CLASSES))])
 
 
 def name(n: int) -> str:

@@ -33,7 +33,7 @@ def swept(
         methods, metrics: by name.
         options: further fields of :class:`~heatmark.benchmarks.sweep.settings.SweepSettings`.
     """
-    asked = SweepSettings(device="cpu", timing=False, block_size=3, **options)
+    asked = SweepSettings(layers=(), device="cpu", timing=False, block_size=3, **options)
     with tempfile.TemporaryDirectory() as folder:
         record = JobRecord(Path(folder), {"model": classifier.name}, classifier.name)
         plan = prepare(classifier, dataset, methods, metrics, asked, record.batch_size)

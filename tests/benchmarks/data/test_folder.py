@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from torch import nn
 
+from heatmark.benchmarks.data import pictures
 from heatmark.benchmarks.data.folder import Folder, imagenet_numbers
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
-from heatmark.benchmarks.sweep.images import load_images
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "data" / "imagenet-sample"
 
@@ -80,8 +80,6 @@ def test_a_label_file_says_which_pictures_belong_together(tmp_path: Path) -> Non
     assert [(s.name, s.label, s.group) for s in map(folder.__getitem__, range(3))] == [
         ("x.png", None, None), ("y.png", 3, "p7"), ("z.png", None, "p7"),
     ]  # fmt: skip
-    batch = load_images(folder, Classifier("net", nn.Identity(), "-", Preprocessing(None, None)))
-    assert batch.groups == ["", "p7", "p7"]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +165,35 @@ def test_a_file_that_is_no_picture_is_named(tmp_path: Path, content: bytes) -> N
 def test_a_listed_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("file,label\ngone.png,3\n")
     assert "gone.png" in broken(Folder(str(tmp_path)))
+
+
+def test_a_broken_picture_has_its_name(tmp_path: Path) -> None:
+    save(tmp_path / "cat" / "a.png")
+    (tmp_path / "cat" / "b.png").write_bytes(b"no picture")
+    folder = Folder(str(tmp_path))
+    assert [folder.name_of(0), folder.name_of(1)] == [folder[0].name, "cat/b.png"]
+
+
+def test_the_reason_of_a_broken_picture_is_the_same_each_time(tmp_path: Path) -> None:
+    (tmp_path / "p.png").write_bytes(b"no picture")
+    assert (
+        broken(Folder(str(tmp_path)))
+        == f"cannot read the picture {tmp_path / 'p.png'}: it is no picture of a known format"
+    )
+
+
+def test_a_digest_is_of_the_files_bytes_and_of_how_they_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "cat" / "a.png")
+    save(tmp_path / "dog" / "same.png")
+    save(tmp_path / "x.bmp")  # the same pixels in other bytes
+    same, moved, other = (sample.digest for sample in map(Folder(str(tmp_path)).__getitem__, range(3)))
+    assert same == moved
+    assert same != other
+    assert len(same) == 32
+    monkeypatch.setattr(pictures, "DECODING", pictures.DECODING + 1)
+    assert Folder(str(tmp_path))[0].digest != same
 
 
 def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:

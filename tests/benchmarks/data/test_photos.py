@@ -21,8 +21,10 @@ def test_the_cat_comes_first_and_limit_takes_the_first() -> None:
 
     assert len(Photos(limit=1)) == 1
     assert (np.asarray(Photos(limit=1)[0].image) == chelsea()).all()
-    with pytest.raises(IndexError):
-        Photos(limit=1)[1]
+    for ask in (Photos(limit=1).__getitem__, Photos(limit=1).name_of):
+        with pytest.raises(IndexError):
+            ask(1)
+    assert Photos().name_of(2) == Photos()[2].name
 
 
 @pytest.mark.parametrize("limit", [0, 2.5])

@@ -101,3 +101,12 @@ def test_outside_is_an_index_error() -> None:
     for index in (3, -1):
         with pytest.raises(IndexError):
             Shapes(limit=3, size=16)[index]
+
+
+def test_the_object_is_of_the_pictures_class_and_the_name_is_known_before_it_is_drawn() -> None:
+    dataset = Shapes(limit=13, seed=2)
+    sample = dataset[12]
+    ((label, mask),) = sample.objects
+    assert label == sample.label == 2
+    assert (mask == sample.mask).all()
+    assert dataset.name_of(12) == sample.name

@@ -77,3 +77,9 @@ def test_masks_of_mark_and_object_share_no_pixel() -> None:
 def test_a_wrong_option_is_named(options: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(options.values()))):
         ShapesShortcut(**options)
+
+
+@pytest.mark.parametrize("truth", ["mark", "object"])
+def test_the_mask_is_of_the_class_that_the_label_names(truth) -> None:
+    for sample in ShapesShortcut(limit=5, pairing="conflict", truth=truth):
+        assert [label for label, _ in sample.objects] == [sample.label]

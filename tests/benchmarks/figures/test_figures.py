@@ -1,6 +1,6 @@
 """Tests of the figures: they show the numbers of the tables, and equal tables give equal files."""
 
-import io
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image
 from scipy import stats
 
 from heatmark.benchmarks.figures import (
@@ -27,7 +28,12 @@ from heatmark.benchmarks.figures import (
 from heatmark.benchmarks.figures.atlas import draw_all, drawings
 from heatmark.benchmarks.figures.style import SMALL, looks, repeats, styled
 from heatmark.benchmarks.figures.tables import Tables, by_depth, family, load, panels
-from heatmark.benchmarks.store import Gallery, Store
+from heatmark.benchmarks.store import Store
+from heatmark.benchmarks.tables.columns import CURVES, schema
+from heatmark.benchmarks.tables.writing import stream
+
+from .. import synthetic
+from .conftest import PICTURES, cells, maps
 
 FIGURES = sorted(set(drawings()) - {"qualitative", "conformance_matrix"})
 
@@ -46,7 +52,7 @@ def test_every_file_with_a_name_is_a_figure() -> None:
 
 
 def test_the_same_table_gives_the_same_bytes(tables: Tables, tmp_path: Path) -> None:
-    again = Tables(tables.results.copy(), tables.timing.copy(), tables.curves.copy(), names=tables.names)
+    again = Tables(tables.results.copy(), tables.timing.copy(), tables.curves, names=tables.names)
     first, second = (list(draw_all(t, tmp_path / d, FIGURES)) for t, d in ((tables, "1"), (again, "2")))
     for one, two in zip(first, second, strict=True):
         assert len(one.files) == 2, one.reason
@@ -75,8 +81,9 @@ def test_text_is_large_enough_and_inside_and_the_width_is_that_of_print(name: st
 def test_a_curve_is_the_mean_over_images_with_its_band(tables: Tables) -> None:
     figure = drawn(curves.draw, tables)
     panel = next(ax for ax in figure.axes if ax.get_title("left") == "net_a: deletion ↓")
-    rows = tables.curves.query("model == 'net_a' and metric == 'deletion' and layer == 'features.15'")
-    scores = rows[rows["method"] == "grad_cam"].pivot(index="image", columns="fraction", values="score")
+    chosen = "model == 'net_a' and method == 'grad_cam' and layer == 'features.15'"
+    rows = tables.curves.of(tables.results.query(chosen)["cell"].iloc[0]).query("metric == 'deletion'")
+    scores = pd.DataFrame(np.stack(rows["score"]), columns=rows["fraction"].iloc[0]).astype(float)
     assert len(panel.lines) == 3  # pgc_grad_cam repeats grad_cam and is drawn once; earlier layers are not drawn
     np.testing.assert_allclose(panel.lines[0].get_xdata(), scores.columns)
     np.testing.assert_allclose(panel.lines[0].get_ydata(), scores.mean())
@@ -229,7 +236,7 @@ def staged(tables: Tables) -> Tables:
     layers = {"features.8": "stem", "features.15": "layer3"}
     results = tables.results.replace({"layer": layers})
     depth = results["layer"].map({"stem": 0.2, "layer3": 0.9})
-    return replace(tables, results=results.assign(depth=depth), curves=tables.curves.replace({"layer": layers}))
+    return replace(tables, results=results.assign(depth=depth))
 
 
 def test_figures_show_the_layer_that_is_deepest_in_the_model(staged: Tables) -> None:
@@ -278,8 +285,8 @@ def test_the_grid_shows_the_stored_pictures_their_maps_and_the_classes_names(
     published: Callable[[], Path], tables: Tables
 ) -> None:
     run = published()
-    stored = {f"image-{i}": solid(10 * i) for i in range(12) if i not in (0, 3)}
-    Store(run).write_gallery("shapes", "", "", Gallery(stored, {}, ("a", "b", "c", "great white shark, white shark")))
+    kept = [entry for entry in PICTURES if entry.position not in (0, 3)]
+    synthetic.pictures(run, kept, grey=lambda entry: 10 * entry.position)
     figure = drawn(qualitative.draw, replace(tables, run=run, images=8))
     first_of_row = [ax for ax in figure.axes if ax.get_ylabel()]
     assert [ax.get_ylabel() for ax in first_of_row] == ["net a\ngreat white\nshark"] * 4 + [
@@ -288,24 +295,15 @@ def test_the_grid_shows_the_stored_pictures_their_maps_and_the_classes_names(
     pictures = [ax.images[0].get_array() for ax in first_of_row]
     assert [round(255 * float(picture[0, 0, 0])) for picture in pictures[:4]] == [10, 20, 40, 50]
     column = [ax.get_title() for ax in figure.axes].index("LayerCAM")
-    cell = tables.deepest.query("model == 'net_a' and method == 'layer_cam'")["cell"].iloc[0]
+    (cell,) = [c for c in cells("net_a") if (c.method, c.layer) == ("layer_cam", "features.15")]
+    raw = maps(cell, PICTURES)
     for position, ax in zip((1, 2, 4, 5), figure.axes[column :: len(figure.axes) // 8], strict=False):
-        expected = qualitative.overlay(
-            np.full((8, 8, 3), position / 25.5, np.float32), np.load(run / "maps" / f"{cell}.npy")[position]
-        )
+        expected = qualitative.overlay(np.full((8, 8, 3), position / 25.5, np.float32), raw[position])
         np.testing.assert_allclose(ax.images[0].get_array(), expected, atol=1e-6)
 
 
-def solid(grey: int) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (8, 8), (grey,) * 3).save(file, "PNG")
-    return file.getvalue()
-
-
 def test_figures_without_data_give_a_reason(tables: Tables, tmp_path: Path) -> None:
-    bare = replace(
-        tables, timing=pd.DataFrame(), curves=pd.DataFrame(), results=tables.results.query("layer != 'features.8'")
-    )
+    bare = replace(tables, timing=pd.DataFrame(), curves=None, results=tables.results.query("layer != 'features.8'"))
     reasons = {found.name: found.reason for found in draw_all(bare, tmp_path, ["curves", "pareto", "depth",
                "qualitative", "conformance_matrix"])}  # fmt: skip
     assert "curves.parquet" in reasons["curves"]
@@ -381,8 +379,8 @@ def test_two_definitions_of_faithfulness_are_two_panels(tables: Tables) -> None:
 
 
 def test_the_note_gives_the_range_of_the_panels_numbers_of_images(tables: Tables) -> None:
-    few = (tables.curves["model"] == "net_b") & (tables.curves["image"] > "image-5")
-    note = drawn(curves.draw, replace(tables, curves=tables.curves[~few])).texts[-1].get_text()
+    few = (tables.results["model"] == "net_b") & (tables.results["image"] > "image-5")
+    note = drawn(curves.draw, replace(tables, results=tables.results[~few])).texts[-1].get_text()
     assert note.startswith("Means over 8 to 12 images with")
     assert drawn(curves.draw, tables).texts[-1].get_text().startswith("Means over 12 images with")
 
@@ -402,20 +400,28 @@ def test_the_note_on_repeated_maps_names_their_settings(tables: Tables) -> None:
 def varied(published: Callable[[], Path], tables: Tables) -> Tables:
     """Return the run read back, with LayerCAM under two sets of options."""
     run = published()
-    for name in ("results", "timing", "curves"):
+    for name in ("results", "timing"):
         frame = getattr(tables, name)
         other = frame[frame["method"] == "layer_cam"]
         other = other.assign(cell=other["cell"] + "b")
         if name == "results":
             frame, other = frame.assign(options='{"relu":true}'), other.assign(options='{"relu":false}')
             other["value"] += 0.1 - 0.05 * other["value"]
+            other["map_of"] = other["cell"]
         pd.concat([frame, other], ignore_index=True).to_parquet(run / f"{name}.parquet")
+    assert tables.curves is not None
+    of_cells = [tables.curves.of(cell) for cell in tables.results["cell"].unique()]
+    of_cells += [rows.assign(cell=rows["cell"] + "b") for rows in of_cells]
+    known = schema(CURVES)
+    stream(
+        [pa.Table.from_pandas(rows, known, preserve_index=False) for rows in of_cells], known, run / "curves.parquet"
+    )
     return load(run, tables.names)
 
 
 def test_two_sets_of_options_are_two_methods_in_every_figure(varied: Tables, tmp_path: Path) -> None:
     both = {"layer_cam relu=false", "layer_cam relu=true"}
-    for frame in (varied.results, varied.timing, varied.curves):
+    for frame in (varied.results, varied.timing):
         assert set(frame["method"]) == both | {"grad_cam", "pgc_grad_cam", "random"}
     assert both <= set(rank_heatmap.rank_table(varied).index)
     labels = {"LayerCAM relu=false", "LayerCAM relu=true"}
@@ -444,7 +450,7 @@ def test_an_unknown_figure_raises_and_names_the_nearest(tables: Tables, tmp_path
 
 
 def test_tables_are_read_back_from_the_folder(published: Callable[[], Path], tables: Tables) -> None:
-    pd.testing.assert_frame_equal(load(published()).results, tables.results, check_like=True)
+    pd.testing.assert_frame_equal(load(published()).results, tables.results)
     with pytest.raises(ValueError, match="heatmark sweep"):
         load(Path("nowhere"))
 
@@ -499,3 +505,38 @@ def test_a_method_flagged_on_most_images_is_marked_in_the_heatmap(tables: Tables
     figure = drawn(rank_heatmap.draw, replace(tables, results=tables.results.assign(status=status)))
     assert any(text.get_text().startswith("2†") for text in figure.axes[0].texts)
     assert "†: map flagged as degenerate on most images" in figure.texts[-1].get_text().replace("\n", " ")
+
+
+def test_a_descriptive_metric_is_drawn_and_never_ranked(tables: Tables, tmp_path: Path) -> None:
+    deletion = tables.results["metric"] == "deletion"
+    neutral = tables.results["higher_is_better"].mask(deletion)
+    both = replace(tables, results=tables.results.assign(higher_is_better=neutral))
+    assert {key[1] for key in rank_heatmap.rank_table(both).columns} == {"insertion ↑"}
+    assert [title for title, _ in critical_difference.diagrams(both)] == ["net_a: insertion ↑", "net_b: insertion ↑"]
+    assert [ax.get_title("left") for ax in drawn(curves.draw, both).axes][:2] == [
+        "net_a: deletion",
+        "net_a: insertion ↑",
+    ]
+    assert drawn(depth.draw, both).axes[0].get_ylabel() == "deletion"
+    only = replace(both, results=both.results[deletion])
+    outcomes = {one.name: one for one in draw_all(only, tmp_path, FIGURES)}
+    assert [one.reason for one in outcomes.values() if one.failed] == []
+    assert not outcomes["rank_heatmap"].files
+
+
+def test_a_map_that_is_not_kept_is_said(published: Callable[[], Path], tables: Tables) -> None:
+    run = published()
+    synthetic.pictures(run, PICTURES)
+    (cell,) = [c for c in cells("net_a") if (c.method, c.layer) == ("layer_cam", "features.15")]
+    table = pq.read_table(run / "store" / "maps")
+    bare = [
+        None if key == cell.key else raw
+        for key, raw in zip(table["key"].to_pylist(), table["map"].to_pylist(), strict=True)
+    ]
+    shutil.rmtree(run / "store" / "maps")
+    Store(run).put("maps", table.set_column(table.column_names.index("map"), "map", pa.array(bare, pa.binary())))
+    figure = drawn(qualitative.draw, replace(tables, run=run, images=2))
+    column = [ax.get_title() for ax in figure.axes].index("LayerCAM")
+    width = len(figure.axes) // 2
+    said = [[text.get_text() for text in ax.texts] for ax in figure.axes[column::width]]
+    assert said == [["n/a"], []]  # net_b keeps its maps

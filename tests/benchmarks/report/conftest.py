@@ -1,121 +1,105 @@
 """Two small runs: one with every kind of failure, one with several models, layers, devices and precisions."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from heatmark.benchmarks.config.building import build
-from heatmark.benchmarks.config.compose import compose_command
-from heatmark.benchmarks.store import Measured, Record, Store
-from heatmark.benchmarks.sweep.images import load_images
-from heatmark.benchmarks.sweep.pictures import gallery
+from heatmark.benchmarks.requests import Entry, RequestedCell, RequestedMetric
 from heatmark.benchmarks.tables.gather import gather
+
+from .. import synthetic
 
 ONES = ["grad_cam", "layer_cam"]
 LAYERS = {"shapes_plain": ["features.15"], "shapes_residual": ["layer3", "layer4"]}
 PLACES = [("cpu", "fp32"), ("cuda", "fp32"), ("cuda", "bf16")]
 
 HOSTILE = "</script><script>document.title='broken'</script>"
-IMAGES = [f"shapes-test-{index:05d}" for index in range(6)]
-FRACTIONS = np.linspace(0, 1, 8)
+LABELS = ["circle", "square", "triangle", "cross", "ring", "star"]
+PICTURES = [
+    replace(entry, image=f"shapes-test-{i:05d}", label=LABELS[i]) for i, entry in enumerate(synthetic.entries(6))
+]
+IMAGES = [entry.image for entry in PICTURES]
 WEIGHTS = {"shapes_plain": "1a1a1a1a1a1a", "shapes_residual": "2b2b2b2b2b2b"}
-PICTURES = "3c3c3c3c3c3c"
 DELETION = {"grad_cam": 0.2, "layer_cam": 0.3, "pgc_grad_cam": 0.2, "random": 0.5, HOSTILE: 0.4}
+METHODS = [*DELETION, "swapped"]
 
 
-def columns(model: str, method: str, target: int = 3) -> dict[str, str]:
-    implementation = "pytorch_grad_cam" if method.startswith("pgc") else "heatmark"
-    fixed = {"weights": "shapes", "dataset": "shapes", "target_rule": str(target), "device": "cpu", "precision": "fp32"}
-    digests = {"weights_digest": WEIGHTS[model], "images_digest": PICTURES}
-    return {"model": model, "layer": "last", "method": method, "implementation": implementation, **fixed, **digests}
+def cell(model: str, method: str, layer: str = "last", *where: str) -> RequestedCell:
+    key = f"{list(LAYERS).index(model)}-{METHODS.index(method)}-{'-'.join([layer, *where])}"
+    return replace(synthetic.cell(method, layer, model), key=key)
 
 
-def record(model: str, method: str, target: int) -> Record:
-    """Return a cell whose deletion is known: its method's base, plus a hundredth an image."""
+def values(c: RequestedCell, metric: RequestedMetric, block: Sequence[Entry]) -> np.ndarray:
+    """Return known scores: a method's base, plus a hundredth per image, and something of the class and the place."""
     spread = np.arange(6) / 100
-    deletion = DELETION[method] + spread + (0.1 if model == "shapes_residual" else 0.0) + target / 1000
+    deletion = DELETION[c.method] + spread + 0.1 * (c.key[0] == "1") + block[0].target / 1000
     insertion = 1 - deletion**2
-    if method == HOSTILE:
+    if c.method == HOSTILE:
         insertion = np.where(np.arange(6) == 2, np.nan, insertion)
-    scores = np.linspace(1, 0, 8)[None].repeat(6, 0).astype(np.float32) ** (1 + np.arange(6)[:, None])
-    rng = np.random.default_rng(len(method.removeprefix("pgc_")) + target)  # pgc_grad_cam's maps are grad_cam's
-    return Record(
-        f"{model}-{list(DELETION).index(method)}-{target}",
-        columns(model, method, target),
-        images=IMAGES,
-        targets=[target] * 6,
-        flags=["constant" if method == "layer_cam" and index == 1 else "" for index in range(6)],
-        metrics={
-            "deletion": Measured("deletion:rise-2018", False, deletion, FRACTIONS, scores),
-            "insertion": Measured("insertion:rise-2018", True, insertion, FRACTIONS, scores[:, ::-1].copy()),
-        },
-        timing=[{"batch_size": 6, "latency_ms": 3.0, "forward_ms": 2.0, "cost_in_forwards": 1.5, "repeats": 5}],
-        maps=rng.random((6, 8, 8)).astype(np.float32),
-    )
+    return deletion if metric.name == "deletion" else insertion
 
 
-def write_job(store: Store, model: str) -> None:
-    """Leave what a sweep leaves of a job beside its cells: its facts and its pictures."""
-    config = compose_command("sweep", [f"model={model}", "dataset.limit=6"])
-    facts: dict[str, Any] = {"weights": "shapes", "weights_digest": WEIGHTS[model], "dataset": "shapes"}
-    config_for_people = {"model": {"name": model}}
-    store.write_job(model, {"model": model, **facts, "status": "done", "reason": "", "config": config_for_people})
-    classifier = build(config.model, "model")
-    seen = gallery(load_images(build(config.dataset, "dataset"), classifier), classifier)
-    store.write_gallery("shapes", WEIGHTS[model], PICTURES, seen)
+def maps(c: RequestedCell, block: Sequence[Entry]) -> np.ndarray:
+    seed = len(c.method.removeprefix("pgc_")) + block[0].target  # pgc_grad_cam's maps are grad_cam's
+    return np.random.default_rng(seed).random((6, 8, 8)).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "a run"
-    store = Store(folder)
-    for model in ("shapes_plain", "shapes_residual"):
-        for method in DELETION:
-            for target in (3, 7):
-                store.write(record(model, method, target))
-        write_job(store, model)
-    store.write(Record("skipped", columns("shapes_plain", "captum_deep_lift"), "skipped", "a ReLU is <used> twice"))
-    store.write(Record("error", columns("shapes_plain", "broken"), "error", "RuntimeError: out of luck"))
+    for model in LAYERS:
+        cells = [cell(model, method) for method in DELETION]
+        flags = {(c.key, IMAGES[1]): "constant" for c in cells if c.method == "layer_cam"}
+        for target in (3, 7):
+            pictures = [replace(entry, target=target) for entry in PICTURES]
+            extra = failing(folder) if (model, target) == ("shapes_plain", 3) else []
+            facts = {"model": model, "weights": "shapes", "weights_digest": WEIGHTS[model], "target_rule": str(target)}
+            asked = synthetic.request([*cells, *extra], pictures, **facts, config={"model": {"name": model}})
+            synthetic.write(folder, replace(asked, cells=cells), synthetic.Numbers(values, maps, flags, points=8))
+            synthetic.requests.write(folder, asked)
+        synthetic.timings(folder, cells)
+    synthetic.pictures(folder, PICTURES, grey=lambda entry: 40 * entry.position)
     gather(folder)
     return folder
 
 
-def placed(model: str, layer: str, method: str, device: str, precision: str, shift: float) -> Record:
-    """Return a cell of the second run, whose numbers and maps are its own."""
-    made = record(model, method, 3)
-    measured = {
-        name: replace(m, values=m.values + shift, scores=None if m.scores is None else m.scores * (1 - shift))
-        for name, m in made.metrics.items()
-    }
-    facts = {**made.columns, "layer": layer, "device": device, "precision": precision}
-    maps = np.random.default_rng(round(1e6 * shift)).random((6, 8, 8)).astype(np.float32)
-    key = "-".join(value for name, value in facts.items() if not name.endswith("_digest"))
-    return replace(made, key=key, columns=facts, metrics=measured, maps=maps)
+def failing(folder: Path) -> list[RequestedCell]:
+    """Return a cell that is skipped and one that failed."""
+    failed = synthetic.cell("broken")
+    synthetic.failed_cell(folder, failed, "RuntimeError: out of luck")
+    return [synthetic.cell("captum_deep_lift", skipped="a ReLU is <used> twice"), failed]
 
 
-def swapped(made: Record) -> Record:
-    """Return a cell whose mean is another's, to the last bit, although two of its images are not."""
-    order = [1, 0, 2, 3, 4, 5]
-    measured = {name: replace(m, values=m.values[order]) for name, m in made.metrics.items()}
-    maps = np.random.default_rng(99).random((6, 8, 8)).astype(np.float32)
-    return replace(made, key="swapped", columns={**made.columns, "method": "swapped"}, metrics=measured, maps=maps)
+def varied_values(c: RequestedCell, metric: RequestedMetric, block: Sequence[Entry]) -> np.ndarray:
+    """Return scores of the second run; the mean of ``swapped`` is another's, although two of its images are not."""
+    if c.method == "swapped":
+        return varied_values(replace(c, method="grad_cam", key=c.key[:2]), metric, block)[[1, 0, 2, 3, 4, 5]]
+    return values(c, metric, block) + int(synthetic.digest(c.key)[:4], 16) / 1e6
+
+
+def varied_maps(c: RequestedCell, block: Sequence[Entry]) -> np.ndarray:
+    return np.random.default_rng([*map(ord, c.key)]).random((6, 8, 8)).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
 def varied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run of two models, of which the second has two layers, two devices and two precisions."""
     folder = tmp_path_factory.mktemp("runs") / "varied"
-    store = Store(folder)
     for model, layers in LAYERS.items():
         for device, precision in PLACES[: 1 if model == "shapes_plain" else 3]:
-            for layer, method in [*((layer, name) for layer in layers for name in ONES), ("input", "random")]:
-                shift = len(list((folder / "cells").glob("*"))) / 100
-                store.write(placed(model, layer, method, device, precision, shift))
-        write_job(store, model)
-    store.write(swapped(placed("shapes_plain", "features.15", "grad_cam", "cpu", "fp32", 0.0)))
+            cells = [cell(model, name, layer, device, precision) for layer in layers for name in ONES]
+            cells.append(cell(model, "random", "input", device, precision))
+            if model == "shapes_plain":
+                cells[0] = replace(cells[0], key="0-")  # so that swapped finds its numbers
+                cells.append(cell(model, "swapped", layers[0], device, precision))
+            facts = {"model": model, "weights": "shapes", "weights_digest": WEIGHTS[model]}
+            asked = synthetic.request(cells, PICTURES, **facts, device_kind=device, precision=precision)
+            flags = {(c.key, IMAGES[1]): "constant" for c in cells if c.method == "layer_cam"}
+            synthetic.write(folder, asked, synthetic.Numbers(varied_values, varied_maps, flags, points=8))
+    synthetic.pictures(folder, PICTURES, grey=lambda entry: 40 * entry.position)
     gather(folder)
     return folder
 

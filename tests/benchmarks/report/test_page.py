@@ -3,9 +3,12 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -13,9 +16,11 @@ from heatmark.benchmarks.report.figures import figures
 from heatmark.benchmarks.report.page import breakable, latency, page, rank
 from heatmark.benchmarks.report.settings import varying
 from heatmark.benchmarks.report.troubles import failures
-from heatmark.benchmarks.store import Gallery, Store
+from heatmark.benchmarks.store import Store
+from heatmark.benchmarks.tables.gather import gather
 
-from .conftest import HOSTILE, IMAGES, PICTURES, WEIGHTS
+from .. import synthetic
+from .conftest import HOSTILE, IMAGES, PICTURES, cell, maps, values
 
 
 def data(html: str) -> dict:
@@ -55,8 +60,10 @@ def test_repeated_maps_faults_and_reasons_are_shown(html: str) -> None:
 
 def test_a_run_without_pictures_says_so_and_shows_its_maps(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "without")
-    (file,) = (copy / "pictures").glob(f"*-{WEIGHTS['shapes_plain']}-{PICTURES}.parquet")
-    file.unlink()
+    for file in (copy / "requests").iterdir():
+        text = file.read_text()
+        if "shapes_plain" in text:
+            file.write_text(text.replace('"pictures_key": "p"', '"pictures_key": "none"'))
     html = page(copy, None, True)
     said = "Missing pictures: shapes_plain on shapes: the run keeps no pictures of it; run the same heatmark sweep"
     assert html.count("Missing pictures: ") == html.count(said) == 1
@@ -67,11 +74,8 @@ def test_a_run_without_pictures_says_so_and_shows_its_maps(run: Path, tmp_path: 
 
 def test_shown_images_without_a_stored_picture_are_counted(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "fewer")
-    for digest in WEIGHTS.values():
-        whole = Store(copy).read_gallery("shapes", digest, PICTURES)
-        assert whole is not None
-        first = dict(list(whole.pictures.items())[:4])
-        Store(copy).write_gallery("shapes", digest, PICTURES, Gallery(first, whole.labels, whole.classes))
+    shutil.rmtree(copy / "store" / "pictures")
+    synthetic.pictures(copy, PICTURES[:4])
     said = "2 of 6 images have no picture; the run keeps only the first 4"
     assert page(copy, None, True).count(said) == 2
     assert "have no picture" not in page(copy, 4, True)
@@ -108,7 +112,16 @@ def test_faults_name_their_device_and_precision(varied_html: str) -> None:
 
 
 def test_failed_cells_have_distinct_names() -> None:
-    facts = {"cell": "a", "model": "toy", "layer": "last", "method": "rise", "status": "error", "reason": "no"}
+    facts = {
+        "cell": "a",
+        "model": "toy",
+        "layer": "last",
+        "method": "rise",
+        "status": "error",
+        "reason": "no",
+        "metric": "",
+        "image": "",
+    }
     rows = pd.DataFrame([{**facts, "weights": "w", "device": d, "precision": "fp32"} for d in ("cpu", "cuda")])
     assert varying(rows) == ["device"]
     assert failures(rows, varying(rows))[0].cells == ["toy · last · rise · cpu", "toy · last · rise · cuda"]
@@ -156,12 +169,34 @@ def test_means_without_flagged_maps_are_shown_with_n(html: str) -> None:
     assert "</abbr> 0.331, n 5</span>" in html  # (0.303 + 0.323 + … + 0.353) / 5
 
 
-def test_without_maps_the_page_says_that_repeats_were_not_looked_for(run: Path, tmp_path: Path) -> None:
+def test_maps_that_are_not_kept_are_said_for_each_image(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "mapless")
-    shutil.rmtree(copy / "maps")
+    table = pq.read_table(copy / "store" / "maps")
+    rows = {entry.row() for entry in PICTURES[:2]}
+    kept = [
+        raw if row in rows else None
+        for row, raw in zip(table["row"].to_pylist(), table["map"].to_pylist(), strict=True)
+    ]
+    shutil.rmtree(copy / "store" / "maps")
+    Store(copy).put("maps", table.set_column(table.column_names.index("map"), "map", pa.array(kept, pa.binary())))
+    cells = {cell["targets"][0]: cell for cell in data(page(copy, None, False))["cells"] if cell["method"] == "random"}
+    assert cells["3"]["map"]["kept"] == [True, True, False, False, False, False]
+    assert cells["7"]["map"] is None
+
+
+def test_a_descriptive_metric_has_no_arrow_and_no_rank(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "neutral")
+    results = pd.read_parquet(copy / "results.parquet")
+    results["higher_is_better"] = results["higher_is_better"].mask(results["metric"] == "deletion")
+    results.to_parquet(copy / "results.parquet")
     html = page(copy, None, False)
-    assert "methods with identical maps were not looked for" in html
-    assert "= grad_<wbr>cam" not in html
+    assert "deletion ↓" not in html
+    assert "deletion ↑" not in html
+    assert "insertion ↑" in html
+    assert "descriptive: no value is better than another" in html
+    assert "sorted by rank under insertion" in html
+    directions = {d["metric"]: d["higher_is_better"] for d in data(html)["definitions"]}
+    assert directions == {"deletion": None, "insertion": True}
 
 
 def test_the_page_states_the_hypotheses_of_the_tests(html: str) -> None:
@@ -170,16 +205,17 @@ def test_the_page_states_the_hypotheses_of_the_tests(html: str) -> None:
 
 def test_two_checkpoints_of_one_label_have_two_names_and_their_own_pictures(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "best")
-    results = pd.read_parquet(copy / "results.parquet").query("model == 'shapes_plain'")
-    twice = [results.assign(weights_digest=digest, cell=results["cell"] + end)
-             for digest, end in (("1111aaaa", ""), ("2222bbbb", "-b"))]  # fmt: skip
-    pd.concat(twice, ignore_index=True).to_parquet(copy / "results.parquet")
-    seen = [Store(run).read_gallery("shapes", digest, PICTURES) for digest in WEIGHTS.values()]
-    for digest, its, label in zip(("1111aaaa", "2222bbbb"), seen, ("one", "two"), strict=True):
-        assert its is not None
-        Store(copy).write_gallery("shapes", digest, PICTURES, Gallery(its.pictures, its.labels, (label,)))
+    shutil.rmtree(copy / "requests")
+    cells = [cell("shapes_plain", "grad_cam")]
+    for digest, key in (("1111aaaa", "one"), ("2222bbbb", "two")):
+        mine = [replace(c, key=c.key + key) for c in cells]
+        facts = {"weights": "shapes", "weights_digest": digest, "pictures_key": key, "classes": [key]}
+        asked = synthetic.request(mine, PICTURES, model="shapes_plain", **facts)
+        synthetic.write(copy, asked, synthetic.Numbers(values, maps, points=8))
+        synthetic.pictures(copy, PICTURES, key)
+    gather(copy)
     html = page(copy, None, True)
-    assert [subject["classes"] for subject in data(html)["subjects"]] == [["one"], ["two"]]
-    assert {subject["weights"] for subject in data(html)["subjects"]} == {"shapes #1111", "shapes #2222"}
+    classes = {subject["weights"]: subject["classes"] for subject in data(html)["subjects"]}
+    assert classes == {"shapes@1111aaa": ["one"], "shapes@2222bbb": ["two"]}
     assert all(subject["pictures"] for subject in data(html)["subjects"])
-    assert "<option>shapes #1111</option><option>shapes #2222</option>" in html
+    assert "<option>shapes@1111aaa</option><option>shapes@2222bbb</option>" in html

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from heatmark.benchmarks.tables.gather import RESULTS, table
+from heatmark.benchmarks.tables.columns import NUMBERS, RESULTS
 
 Results = Callable[..., pd.DataFrame]
 
@@ -29,7 +29,12 @@ def results() -> Results:
             for image, value in enumerate(np.asarray(column, dtype=float)):
                 own = {"cell": cell, "layer": layer, "method": method, "implementation": library}
                 rows.append({**shared, **own, "image": f"{image:03d}", "target": "1", "value": value})
-        return table(rows, list(dict.fromkeys([*RESULTS, *shared])))
+        frame = pd.DataFrame(rows, columns=[name for name in RESULTS if name != "map_of"])
+        texts = [name for name in frame if name not in {*NUMBERS, "higher_is_better"}]
+        frame[texts] = frame[texts].astype(object).fillna("")
+        order = ["dataset", "model", "layer", "method", "cell"]
+        typed = frame.astype(dict.fromkeys(NUMBERS & {*frame}, "float64") | {"higher_is_better": "boolean"})
+        return typed.sort_values(order, kind="stable", ignore_index=True)
 
     return make
 

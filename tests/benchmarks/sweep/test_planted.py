@@ -1,9 +1,7 @@
 """Tests that faults of the planted catalogue asked for: what a sweep keeps of its pictures, and what its tables say."""
 
-import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -13,9 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.benchmarks import api, requests
-from heatmark.benchmarks.data.base import Sample
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.sweep import blocks as decoding
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.tables.gather import gather
 from heatmark.methods.base import Method
@@ -26,55 +22,6 @@ from tests.benchmarks.sweep.toys import PLAIN, Aimed, Mean, Notes, Red, Toys, cl
 
 METHODS, METRICS = {"m": Red()}, {"mean": Mean()}
 GIVEN = {"model": "net", "dataset": "toys"}
-
-
-class Gate:
-    """A semaphore that knows whether somebody waits for it."""
-
-    changed = threading.Condition()
-    waiting = False
-
-    def __init__(self, free: int) -> None:
-        self.free = free
-        Gate.waiting = False
-
-    def acquire(self) -> None:
-        with Gate.changed:
-            Gate.waiting = not self.free
-            Gate.changed.notify_all()
-            Gate.changed.wait_for(lambda: self.free > 0)
-            self.free -= 1
-
-    def release(self) -> None:
-        with Gate.changed:
-            self.free += 1
-            Gate.waiting = False
-            Gate.changed.notify_all()
-
-
-@dataclass(frozen=True)
-class Noted(Toys):
-    """Pictures that note which of them have been read."""
-
-    read: list[int] = field(default_factory=list)
-
-    def __getitem__(self, index: int) -> Sample:
-        with Gate.changed:
-            self.read.append(index)
-            Gate.changed.notify_all()
-        return super().__getitem__(index)
-
-
-def test_the_next_block_is_decoded_while_one_is_worked_at_and_none_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = SimpleNamespace(Semaphore=Gate, Event=threading.Event, Thread=threading.Thread)
-    monkeypatch.setattr(decoding, "threading", shown)
-    data = Noted(toys(8).pictures)
-    found = decoding.blocks(data, classifier(), range(8), 2, (3, 12, 10))
-    next(found)
-    with Gate.changed:
-        Gate.changed.wait_for(lambda: Gate.waiting or len(data.read) > 4)
-    assert data.read == [0, 1, 2, 3]
-    assert [entry.position for block in found for entry in block.entries] == [2, 3, 4, 5, 6, 7]
 
 
 def test_a_method_that_fails_in_the_last_block_alone_is_no_failed_cell(tmp_path: Path) -> None:

@@ -71,3 +71,11 @@ def test_a_whole_run_takes_the_place_of_shards(tmp_path: Path) -> None:
     swept(tmp_path, METHODS, METRICS, shard=Shard(1, 3))
     swept(tmp_path, METHODS, METRICS)
     assert [path.name[33:] for path in (tmp_path / "requests").iterdir()] == ["0-of-1.json"]
+
+
+def test_a_failure_of_the_same_call_stays(tmp_path: Path) -> None:
+    JobRecord(tmp_path, {**GIVEN, "layer": "nowhere"}, "net", started=10.0).failed("no such layer")
+    swept(tmp_path, METHODS, METRICS, given={**GIVEN, "layer": "0"}, started=10.0)
+    assert sorted(r.facts["status"] for r in requests.current(tmp_path)) == ["done", "error"]
+    swept(tmp_path, METHODS, METRICS, given={**GIVEN, "layer": "0"})
+    assert [r.facts["status"] for r in requests.current(tmp_path)] == ["done"]

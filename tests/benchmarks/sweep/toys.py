@@ -141,11 +141,12 @@ def swept(
     dataset: Dataset | None = None,
     model: Classifier | None = None,
     given: Mapping[str, Any] | None = None,
+    started: float | None = None,
     **options: Any,
 ) -> "Found":
     """Run a sweep into a folder and return what it left."""
     asked = SweepSettings(**({"device": "cpu", "batch_size": 2, "timing": False, "block_size": 3} | options))
-    record = JobRecord(root, given or {"model": "net", "dataset": "toys"}, "net", asked.shard)
+    record = JobRecord(root, given or {"model": "net", "dataset": "toys"}, "net", asked.shard, started=started)
     api.sweep(model or classifier(), dataset or toys(), methods, metrics, asked, record)
     return Found(root)
 

@@ -1,4 +1,4 @@
-"""Tests of gathering: stored cells become results, timing and curves."""
+"""Tests of gathering: what requests ask for, joined with what the store has."""
 
 import json
 from dataclasses import replace
@@ -6,157 +6,284 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
-from heatmark.benchmarks.schema import DIGESTS
-from heatmark.benchmarks.store import Measured, Record, Store
-from heatmark.benchmarks.tables.gather import RESULTS, TIES, TIMING, _replace, gather
+from heatmark.benchmarks import requests
+from heatmark.benchmarks.requests import Entry, Request, RequestedMetric
+from heatmark.benchmarks.tables.columns import CURVES, RESULTS, TIES, TIMING
+from heatmark.benchmarks.tables.curves import StoredCurves, aligned
+from heatmark.benchmarks.tables.gather import gather
+from heatmark.benchmarks.tables.gathered import read_table
+from heatmark.benchmarks.tables.jobs import jobs, of_setting
 from heatmark.benchmarks.tables.ranking import mean_and_half_width, ranking
+from heatmark.benchmarks.tables.writing import replaced
 
-COLUMNS = {
-    "model": "net", "weights": "random-0", "implementation": "heatmark", "dataset": "shapes",
-    "target_rule": "predicted", "device": "cpu", "precision": "fp32",
+from .. import synthetic
+from ..synthetic import FACTS, METRICS, digest
+
+RANDOM, CAM, SKIPPED, FAILED = (
+    synthetic.cell("random", "input"), synthetic.cell("grad_cam", depth="0.75", options='{"relu":true}'),
+    synthetic.cell("captum_deep_lift", skipped="re-used ReLU"), synthetic.cell("layer_cam"),
+)  # fmt: skip
+PICTURES = [
+    Entry("a", digest("a"), target=3, position=0, group="p1"), Entry("b", digest("b"), target=3, position=1),
+    Entry("c", digest("c"), target=1, position=2, group="p1"),
+]  # fmt: skip
+BROKEN = Entry("broken", "", position=3, reason="cannot read broken")
+GAIN = RequestedMetric("gain", "difference", True, terms={"insertion": 1.0, "deletion": -1.0})
+SCORES = {
+    ("random", "deletion"): [0.5, 0.5, 0.5], ("random", "insertion"): [0.25, 0.25, 0.5],
+    ("grad_cam", "deletion"): [0.25, 0.0, 0.5], ("grad_cam", "insertion"): [0.5, 0.75, np.nan],
 }  # fmt: skip
+NUMBERS = replace(
+    synthetic.random_numbers(3),
+    values=lambda c, m, block: np.array([SCORES[c.method, m.name][e.position] for e in block]),
+    flags={(CAM.key, "b"): "constant"},
+    undefined={(digest(CAM.key, "insertion:rise-2018"), "c"): "the image has no mask"},
+)
 
 
-def record(key: str, method: str, deletion: list[float], insertion: list[float], layer: str = "last") -> Record:
-    curve = np.array([0.0, 0.5, 1.0]), np.array([[1.0, 0.5, 0.25]] * 3, dtype=np.float32)
-    return Record(
-        key,
-        {**COLUMNS, "layer": layer, "method": method},
-        images=["a", "b", "c"],
-        targets=[3, 3, 1],
-        flags=["", "constant", ""],
-        metrics={
-            "deletion": Measured("deletion:rise-2018", False, np.array(deletion), *curve),
-            "insertion": Measured("insertion:rise-2018", True, np.array(insertion)),
-        },
-        timing=[{"batch_size": 2, "latency_ms": 3.0, "forward_ms": 2.0, "cost_in_forwards": 1.5, "repeats": 5}],
-    )
+def asked() -> Request:
+    return synthetic.request([RANDOM, CAM, SKIPPED, FAILED], [*PICTURES, BROKEN], [*METRICS, GAIN])
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    store = Store(tmp_path)
-    store.write(record("k2", "random", [0.5, 0.5, 0.5], [0.25, 0.25, 0.5], "input"))
-    store.write(record("k1", "grad_cam", [0.25, 0.0, 0.5], [0.5, 0.75, np.nan]))
-    store.write(Record("k3", {**COLUMNS, "layer": "last", "method": "captum_deep_lift"}, "skipped", "re-used ReLU"))
-    store.write_job("s", {"model": "other", "dataset": "", "status": "error", "reason": "no weights"})
+    known = [RANDOM, CAM, SKIPPED]
+    synthetic.write(tmp_path, synthetic.request(known, PICTURES, [*METRICS, GAIN]), NUMBERS)
+    for file in (tmp_path / "requests").iterdir():
+        file.unlink()
+    synthetic.failed_cell(tmp_path, FAILED, "RuntimeError: out of luck")
+    requests.write(tmp_path, asked())
+    failed = {"model": "other", "dataset": "", "status": "error", "reason": "no weights"}
+    requests.write(tmp_path, Request("f", "f", 2.0, facts=failed))
     return tmp_path
 
 
-def test_one_row_per_cell_image_and_metric(run: Path) -> None:
+def of(results: pd.DataFrame, method: str, metric: str) -> pd.DataFrame:
+    return results[(results["method"] == method) & (results["metric"] == metric)].set_index("image")
+
+
+def test_one_row_per_cell_image_and_metric_in_the_order_of_cells(run: Path) -> None:
     results = gather(run)
     assert list(results.columns) == RESULTS
-    assert len(results) == 2 * 3 * 2 + 1 + 1
-    row = results[(results["cell"] == "k1") & (results["image"] == "b") & (results["metric"] == "insertion")].iloc[0]
-    assert (row["value"], row["target"], row["status"], row["reason"]) == (0.75, "3", "degenerate", "constant")
-    assert results.loc[results["cell"] == "k1", "target"].tolist() == ["3", "3", "1"] * 2
-    assert row["higher_is_better"]
-    assert row["definition"] == "insertion:rise-2018"
-    mine = results[(results["cell"] == "k1") & (results["metric"] == "insertion")]
-    assert mine.set_index("image")["target"].to_dict() == {"a": "3", "b": "3", "c": "1"}
+    rows = results.groupby(["method", "status"], sort=False).size().to_dict()
+    assert rows == {
+        ("", "error"): 2, ("random", "ok"): 9, ("captum_deep_lift", "skipped"): 1, ("grad_cam", "ok"): 6,
+        ("grad_cam", "degenerate"): 3, ("layer_cam", "error"): 1,
+    }  # fmt: skip
+    found = of(results, "grad_cam", "insertion")
+    assert found["target"].to_dict() == {"a": "3", "b": "3", "c": "1"}
+    assert found["group"].to_dict() == {"a": "p1", "b": "", "c": "p1"}
+    assert found["status"].to_dict() == {"a": "ok", "b": "degenerate", "c": "ok"}
+    assert found["reason"].to_dict() == {"a": "", "b": "constant", "c": "the image has no mask"}
+    np.testing.assert_array_equal(found["value"], [0.5, 0.75, np.nan])
+    np.testing.assert_array_equal(found["tied"], [0.0, 0.25, 0.5])
+    np.testing.assert_allclose(found["tie_high"], [0.6, 0.85, np.nan])
+    assert found["definition"].unique().tolist() == ["insertion:rise-2018"]
+    assert found["higher_is_better"].all()
+    assert (found["options"] == '{"relu":true}').all()
+    assert (found["depth"] == 0.75).all()
+    assert (found["maps"] == CAM.key).all()
+    assert results["value"].to_numpy()[results["method"] == "random"].tolist()[:3] == [0.5, 0.5, 0.5]
 
 
-def test_groups_are_a_column_of_results_and_digests_are_columns_of_every_table(run: Path) -> None:
-    shared = {**COLUMNS, "weights_digest": "0123456789ab", "images_digest": "ba9876543210"}
-    told = replace(record("k5", "grad_cam", [0.5] * 3, [0.5] * 3), columns={**shared, "layer": "last", "method": "g"})
-    Store(run).write(replace(told, groups=["p1", "", "p1"]))
+def test_skips_failures_and_broken_pictures_are_rows_with_their_reason(run: Path) -> None:
     results = gather(run)
-    mine = results[(results["cell"] == "k5") & (results["metric"] == "deletion")]
-    assert mine[["image", "group"]].to_numpy().tolist() == [["a", "p1"], ["b", ""], ["c", "p1"]]
-    assert set(results.loc[results["cell"] != "k5", "group"]) == {""}  # of a record that knows of no groups
-    for name in ("results", "timing", "curves"):
-        rows = pd.read_parquet(run / f"{name}.parquet").query("cell == 'k5'")
-        assert set(map(tuple, rows[DIGESTS].to_numpy())) == {("0123456789ab", "ba9876543210")}
+    without = results[results["metric"] == ""]
+    found = without[["model", "method", "image", "status", "reason"]].to_numpy().tolist()
+    assert sorted(found) == [
+        ["net", "", "broken", "error", "cannot read broken"],
+        ["net", "captum_deep_lift", "", "skipped", "re-used ReLU"],
+        ["net", "layer_cam", "", "error", "RuntimeError: out of luck"],
+        ["other", "", "", "error", "no weights"],
+    ]
+    assert without["value"].isna().all()
+    assert without["higher_is_better"].isna().all()
+    assert (without.loc[without["method"] == "", "cell"] == "").all()
 
 
-def test_weights_with_one_name_are_distinct_in_every_table(run: Path) -> None:
-    for digest in ("a" * 12, "b" * 12):
-        own = {"weights": "best", "weights_digest": digest, "layer": "last", "method": "grad_cam"}
-        made = record(f"k{digest}", "grad_cam", [0.5] * 3, [0.5] * 3)
-        Store(run).write(replace(made, columns={**COLUMNS, **own}))
-        job = {"model": "net", "dataset": "shapes", "status": "done", "weights": "best", "weights_digest": digest}
-        Store(run).write_job(digest, {**job, "checkpoint": f"/runs/{digest[0]}/best.pth"})
-    gather(run)
-    for name in ("results", "timing", "curves"):
-        rows = pd.read_parquet(run / f"{name}.parquet")
-        named = rows[rows["weights_digest"] != ""].groupby("weights_digest")["weights"].unique()
+def test_a_derived_metric_is_the_weighted_sum_of_others(run: Path) -> None:
+    found = of(gather(run), "grad_cam", "gain")
+    np.testing.assert_array_equal(found["value"], [0.25, 0.75, np.nan])
+    assert found["reason"].to_dict() == {"a": "", "b": "constant", "c": "insertion: the image has no mask"}
+    assert found["definition"].iloc[0] == "difference(+1 insertion:rise-2018 -1 deletion:rise-2018)"
+    assert found[["tie_low", "tie_high"]].isna().all(axis=None)
+
+
+def test_what_is_not_stored_yet_is_no_row(run: Path) -> None:
+    more = [*PICTURES, Entry("d", digest("d"), target=3, position=3)]
+    requests.write(run, replace(asked(), entries=more))
+    assert set(gather(run)["image"]) == {"a", "b", "c", ""}
+
+
+def test_errors_are_their_rows_alone(tmp_path: Path) -> None:
+    errors = {
+        ("maps", CAM.key, "a"): "ValueError: map", ("scores", digest(CAM.key, "insertion:rise-2018"), "b"): "KeyError",
+    }  # fmt: skip
+    asked = synthetic.request([RANDOM, CAM], PICTURES, [*METRICS, GAIN])
+    results = gather(synthetic.write(tmp_path, asked, replace(NUMBERS, errors=errors, flags={})))
+    bad = results[results["status"] == "error"]
+    assert bad[["method", "image", "metric", "reason"]].to_numpy().tolist() == [
+        ["grad_cam", "a", "deletion", "ValueError: map"],
+        ["grad_cam", "a", "insertion", "ValueError: map"],
+        ["grad_cam", "b", "insertion", "KeyError"],
+        ["grad_cam", "a", "gain", "insertion: ValueError: map"],
+        ["grad_cam", "b", "gain", "insertion: KeyError"],
+    ]
+    assert bad[["value", *TIES]].isna().all(axis=None)
+    assert results.groupby(["method", "metric"]).size().eq(3).all()
+
+
+def test_a_cell_that_failed_and_then_ran_has_its_numbers(run: Path) -> None:
+    later = synthetic.request([FAILED], PICTURES)
+    values = {("layer_cam", m): [0.1, 0.2, 0.3] for m in ("deletion", "insertion")}
+    numbers = replace(NUMBERS, values=lambda c, m, block: np.array(values[c.method, m.name]))
+    synthetic.write(run, later, numbers)
+    found = of(gather(run), "layer_cam", "deletion")
+    assert found["value"].tolist() == [0.1, 0.2, 0.3]
+
+
+def test_a_metric_that_does_not_apply_is_one_row_per_cell(run: Path) -> None:
+    pointing = RequestedMetric("pointing", "pointing", True, ["masks"], skipped="the dataset has no masks")
+    twice = RequestedMetric("twice", "twice", True, terms={"pointing": 2.0})
+    again = synthetic.request([RANDOM, CAM], PICTURES, [*METRICS, pointing, twice])
+    requests.write(run, replace(asked(), metrics=again.metrics, scores=again.scores, cells=again.cells))
+    results = gather(run)
+    skipped = results[results["status"] == "skipped"]
+    assert skipped[["method", "image", "metric"]].to_numpy().tolist() == [
+        [m, "", ""] for m in ("random", "grad_cam") for _ in "ab"
+    ]
+    assert skipped["reason"].unique().tolist() == [
+        "pointing: the dataset has no masks", "twice: pointing: the dataset has no masks",
+    ]  # fmt: skip
+
+
+def test_rows_of_a_metric_depend_on_the_inputs_it_needs(tmp_path: Path) -> None:
+    masked = [replace(e, inputs={"masks": digest("mask", e.image)}) for e in PICTURES]
+    metric = RequestedMetric("pointing", "pointing", True, ["masks"])
+    values = replace(NUMBERS, values=lambda c, m, block: np.array([e.position / 2 for e in block]))
+    synthetic.write(tmp_path, synthetic.request([CAM], masked, [metric]), values)
+    assert len(of(gather(tmp_path), "grad_cam", "pointing")) == 3
+    corrected = [replace(masked[0], inputs={"masks": digest("another")}), *masked[1:]]
+    requests.write(tmp_path, synthetic.request([CAM], corrected, [metric]))
+    assert list(of(gather(tmp_path), "grad_cam", "pointing").index) == ["b", "c"]
+
+
+def test_one_key_of_maps_in_two_settings_is_two_cells(tmp_path: Path) -> None:
+    for rule, target in (("predicted", 3), ("second", 5)):
+        pictures = [replace(entry, target=target) for entry in PICTURES]
+        synthetic.write(tmp_path, synthetic.request([CAM], pictures, target_rule=rule), NUMBERS)
+    results = gather(tmp_path)
+    assert results.groupby("target_rule")["target"].unique().map(list).to_dict() == {
+        "predicted": ["3"],
+        "second": ["5"],
+    }
+    assert results["cell"].nunique() == 2
+    assert results["maps"].unique().tolist() == [CAM.key]
+    assert len(StoredCurves(tmp_path / "curves.parquet").of(results["cell"].iloc[0])) == 6
+
+
+def test_two_jobs_of_one_setting_are_united(tmp_path: Path) -> None:
+    for metrics in ([METRICS[0]], [METRICS[1]], list(METRICS)):
+        request = synthetic.request([CAM], PICTURES, metrics)
+        synthetic.write(tmp_path, replace(request, job=digest([m.name for m in metrics])), NUMBERS)
+    results = gather(tmp_path)
+    assert not results.duplicated(["cell", "image", "metric"]).any()
+    assert len(results) == 6
+
+
+def test_the_newest_label_and_name_of_a_picture_are_the_true_ones(tmp_path: Path) -> None:
+    synthetic.write(tmp_path, synthetic.request([CAM], PICTURES), NUMBERS)
+    renamed = [replace(PICTURES[0], image="other", group="p9"), *PICTURES[1:]]
+    requests.write(tmp_path, synthetic.request([CAM], renamed))
+    found = of(gather(tmp_path), "grad_cam", "deletion")
+    assert found["group"].to_dict() == {"other": "p9", "b": "", "c": "p1"}
+    assert found["value"].to_dict() == {"other": 0.25, "b": 0.0, "c": 0.5}
+
+
+def test_weights_with_one_name_are_distinct_in_every_table(tmp_path: Path) -> None:
+    for letter in "ab":
+        cell = synthetic.cell("grad_cam", model=letter)
+        facts = {"weights": "best", "weights_digest": letter * 12, "checkpoint": f"/runs/{letter}/best.pth"}
+        synthetic.write(tmp_path, synthetic.request([cell], PICTURES, **facts), NUMBERS)
+        synthetic.timings(tmp_path, [cell])
+    gather(tmp_path)
+    for name in ("results", "timing"):
+        named = pd.read_parquet(tmp_path / f"{name}.parquet").groupby("weights_digest")["weights"].unique()
         assert [list(names) for names in named] == [["a/best"], ["b/best"]]
-    jobs = json.loads((run / "provenance.json").read_text())["jobs"]
-    assert sorted(s["weights"] for s in jobs if "weights" in s) == ["a/best", "b/best"]
-    assert all(
-        r.columns["weights"] == "best" for r in Store(run).read() if r.columns.get("weights_digest")
-    )  # as it was
-
-
-def test_skips_and_failed_jobs_are_rows_with_their_reason(run: Path) -> None:
-    results = gather(run)
-    skipped = results[results["status"] == "skipped"].iloc[0]
-    assert (skipped["method"], skipped["reason"], skipped["image"], skipped["metric"]) == (
-        "captum_deep_lift", "re-used ReLU", "", "",
-    )  # fmt: skip
-    assert np.isnan(skipped["value"])
-    assert not skipped["higher_is_better"]
-    failed = results[results["status"] == "error"].iloc[0]
-    assert (failed["model"], failed["reason"], failed["method"]) == ("other", "no weights", "")
-
-
-def test_no_value_is_none_and_parquet_and_csv_agree(run: Path) -> None:
-    results = gather(run)
-    pd.testing.assert_frame_equal(pd.read_parquet(run / "results.parquet"), results)
-    texts = results.drop(columns=["value", *TIES, "higher_is_better", "depth"])
-    assert texts.map(lambda cell: isinstance(cell, str)).all(axis=None)
-    csv = pd.read_csv(run / "results.csv", keep_default_na=False, na_values={"value": [""]}, dtype={"target": str})
-    np.testing.assert_array_equal(csv["value"], results["value"])
-
-
-def test_options_and_depth_are_columns_of_results_only(run: Path) -> None:
-    own = {"options": '{"relu":true}', "depth": "0.75"}
-    Store(run).write(Record("k4", {**COLUMNS, "layer": "last", "method": "layer_cam", **own}, "skipped", "no"))
-    results = gather(run).drop_duplicates("cell").set_index("method")
-    assert (results.loc["layer_cam", "options"], results.loc["layer_cam", "depth"]) == ('{"relu":true}', 0.75)
-    assert results["depth"].dtype == np.float64
-    # of a cell that an older version ran, and of a job that could not begin
-    for older in ("grad_cam", ""):
-        assert results.loc[older, "options"] == ""
-        assert np.isnan(results.loc[older, "depth"])
-    for name in ("timing", "curves"):
-        assert not {"options", "depth"} & set(pd.read_parquet(run / f"{name}.parquet").columns)
-
-
-def test_the_depth_of_a_layer_that_has_none_is_nan(run: Path) -> None:
-    Store(run).write(Record("k4", {**COLUMNS, "layer": "input", "method": "rise", "depth": ""}, "skipped", "no"))
-    results = gather(run).set_index("method")
-    assert np.isnan(results.loc["rise", "depth"])
-    assert np.isnan(pd.read_parquet(run / "results.parquet").set_index("method").loc["rise", "depth"])
+    facts = json.loads((tmp_path / "provenance.json").read_text())["jobs"]
+    assert sorted(job["weights"] for job in facts) == ["a/best", "b/best"]
+    assert all("classes" not in job for job in facts)
 
 
 def test_rows_of_timing_and_curves(run: Path) -> None:
-    gather(run)
-    timing, curves = pd.read_parquet(run / "timing.parquet"), pd.read_parquet(run / "curves.parquet")
+    synthetic.timings(run, [CAM, RANDOM])
+    results = gather(run)
+    timing, curves = read_table(run / "timing.parquet"), StoredCurves(run / "curves.parquet")
     assert list(timing.columns) == TIMING
-    assert timing[["cell", "cost_in_forwards"]].to_numpy().tolist() == [["k2", 1.5], ["k1", 1.5]]
-    one = curves[(curves["cell"] == "k1") & (curves["image"] == "a")]
-    assert one[["fraction", "score"]].to_numpy().tolist() == [[0.0, 1.0], [0.5, 0.5], [1.0, 0.25]]
+    assert timing[["method", "cost_in_forwards", "threads"]].to_numpy().tolist() == [
+        ["random", 1.5, 1],
+        ["grad_cam", 1.5, 1],
+    ]
+    assert pq.read_schema(run / "curves.parquet").names == CURVES
+    cell = of(results, "grad_cam", "deletion")["cell"].iloc[0]
+    rows = curves.of(cell)
+    assert rows[["image", "metric"]].to_numpy().tolist() == [[i, m] for m in ("deletion", "insertion") for i in "abc"]
+    x, y = aligned(rows[rows["metric"] == "deletion"])
+    np.testing.assert_array_equal(x, [0, 0.5, 1])
+    np.testing.assert_array_equal(y, [[0.25, 0.1875, 0.125], [0, 0, 0], [0.5, 0.375, 0.25]])
+    assert rows["score"].iloc[0].dtype == np.float32
+    assert curves.of(cell, ["b"])["image"].tolist() == ["b", "b"]
+    assert len(read_table(run / "curves.parquet", ["cell", "image"], [cell])) == 6
 
 
-def test_ties_and_ranges_over_tie_orders_are_per_row_and_nan_where_not_measured(run: Path) -> None:
-    tied, low, high = np.array([0.0, 1.0, np.nan]), np.array([0.2, 0.0, np.nan]), np.array([0.3, 0.5, np.nan])
-    value = np.array([0.25, 0.25, np.nan])
-    base = record("k5", "layer_cam", [], [])
-    metrics = {
-        "deletion": Measured("deletion:x", False, value, tied=tied, tie_low=low, tie_high=high),
-        "insertion": Measured("insertion:x", True, value, tied=tied),
-    }
-    Store(run).write(replace(base, metrics=metrics))
-    gather(run)
-    results = pd.read_parquet(run / "results.parquet").set_index(["cell", "metric", "image"]).sort_index()
-    np.testing.assert_array_equal(results.loc[("k5", "deletion"), TIES], np.stack([tied, low, high], 1))
-    np.testing.assert_array_equal(results.loc[("k5", "insertion"), "tied"], tied)
-    assert results.loc[("k5", "insertion"), ["tie_low", "tie_high"]].isna().all(axis=None)
-    assert results.loc["k1", TIES].isna().all(axis=None)  # of a cell that an older version ran
-    assert (results[TIES].dtypes == np.float64).all()
+def test_curves_of_other_points_are_aligned_without_filling_in() -> None:
+    rows = pd.DataFrame({"fraction": [[0.0, 1.0], [0.0, 0.5, 1.0]], "score": [[4.0, 2.0], [3.0, 2.0, 1.0]]})
+    x, y = aligned(rows)
+    assert x.tolist() == [0, 0.5, 1]
+    np.testing.assert_array_equal(y, [[4, np.nan, 2], [3, 2, 1]])
+
+
+def test_gathering_in_small_groups_gives_the_same_tables(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = gather(run)
+    curves = pq.read_table(run / "curves.parquet")
+    monkeypatch.setattr("heatmark.benchmarks.tables.results.ROWS", 1)
+    monkeypatch.setattr("heatmark.benchmarks.tables.curves.ROWS", 2)
+    pd.testing.assert_frame_equal(gather(run), whole)
+    again = pq.read_table(run / "curves.parquet")
+    order = [("cell", "ascending"), ("metric", "ascending"), ("image", "ascending")]
+    assert again.sort_by(order).equals(curves.sort_by(order))
+    assert pq.ParquetFile(run / "curves.parquet").metadata.num_row_groups == 8  # two per cell and metric
+
+
+def test_texts_are_objects_and_a_missing_direction_is_null(run: Path) -> None:
+    results = gather(run)
+    pd.testing.assert_frame_equal(read_table(run / "results.parquet"), results)
+    texts = results.drop(columns=["value", *TIES, "higher_is_better", "depth"])
+    assert all(kind.kind == "O" for kind in texts.dtypes)
+    assert texts.map(lambda cell: isinstance(cell, str)).all(axis=None)
+    assert results["higher_is_better"].dtype == "boolean"
+    neutral = [replace(METRICS[0], higher_is_better=None), METRICS[1]]
+    again = synthetic.request([CAM, RANDOM], PICTURES, neutral)
+    requests.write(run, replace(asked(), metrics=again.metrics, scores=again.scores))
+    assert of(gather(run), "grad_cam", "deletion")["higher_is_better"].isna().all()
+    summary = pd.read_csv(run / "summary.csv").set_index(["method", "metric"])
+    assert np.isnan(summary.loc[("grad_cam", "deletion"), "rank"])
+    assert summary.loc[("grad_cam", "insertion"), "rank"] == 1
+    assert summary.loc[("grad_cam", "deletion"), "mean"] == 0.25
+
+
+def test_damaged_parts_are_named(run: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (part,) = [p for p in (run / "store" / "scores").glob("*/*.parquet") if digest(CAM.key, "insertion:rise-2018")
+               in pq.read_table(p)["key"].to_pylist()]  # fmt: skip
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.write_bytes(bytes(content))
+    results = gather(run)
+    assert set(results.loc[results["metric"] != "", "method"]) == {"random"}
+    assert part.name in caplog.text
 
 
 def test_gathering_an_empty_folder_raises(tmp_path: Path) -> None:
@@ -164,14 +291,24 @@ def test_gathering_an_empty_folder_raises(tmp_path: Path) -> None:
         gather(tmp_path / "nothing")
 
 
+def test_jobs_are_found_by_the_rows_of_their_setting(run: Path) -> None:
+    results, known = gather(run), jobs(run)
+    row = results[results["method"] == "grad_cam"].iloc[0]
+    assert [job.request.job for job in of_setting(known, row)] == [asked().job]
+    assert of_setting(known, {**row, "weights": row["weights"] + " #0a0a"})
+    assert not of_setting(known, {**row, "target_rule": "second"})
+    assert row["device"] == FACTS["device_kind"]
+
+
 def test_gains_over_the_control_are_paired_by_image(run: Path) -> None:
+    synthetic.timings(run, [CAM, RANDOM])
+    requests.write(run, synthetic.request([RANDOM, CAM], PICTURES))
     results = gather(run)
-    frame = ranking(results[results["metric"] != ""], pd.read_parquet(run / "timing.parquet"))
+    frame = ranking(results[results["metric"].isin(["deletion", "insertion"])], read_table(run / "timing.parquet"))
     assert frame["method"].tolist() == ["grad_cam", "random"]
     best = frame.iloc[0]
     # faithfulness of image a is 0.5 − 0.25, of b 0.75 − 0; c has no insertion and so no faithfulness
     assert best["faithfulness"] == pytest.approx(0.5)
-    assert best["faithfulness ±"] == pytest.approx(1.96 * np.std([0.25, 0.75], ddof=1) / np.sqrt(2))
     assert best["faithfulness gain"] == pytest.approx(((0.25 + 0.25) + (0.75 + 0.25)) / 2)
     assert best["deletion:rise-2018 gain"] == pytest.approx((-0.25 - 0.5 + 0) / 3)
     assert (best["cost_in_forwards"], best["flagged"]) == (1.5, 1)
@@ -186,9 +323,9 @@ def test_mean_and_half_width() -> None:
 def test_two_processes_may_publish_at_once(tmp_path: Path) -> None:
     def write(path: Path) -> None:
         path.write_text("half")
-        _replace(tmp_path / "table", lambda other: other.write_text("the other's"))
+        replaced(tmp_path / "table", lambda other: other.write_text("the other's"))
         assert path.read_text() == "half"
         path.write_text("whole")
 
-    _replace(tmp_path / "table", write)
+    replaced(tmp_path / "table", write)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("table", "whole")]

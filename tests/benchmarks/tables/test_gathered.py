@@ -3,44 +3,40 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from heatmark.benchmarks.figures.tables import load
 from heatmark.benchmarks.report.page import page
-from heatmark.benchmarks.store import Measured, Record, Store
 from heatmark.benchmarks.tables.gather import gather
 from heatmark.benchmarks.tables.gathered import read_table
 
-COLUMNS = {
-    "model": "net", "weights": "own", "layer": "last", "method": "grad_cam", "implementation": "heatmark",
-    "dataset": "shapes", "target_rule": "predicted", "device": "cpu", "precision": "fp32",
-}  # fmt: skip
+from .. import synthetic
+
 READERS: list[Callable[[Path], object]] = [
     load,
     lambda run: page(run, None, pictures=False),
     lambda run: read_table(run / "results.parquet"),
 ]
+LATER = ["weights_digest", "images_digest", "group", "tied", "depth", "maps", "map_of"]
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """Return a run whose cells and tables are of a version that knew neither digests nor groups."""
+    """Return a run whose tables are of a version that knew neither digests nor groups."""
     run = tmp_path / "mine"
-    measured = {"deletion": Measured("deletion:rise-2018", False, np.array([0.25, 0.5]))}
-    Store(run).write(Record("k", COLUMNS, images=["a", "b"], targets=[1, 2], flags=["", ""], metrics=measured))
-    gather(run)
-    for name in ("results", "timing", "curves"):
+    asked = synthetic.request([synthetic.cell("grad_cam"), synthetic.cell("random")], synthetic.entries(2))
+    synthetic.timings(run, asked.cells)
+    gather(synthetic.write(run, asked, synthetic.random_numbers()))
+    for name in ("results", "timing"):
         file = run / f"{name}.parquet"
-        later = ["weights_digest", "images_digest", "group", "tied", "depth"]
-        pd.read_parquet(file).drop(columns=later, errors="ignore").to_parquet(file)
+        pd.read_parquet(file).drop(columns=LATER, errors="ignore").to_parquet(file)
     return run
 
 
 @pytest.mark.parametrize("reader", READERS)
 def test_tables_of_an_older_version_are_refused(old: Path, reader: Callable[[Path], object]) -> None:
-    with pytest.raises(ValueError, match=r"results\.parquet lacks .*digest.*, group: .*heatmark gather name=mine"):
+    with pytest.raises(ValueError, match=r"results\.parquet lacks .*digest.*, map_of: .*heatmark gather name=mine"):
         reader(old)
 
 
@@ -50,16 +46,26 @@ def test_tables_gathered_again_are_read(old: Path, reader: Callable[[Path], obje
     reader(old)
 
 
-@pytest.mark.parametrize("reader", READERS)
-def test_a_table_without_cells_is_to_be_swept_again(old: Path, reader: Callable[[Path], object]) -> None:
-    gather(old)
-    for name in ("results", "timing", "curves"):
-        file = old / f"{name}.parquet"
-        pd.read_parquet(file).rename(columns={"cell": "trial"}).to_parquet(file)
-    with pytest.raises(ValueError, match=r"results\.parquet lacks the columns cell: .*, sweep again under"):
-        reader(old)
-
-
-def test_only_results_need_groups(old: Path) -> None:
+def test_timing_needs_digests_alone(old: Path) -> None:
     with pytest.raises(ValueError, match=r"timing\.parquet lacks the columns weights_digest, images_digest: "):
         read_table(old / "timing.parquet")
+
+
+def test_columns_and_cells_are_chosen_and_texts_are_shared(old: Path) -> None:
+    results = gather(old)
+    cell = results["cell"].iloc[-1]
+    found = read_table(old / "results.parquet", ["method", "cell", "value"], [cell])
+    expected = results.loc[results["cell"] == cell, ["method", "cell", "value"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected)
+    assert found["method"].iloc[0] is found["method"].iloc[1]
+    assert read_table(old / "results.parquet", cells=[]).empty
+
+
+def test_a_folder_named_like_a_partition_adds_no_column(tmp_path: Path) -> None:
+    run = tmp_path / "model=net"
+    gather(
+        synthetic.write(
+            run, synthetic.request([synthetic.cell("rise")], synthetic.entries(1)), synthetic.random_numbers()
+        )
+    )
+    assert read_table(run / "results.parquet")["model"].tolist() == ["net", "net"]

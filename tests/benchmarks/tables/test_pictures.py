@@ -1,7 +1,6 @@
 """Tests of stored pictures: reasons why images have none, and names of classes."""
 
-from heatmark.benchmarks.store import Gallery
-from heatmark.benchmarks.tables.pictures import NONE_STORED, class_name, missing
+from heatmark.benchmarks.tables.pictures import NONE_STORED, Gallery, class_name, missing
 
 GALLERY = Gallery({"a.png": b"", "b.png": b""}, {}, ("tench, Tinca tinca", "goldfish"))
 

@@ -1,102 +1,90 @@
-"""Tests of finding methods with equal maps, whatever their scores."""
+"""Tests of finding methods with equal maps by their stored signatures, whatever their scores."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from heatmark.benchmarks.tables.repeats import one_map, repeat, with_repeats
-from heatmark.common.resize import upsample
+from heatmark.benchmarks.tables.gather import gather
+from heatmark.benchmarks.tables.repeats import repeat
+
+from .. import synthetic
 
 RNG = np.random.default_rng(0)
-MAP = RNG.random((5, 7)).astype(np.float32)
+ONE, OTHER = RNG.random((2, 20, 7, 7)).astype(np.float32)
+FLAT = np.full((20, 7, 7), 0.1, np.float32)
+CELLS = [synthetic.cell(name) for name in ("captum_x", "hires_cam", "grad_cam", "random")]
+PICTURES = synthetic.entries(20)
 
 
-def test_maps_are_equal_up_to_a_factor_an_offset_and_rounding() -> None:
-    assert one_map(MAP, 3 * MAP + 2)
-    assert one_map(MAP, MAP + 1e-6 * RNG.random((5, 7)))
-    assert not one_map(MAP, -MAP)
-    assert not one_map(MAP, MAP**2)
-    moved = MAP.copy()
-    moved[2, 3] = moved[2, 3] / 2 + 0.25 * (moved[2, 3] < 0.5)
-    assert not one_map(MAP, moved)
+def found(run: Path, maps: dict[str, np.ndarray], **facts: object) -> dict[str, str]:
+    """Return by method the method whose maps it has."""
+    cells = [cell for cell in CELLS if cell.method in maps]
+    numbers = replace(synthetic.random_numbers(0), maps=lambda c, block: maps[c.method], **facts)
+    results = gather(synthetic.write(run, synthetic.request(cells, PICTURES), numbers))
+    names = results.drop_duplicates("cell").set_index("cell")["method"]
+    return dict(zip(names, [names.get(cell, "") for cell in results.drop_duplicates("cell")["map_of"]], strict=True))
 
 
-def test_a_map_equals_itself_upsampled() -> None:
-    large = upsample(torch.from_numpy(MAP)[None], (40, 56))[0].numpy()
-    assert one_map(MAP, large)
-    assert not one_map(MAP, large.T[:40, :40])
+def test_signatures_are_equal_up_to_a_factor_an_offset_and_rounding() -> None:
+    assert repeat(ONE, 3 * ONE + 2)
+    assert repeat(ONE, ONE.astype(np.float16).astype(np.float32))
+    assert not repeat(ONE, -ONE)
+    assert not repeat(ONE, ONE**2)
+    assert not repeat(ONE, ONE[:5])
+    moved = ONE.copy()
+    moved[5, 0, 0] += 0.02
+    assert not repeat(ONE, moved)
 
 
-def test_constant_maps_and_maps_that_are_not_finite() -> None:
-    flat = np.full((3, 3), 0.1, np.float32)
-    assert one_map(flat, np.zeros((3, 3)))
-    assert one_map(flat, flat + np.float32(1e-9))
-    assert not one_map(flat, RNG.random((3, 3)))
-    broken = np.where(np.eye(3) > 0, np.nan, 1.0)
-    assert one_map(broken, broken)
-    assert not one_map(broken, flat)
-    maps = np.stack([flat] * 4)
-    assert not repeat(maps, maps)  # maps that rank nothing say nothing
+def test_constant_maps_say_nothing_and_undefined_values_are_compared() -> None:
+    assert not repeat(FLAT, FLAT)
+    broken = np.where(np.arange(7) > 4, np.nan, ONE)
+    assert not repeat(broken, ONE)
+    half = np.concatenate([broken[:10], ONE[10:]])
+    assert repeat(half, half)
 
 
-def test_methods_that_differ_on_one_image_are_no_repeats() -> None:
-    maps = RNG.random((6, 4, 4))
-    other = maps.copy()
-    assert repeat(maps, other)
-    other[5, 0, 0] += 0.01
-    assert not repeat(maps, other)
-    assert not repeat(maps, maps[:5])
+def test_map_of_is_our_own_method_whatever_the_scores(tmp_path: Path) -> None:
+    maps = {"captum_x": ONE, "hires_cam": 2 * ONE + 1, "grad_cam": ONE + 1e-7, "random": OTHER}
+    same = {"captum_x": "grad_cam", "hires_cam": "grad_cam", "grad_cam": "grad_cam", "random": "random"}
+    assert found(tmp_path, maps) == same
+    assert found(tmp_path / "bare", maps, keep=False) == same  # no map is kept
 
 
-@pytest.fixture
-def results() -> pd.DataFrame:
-    facts = {
-        "dataset": "d", "images_digest": "i", "target_rule": "predicted", "model": "m", "weights": "w",
-        "weights_digest": "x", "device": "cpu", "precision": "fp32", "layer": "last", "metric": "deletion",
-    }  # fmt: skip
-    methods = {"a": "captum_x", "b": "hires_cam", "c": "grad_cam", "d": "random"}
-    return pd.DataFrame(
-        [
-            {**facts, "cell": cell, "method": method, "image": image, "target": "1", "value": 0.5,
-             "implementation": "captum" if method.startswith("captum") else "heatmark"}
-            for cell, method in methods.items() for image in ("1", "2")
-        ]
-    )  # fmt: skip
+def test_methods_that_differ_on_the_last_image_alone_are_no_repeats(tmp_path: Path) -> None:
+    other = ONE.copy()
+    other[19, 3, 3] += 0.5
+    assert found(tmp_path, {"grad_cam": ONE, "hires_cam": other})["hires_cam"] == "hires_cam"
 
 
-def write(folder: Path, **maps: np.ndarray) -> Path:
-    for cell, values in maps.items():
-        np.save(folder / f"{cell}.npy", values)
-    return folder
+def test_maps_that_only_their_orders_tell_apart_are_no_repeats(tmp_path: Path) -> None:
+    mostly = np.concatenate([ONE[:19], FLAT[:1]])
+    ordered = mostly.copy()
+    ordered[19] += np.arange(49, dtype=np.float32).reshape(7, 7) * 1e-9
+    signatures = {"grad_cam": mostly, "hires_cam": mostly}
+    assert found(tmp_path / "same", signatures)["hires_cam"] == "grad_cam"
+    fine = np.zeros((20, 32, 32), np.float32)
+    fine[:19, ::2, ::2] = np.kron(ONE, np.ones((3, 3)))[:19, :16, :16]
+    finer = fine.copy()
+    finer[19, 1::2, 1::2] = RNG.random((16, 16))  # between the values of the signature
+    assert found(tmp_path / "finer", {"grad_cam": fine, "hires_cam": finer})["hires_cam"] == "hires_cam"
 
 
-def found(results: pd.DataFrame, maps: Path) -> dict[str, str]:
-    return with_repeats(results, maps).drop_duplicates("cell").set_index("cell")["map_of"].to_dict()
+def test_cells_of_other_images_are_not_compared_and_those_without_maps_have_none(tmp_path: Path) -> None:
+    errors = {("maps", CELLS[1].key, PICTURES[0].image): "KeyError"}
+    errors |= {("maps", CELLS[0].key, entry.image): "KeyError" for entry in PICTURES}
+    maps = {"captum_x": ONE, "hires_cam": ONE, "grad_cam": ONE}
+    assert found(tmp_path, maps, errors=errors) == {"captum_x": "", "hires_cam": "hires_cam", "grad_cam": "grad_cam"}
 
 
-def test_map_of_is_our_own_method_whatever_the_scores(results: pd.DataFrame, tmp_path: Path) -> None:
-    one, other = RNG.random((2, 2, 4, 4))
-    write(tmp_path, a=one, b=one * 2, c=one, d=other)
-    assert found(results, tmp_path) == {"a": "c", "b": "c", "c": "c", "d": "d"}
-    # scores that rounding or a tie order moved
-    noisy = results.assign(value=RNG.random(len(results)))
-    assert found(noisy, tmp_path) == {"a": "c", "b": "c", "c": "c", "d": "d"}
-
-
-def test_without_maps_map_of_is_empty(results: pd.DataFrame, tmp_path: Path) -> None:
-    assert set(found(results, tmp_path / "none").values()) == {""}
-    write(tmp_path, a=RNG.random((2, 4, 4)))
-    assert found(results, tmp_path) == {"a": "a", "b": "", "c": "", "d": ""}
-
-
-@pytest.mark.parametrize("fact", ["weights_digest", "images_digest", "target", "model"])
-def test_maps_of_other_weights_images_or_classes_are_not_compared(
-    results: pd.DataFrame, tmp_path: Path, fact: str
-) -> None:
-    one = RNG.random((2, 4, 4))
-    write(tmp_path, a=one, b=one, c=one, d=one)
-    split = results.assign(**{fact: results[fact].mask(results["cell"].isin(["a", "d"]), "other")})
-    assert found(split, tmp_path) == {"a": "d", "b": "c", "c": "c", "d": "d"}
+@pytest.mark.parametrize("fact", ["weights_digest", "target_rule", "model", "device_kind", "precision"])
+def test_cells_of_two_settings_are_not_compared(tmp_path: Path, fact: str) -> None:
+    for cell, value in zip(CELLS[1:3], ("one", "other"), strict=True):
+        numbers = replace(synthetic.random_numbers(0), maps=lambda c, block: ONE)
+        synthetic.write(tmp_path, synthetic.request([cell], PICTURES, **{fact: value}), numbers)
+    results = gather(tmp_path)
+    assert (results["map_of"] == results["cell"]).all()
+    assert isinstance(results, pd.DataFrame)

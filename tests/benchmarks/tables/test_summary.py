@@ -8,7 +8,7 @@ from heatmark.benchmarks.conformance.answers.statistics import table
 from heatmark.benchmarks.tables.ranking import mean_and_half_width, ranking
 from heatmark.benchmarks.tables.summary import show
 
-COST = pd.DataFrame({"cell": ["net-x-a"], "cost_in_forwards": [1.5]})
+COST = pd.DataFrame({"cell": ["net-x-a"], "cost_in_forwards": [1.5], "weights_digest": "x", "images_digest": "i"})
 
 
 def flagged(frame: pd.DataFrame, **images: list[str]) -> pd.DataFrame:
@@ -98,3 +98,38 @@ def test_cells_without_groups_have_a_table_of_their_own(
     assert said.count("over 4 images, of 2 groups") == 1
     assert said.count("over 4 images;") == 1
     assert "0.500 ±.784" in said  # of two groups' means, 0.1 and 0.9
+
+
+def test_a_descriptive_metric_has_a_mean_and_neither_an_arrow_nor_a_gain_nor_a_part_in_the_rank(
+    tmp_path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    COST.to_parquet(tmp_path / "timing.parquet")
+    good = table({"a": [0.9, 0.8], "random": [0.3, 0.4]})
+    size = table({"a": [5.0, 7.0], "random": [90.0, 80.0]}, metric="size", definition="size").assign(
+        higher_is_better=pd.array([None] * 4, dtype="boolean")
+    )
+    results = pd.concat([good.assign(higher_is_better=good["higher_is_better"].astype("boolean")), size])
+    frame = ranking(results, COST).set_index("method")
+    assert frame["rank"].to_dict() == {"a": 1, "random": 2}
+    assert frame.loc["a", "faithfulness"] == pytest.approx(0.85)
+    show(results, tmp_path, [])
+    said = capsys.readouterr().out
+    assert "6.000" in said
+    assert "size ↑" not in said
+    assert "size ↓" not in said
+    assert "-79" not in said
+    alone = ranking(size, COST)
+    assert alone["rank"].isna().all()
+    assert alone["faithfulness"].isna().all()
+
+
+def test_errors_of_images_are_said_once_per_cell(
+    tmp_path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    COST.to_parquet(tmp_path / "timing.parquet")
+    results = table({"a": [np.nan, np.nan, 0.5], "b": [0.1, 0.2, 0.3]})
+    failed = results["value"].isna()
+    show(results.assign(status=np.where(failed, "error", "ok"), reason=np.where(failed, "KeyError", "")), tmp_path, [])
+    assert "error: net last a insertion (2 images): KeyError" in " ".join(capsys.readouterr().out.split())

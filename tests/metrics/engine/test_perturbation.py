@@ -72,7 +72,9 @@ def test_uneven_counts_by_hand(additive, make_batch):
 
 @settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 5))
-def test_each_pair_of_image_and_point_costs_one_forward_and_the_last_batch_is_filled_up(additive, make_batch, batch_size, count):
+def test_each_pair_of_image_and_point_costs_one_forward_and_the_last_batch_is_filled_up(
+    additive, make_batch, batch_size, count
+):
     generator = torch.Generator().manual_seed(count)
     weights = torch.rand(3, 3, generator=generator)
     weights /= weights.sum()

@@ -42,6 +42,14 @@ def test_fractions_are_those_of_the_pixels_where_steps_do_not_divide(additive, m
         assert torch.equal(PixelPath(order, steps=4).curve(batch).x, torch.tensor([0, 2, 5, 8, 10]) / 10)
 
 
+def test_lerf_removes_what_morf_leaves_where_a_count_is_rounded(additive, make_batch):
+    weights = torch.tensor([[0.5, 0.3, 0.2]])
+    batch = make_batch(additive(weights), torch.ones(1, 3, 1, 3), weights[None])
+    curve = PixelPath("lerf", steps=2).curve(batch)  # 1.5 pixels are 2 for MoRF, which leaves 1 to LeRF
+    assert torch.equal(curve.x, torch.tensor([0, 2, 3]) / 3)
+    assert curve.y[0].tolist() == pytest.approx([0, 0.8, 1], abs=1e-7)
+
+
 def test_without_steps_one_row_a_step(additive, make_batch):
     batch = make_batch(additive(torch.full((2, 5), 0.1)), torch.ones(1, 3, 2, 5), torch.rand(1, 2, 5))
     assert PixelPath().curve(batch).x.tolist() == [0, 0.5, 1]

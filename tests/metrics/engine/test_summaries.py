@@ -7,7 +7,9 @@ from heatmark.metrics.base import Curve
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.engine.summaries import area, mean_of_points
 
-CURVE = Curve(torch.tensor([0.0, 0.25, 1.0]), torch.tensor([[1.0, 0.5, 0.0], [0.0, torch.nan, 1.0]]), "fraction removed")
+CURVE = Curve(
+    torch.tensor([0.0, 0.25, 1.0]), torch.tensor([[1.0, 0.5, 0.0], [0.0, torch.nan, 1.0]]), "fraction removed"
+)
 
 
 def test_area_is_the_trapezoid_over_true_fractions():

@@ -175,7 +175,9 @@ def test_neither_batch_nor_neighbours_nor_order_move_a_tied_maps_score(additive,
     batch = constant_batch(additive, make_batch, TOP_HEAVY, images)
     values = metric(batch).values
     assert len(set(values.tolist())) == 5
-    alone = [metric(constant_batch(additive, make_batch, TOP_HEAVY, image[None], batch_size=3)).values for image in images]
+    alone = [
+        metric(constant_batch(additive, make_batch, TOP_HEAVY, image[None], batch_size=3)).values for image in images
+    ]
     assert torch.allclose(torch.cat(alone), values, atol=1e-6)
     turned = constant_batch(additive, make_batch, TOP_HEAVY, images.flip(0), batch_size=7)
     assert torch.allclose(metric(turned).values.flip(0), values, atol=1e-6)
