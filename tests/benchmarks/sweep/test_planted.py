@@ -114,6 +114,27 @@ def test_a_picture_without_a_label_has_no_map_where_the_label_is_explained(tmp_p
 
 
 @dataclass(frozen=True)
+class Covered(Metric):
+    """A metric whose value is the mask's share of the image."""
+
+    higher_is_better: ClassVar[bool | None] = None
+    needs: ClassVar[frozenset[str]] = frozenset({"masks"})
+
+    def __call__(self, batch: Explained) -> Scores:
+        assert batch.masks is not None
+        return Scores(batch.masks.double().mean((1, 2)))
+
+
+def test_a_picture_without_a_mask_leaves_all_others_their_own(tmp_path: Path) -> None:
+    masks = {n: np.arange(120).reshape(12, 10) < 12 * n for n in (0, 2, 3, 4, 6)}
+    found = swept(tmp_path, METHODS, {"covered": Covered()}, toys(masks=masks), target="label")
+    values = [n / 10 if n in masks else np.nan for n in range(7)]
+    np.testing.assert_allclose(found.values("m", "covered"), values)
+    reasons = [row["reason"] for row in found.scores("m", "covered") if row]
+    assert reasons == ["" if n in masks else "the image has no mask" for n in range(7)]
+
+
+@dataclass(frozen=True)
 class Animals(Toys):
     @property
     def classes(self) -> tuple[str, ...]:
