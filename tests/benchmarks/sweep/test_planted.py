@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -118,7 +118,7 @@ class Covered(Metric):
     """A metric whose value is the mask's share of the image."""
 
     higher_is_better: ClassVar[bool | None] = None
-    needs: ClassVar[frozenset[str]] = frozenset({"masks"})
+    needs: ClassVar[frozenset[Literal["masks", "labels", "counterfactuals"]]] = frozenset({"masks"})
 
     def __call__(self, batch: Explained) -> Scores:
         assert batch.masks is not None
