@@ -85,15 +85,12 @@ class Join:
         if metric.skipped:
             return self._alone(place, SKIPPED, f"{metric.name}: {metric.skipped}")
         maps, scores, curves = self._positions(place, asked)
-        failed = [stored.texts("status", where, self.texts) == self.texts.number("error")
-                  for stored, where in ((self.maps, maps), (self.scores, scores), (self.curves, curves))]  # fmt: skip
-        why = [stored.texts("reason", where, self.texts)
-               for stored, where in ((self.maps, maps), (self.scores, scores), (self.curves, curves))]  # fmt: skip
+        found = ((self.maps, maps), (self.scores, scores), (self.curves, curves))
+        failed = [stored.texts("status", at, self.texts) == self.texts.number("error") for stored, at in found]
+        why = [stored.texts("reason", at, self.texts) for stored, at in found]
         flag = self.maps.texts("flag", maps, self.texts)
-        value, tied, low, high = (
-            self.maps.floats("tied", maps) if name == "tied" else self.scores.floats(name, scores)
-            for name in ("value", "tied", "tie_low", "tie_high")
-        )
+        value, low, high = (self.scores.floats(name, scores) for name in ("value", "tie_low", "tie_high"))
+        tied = self.maps.floats("tied", maps)
         unscored = scores == ABSENT
         cases = [failed[0], maps == ABSENT, failed[1], unscored & failed[2], unscored]
         good = ~np.any(cases, axis=0)
@@ -116,11 +113,11 @@ class Join:
         terms = [self._scored(place, term) for term in asked.terms]
         if alone := next((term for term in terms if term.job is None), None):
             return self._alone(place, SKIPPED, f"{asked.metric.name}: {self.texts.of(int(alone.reason[0]))}")
-        status, reason = terms[0].status, terms[0].reason
+        each = np.stack([term.status for term in terms])
+        status = np.where((each == ERROR).any(axis=0), ERROR, each[0])
+        status = np.where((each == MISSING).any(axis=0), MISSING, status)
+        reason = terms[0].reason
         for term in reversed(terms):
-            status = np.where(
-                (term.status == ERROR) & (status != MISSING) | (term.status == MISSING), term.status, status
-            )
             reason = np.where(np.isnan(term.value), self._of_term(term), reason)
         value = np.sum([asked.metric.terms[term.metric.name] * term.value for term in terms], axis=0)
         unknown = np.full(len(value), np.nan)
