@@ -32,7 +32,7 @@ class JobRecord:
         shard: the part of the dataset that this process takes.
         command: the words of a command that runs this job again; empty where there is none.
         started: when the call of which this job is one began, seconds since 1970; None for now. What failed in earlier
-            calls is forgotten once a job of the same model and dataset runs.
+            calls is forgotten as soon as a job of the same model and dataset runs.
     """
 
     def __init__(

@@ -25,6 +25,7 @@ class Part:
     """Rows of one place that follow one another.
 
     Args:
+        place: the cell that they are of.
         metric: the metric; :data:`NO_METRIC` for rows of no metric.
         job: the job whose pictures they are of; None for a row of no picture.
         first: position of the first picture among the job's.
@@ -92,11 +93,11 @@ class Join:
         value, low, high = (self.scores.floats(name, scores) for name in ("value", "tie_low", "tie_high"))
         tied = self.maps.floats("tied", maps)
         unscored = scores == ABSENT
-        cases = [failed[0], maps == ABSENT, failed[1], unscored & failed[2], unscored]
-        good = ~np.any(cases, axis=0)
+        conditions = [failed[0], maps == ABSENT, failed[1], unscored & failed[2], unscored]
+        good = ~np.any(conditions, axis=0)
         undefined = np.where(why[1] > 0, why[1], self.texts.number("undefined"))
-        status = np.select(cases, [ERROR, MISSING, ERROR, ERROR, MISSING], np.where(flag > 0, DEGENERATE, OK))
-        reason = np.select(cases, [why[0], 0, why[1], why[2], 0], np.where(np.isnan(value), undefined, flag))
+        status = np.select(conditions, [ERROR, MISSING, ERROR, ERROR, MISSING], np.where(flag > 0, DEGENERATE, OK))
+        reason = np.select(conditions, [why[0], 0, why[1], why[2], 0], np.where(np.isnan(value), undefined, flag))
         numbers = (np.where(good, column, np.nan) for column in (value, tied, low, high))
         return Part(place, metric, job, 0, status, reason, *numbers)
 

@@ -244,7 +244,7 @@ def test_a_reference_that_is_not_there_is_an_error(heatmark: Heatmark) -> None:
     ],
 )
 def test_a_bare_word_names_the_run_unless_an_option_takes_it(arguments: list[str], expected: list[str]) -> None:
-    assert named(arguments) == expected
+    assert named("check", arguments) == expected
 
 
 def test_a_model_that_cannot_be_built_is_red_and_the_others_go_on(heatmark: Heatmark) -> None:

@@ -134,7 +134,7 @@ def test_bounds_that_are_asked_for_are_other_scores_and_more_curves_of_the_same_
     assert none.cells == two.cells == three.cells
     assert none.scores[0].curve == two.scores[0].curve
     assert len({request.scores[0].key for request in (none, two, three)}) == 3
-    assert [len(request.scores[0].bounds) for request in (none, two, three)] == [0, 4, 5]
+    assert [len(request.scores[0].bounds) for request in (none, two, three)] == [0, 3, 4]
 
 
 def test_a_preset_is_its_values() -> None:
