@@ -38,7 +38,9 @@ def engine_versions(modules: Iterable[str]) -> dict[str, int]:
         The versions by the last part of the module's name.
     """
     reached = frozenset().union(*(reachable(module) for module in modules if is_ours(module)))
-    found = {name: int(import_module(name).VERSION) for name in sorted(filter(_computes, reached)) if _states_version(name)}
+    found = {
+        name: int(import_module(name).VERSION) for name in sorted(filter(_computes, reached)) if _states_version(name)
+    }
     return {name.rpartition(".")[2]: number for name, number in found.items() if number != 1}
 
 

@@ -238,8 +238,8 @@ def test_a_reference_that_is_not_there_is_an_error(heatmark: Heatmark) -> None:
     ("arguments", "expected"),
     [
         (["mine"], ["name=mine"]),
-        (["--cfg", "job", "mine"], ["--cfg", "job", "name=mine"]),
-        (["-m", "mine", "layer=last"], ["-m", "name=mine", "layer=last"]),
+        (["--cfg", "job", "mine"], ["name=mine", "--cfg", "job"]),
+        (["-m", "mine", "layer=last"], ["name=mine", "-m", "layer=last"]),
         (["--config-dir", "conf.d", "-p", "model"], ["--config-dir", "conf.d", "-p", "model"]),
     ],
 )

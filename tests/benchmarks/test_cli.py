@@ -1,6 +1,5 @@
 """Tests of the command line: what a person types, and the message after a mistake."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from heatmark.benchmarks.sweep.images import ImageSet
 from torch import Tensor, nn
 
 from heatmark.benchmarks.conformance import regression_baseline
@@ -14,7 +15,6 @@ from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.toy import Toy
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
-from heatmark.benchmarks.sweep.images import ImageSet
 from heatmark.methods.base import Method
 from heatmark.methods.grad_cam import GradCAM
 from heatmark.metrics.deletion import Deletion
