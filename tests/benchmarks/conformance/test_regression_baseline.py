@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from heatmark.benchmarks.sweep.images import ImageSet
 from torch import Tensor, nn
 
 from heatmark.benchmarks.conformance import regression_baseline
 from heatmark.benchmarks.conformance.findings import Finding
+from heatmark.benchmarks.conformance.image_set import ImageSet
 from heatmark.benchmarks.conformance.toy import Toy
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
@@ -42,7 +42,7 @@ def case() -> tuple[Classifier, ImageSet, Tensor]:
         module = Toy().eval()
         images = torch.randn(2, 3, 32, 48)
     classifier = Classifier("toy", module, "trained", Preprocessing())
-    return classifier, ImageSet(["a", "b"], images, torch.tensor([-1, -1]), None), torch.tensor([0, 1])
+    return classifier, ImageSet(["a", "b"], images, None), torch.tensor([0, 1])
 
 
 def measured(case, method: Method) -> pd.DataFrame:

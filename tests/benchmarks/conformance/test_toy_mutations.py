@@ -45,7 +45,7 @@ def overwritten(model: nn.Module, images: Tensor, layer: str) -> Tensor:
 
 
 def eigen_cam_without_clone(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(eigen_cam, "activations_at", overwritten)
+    patch.setattr(cam, "activations_at", overwritten)
 
 
 def score_cam_without_clone(patch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def absolute_logit_in_the_denominator(patch: pytest.MonkeyPatch) -> None:
 
 def first_images_activations(patch: pytest.MonkeyPatch) -> None:
     ours = capture.activations_at
-    for module in (eigen_cam, score_cam):
+    for module in (cam, score_cam):
         patch.setattr(module, "activations_at", lambda *where: (A := ours(*where))[:1].expand_as(A).clone())
 
 
