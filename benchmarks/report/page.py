@@ -69,7 +69,10 @@ def _facts(
             {f"{model} on {dataset}: {view.problem}" for (dataset, model, *_), view in views.items() if view.problem}
         ),
         "figures": figures(run / "figures"),
-        "jobs": [job | {"text": json.dumps(job.get("config", {}), indent=1)} for job in jobs],
+        "jobs": [
+            job | {"text": json.dumps(job.get("config", {}), indent=1)}
+            for job in sorted(jobs, key=lambda job: [str(job.get(name) or "") for name in ("dataset", "model")])
+        ],
     }
 
 

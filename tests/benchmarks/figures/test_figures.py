@@ -26,7 +26,7 @@ from heatmark.benchmarks.figures import (
     rank_heatmap,
 )
 from heatmark.benchmarks.figures.atlas import draw_all, drawings
-from heatmark.benchmarks.figures.style import SMALL, looks, repeats, styled
+from heatmark.benchmarks.figures.style import SMALL, Look, looks, repeats, styled
 from heatmark.benchmarks.figures.tables import Tables, by_depth, family, load, panels
 from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.tables.columns import CURVES, schema
@@ -123,6 +123,27 @@ def test_pareto_shows_cost_and_insertion_minus_deletion(tables: Tables) -> None:
 def test_the_front_leaves_out_methods_that_another_beats() -> None:
     rows = pd.DataFrame({"cost_in_forwards": [1, 1, 2, 3, 4], "mean": [0.2, 0.3, 0.3, 0.5, 0.4]})
     assert list(pareto.front(rows).index) == [1, 3]
+
+
+def test_a_repeat_is_on_the_front_only_where_it_is_cheaper() -> None:
+    rows = pd.DataFrame({
+        "label": ["a", "pgc_a", "cheap_a", "b"], "same_as": ["", "a", "a", "untimed"],
+        "cost_in_forwards": [2, 4, 1, 0.5], "mean": [0.3, 0.3001, 0.2999, 0.1],
+    })  # fmt: skip
+    means = pareto.shared_means(rows)
+    assert list(means) == [0.3, 0.3, 0.3, 0.1]
+    assert list(pareto.front(rows.assign(mean=means))["label"]) == ["b", "cheap_a"]
+
+
+def test_the_front_of_a_panel_takes_no_rounding_for_a_gain() -> None:
+    rows = pd.DataFrame({
+        "label": ["a", "pgc_a"], "method": ["a", "pgc_a"], "same_as": ["", "a"], "cost_in_forwards": [2.0, 4.0],
+        "mean": [0.3, 0.3001], "ci_low": 0.2, "ci_high": 0.4,
+    })  # fmt: skip
+    ax = Figure().subplots()
+    pareto.plot(ax, rows, dict.fromkeys(rows["method"], Look("red", "o", "-", False)))
+    edge = next(line for line in ax.lines if line.get_label() == "front")
+    np.testing.assert_array_equal(edge.get_xdata(), [2.0])
 
 
 def test_no_two_labels_of_a_panel_overlap(tables: Tables) -> None:

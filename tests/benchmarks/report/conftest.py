@@ -44,7 +44,7 @@ def values(c: RequestedCell, metric: RequestedMetric, block: Sequence[Entry]) ->
 
 def maps(c: RequestedCell, block: Sequence[Entry]) -> np.ndarray:
     seed = len(c.method.removeprefix("pgc_")) + block[0].target  # pgc_grad_cam's maps are grad_cam's
-    return np.random.default_rng(seed).random((6, 8, 8)).astype(np.float32)
+    return np.random.default_rng(seed).random((6, 4, 4)).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +81,8 @@ def varied_values(c: RequestedCell, metric: RequestedMetric, block: Sequence[Ent
 
 
 def varied_maps(c: RequestedCell, block: Sequence[Entry]) -> np.ndarray:
-    return np.random.default_rng([*map(ord, c.key)]).random((6, 8, 8)).astype(np.float32)
+    side = 6 if c.layer == "layer3" else 4  # all smaller than the pictures, so that smooth and raw maps differ
+    return np.random.default_rng([*map(ord, c.key)]).random((6, side, side)).astype(np.float32)
 
 
 @pytest.fixture(scope="session")

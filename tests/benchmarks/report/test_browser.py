@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from heatmark.benchmarks.tables.gathered import read_table
+
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -179,8 +181,8 @@ def test_another_model_shows_its_layers_methods_maps_and_curves(gallery: Any) ->
     assert texts(gallery, "#layer option") == ["features.15", "all layers"]
     curves, values = gallery.execute_script(CURVES), texts(gallery, ".card dd")
     _, after = changed(gallery, pick(gallery, "#subject", "shapes_residual (cpu, fp32)"))
-    assert texts(gallery, "#layer option") == ["layer3", "layer4", "all layers"]
-    assert gallery.find_element("id", "layer").get_property("value") == "layer3"
+    assert texts(gallery, "#layer option") == ["layer4", "layer3", "all layers"]  # the smallest maps first
+    assert gallery.find_element("id", "layer").get_property("value") == "layer4"
     assert texts(gallery, CHIPS) == ["grad_cam", "layer_cam", "random"]
     assert sorted(after) == ["grad_cam 3", "layer_cam 3", "random 3"]
     assert gallery.execute_script(CURVES) != curves
@@ -190,7 +192,7 @@ def test_another_model_shows_its_layers_methods_maps_and_curves(gallery: Any) ->
 def test_another_layer_shows_its_maps_and_curves(gallery: Any) -> None:
     changed(gallery, pick(gallery, "#subject", "shapes_residual (cpu, fp32)"))
     curves, values = gallery.execute_script(CURVES), texts(gallery, ".card[data-method=grad_cam] dd")
-    changed(gallery, pick(gallery, "#layer", "layer4"))
+    changed(gallery, pick(gallery, "#layer", "layer3"))
     assert gallery.execute_script(CURVES) != curves
     assert texts(gallery, ".card[data-method=grad_cam] dd") != values
     _, after = changed(gallery, pick(gallery, "#layer", "all layers"))
@@ -225,11 +227,13 @@ def test_devices_and_precisions_are_picked_and_found(gallery: Any) -> None:
     assert gallery.find_element("id", "shown").text == "5 of 19 rows"
 
 
-def test_a_flagged_image_opens_in_its_own_setting(gallery: Any) -> None:
-    key = "shapes_residual-layer4-layer_cam-heatmark-shapes-shapes-3-cuda-bf16"
+def test_a_flagged_image_opens_in_its_own_setting(gallery: Any, varied: Path) -> None:
+    results = read_table(varied / "results.parquet")
+    wanted = {"layer": "layer3", "method": "layer_cam", "device": "cuda", "precision": "bf16"}
+    (key,) = results.loc[(results[list(wanted)] == wanted).all(axis=1), "cell"].unique()
     changed(gallery, f"document.querySelector('.look[data-cell=\"{key}\"]').click()")
     assert gallery.execute_script("return [subject, layer].map((e) => e.selectedOptions[0].text)") == [
-        "shapes_residual (cuda, bf16)", "layer4",
+        "shapes_residual (cuda, bf16)", "layer3",
     ]  # fmt: skip
     assert texts(gallery, ".card .badge") == ["constant"]
 

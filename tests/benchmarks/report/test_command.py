@@ -38,7 +38,7 @@ def test_a_run_becomes_one_file_with_its_figures(run: Path, tmp_path: Path, caps
 def test_a_run_that_does_not_exist_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["report", "nowhere", f"results_dir={tmp_path}"]) == 1
     said = capsys.readouterr().err
-    assert f"heatmark report: no run in {tmp_path / 'nowhere'}" in said
+    assert f"heatmark report: no run 'nowhere' in {tmp_path}: expected a folder that heatmark sweep has written" in said
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
 

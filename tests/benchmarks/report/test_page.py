@@ -219,3 +219,13 @@ def test_two_checkpoints_of_one_label_have_two_names_and_their_own_pictures(run:
     assert classes == {"shapes@1111aaa": ["one"], "shapes@2222bbb": ["two"]}
     assert all(subject["pictures"] for subject in data(html)["subjects"])
     assert "<option>shapes@1111aaa</option><option>shapes@2222bbb</option>" in html
+
+
+def test_jobs_are_in_the_order_of_the_tables(run: Path, html: str, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "copy")
+    facts = json.loads((copy / "provenance.json").read_text())
+    facts["jobs"].sort(key=lambda job: job["model"], reverse=True)
+    (copy / "provenance.json").write_text(json.dumps(facts))
+    wanted = ["shapes_plain"] * 2 + ["shapes_residual"] * 2
+    for made in (html, page(copy, 1, False)):
+        assert re.findall(r"<summary><b>(\w+)</b>", made) == wanted
