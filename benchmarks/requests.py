@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ class Entry:
         group: name of its group, ``""`` where it has none.
         label_index: the true class as an index of the model's logits, −1 where unknown.
         target: index of the class to explain, −1 where there is none.
+        predicted: index of the most probable class, −1 where unknown.
         inputs: digest of each further input that a metric may need (``masks``, ``labels``), where the image has it.
         position: its place in the dataset, from 0.
         reason: why the picture cannot be explained; ``""`` where it can.
@@ -36,6 +37,7 @@ class Entry:
     group: str = ""
     label_index: int = -1
     target: int = -1
+    predicted: int = -1
     inputs: Mapping[str, str] = field(default_factory=dict)
     position: int = 0
     reason: str = ""
@@ -120,7 +122,8 @@ class Request:
         job: digest of what was given (options that change only speed, and the number of images, are left out): the same
             job given again replaces its own request.
         subject: digest of the job's model, dataset, target rule, device and precision as given. Entries of one name
-            under one subject are the same picture, and the newest request's facts of it are the true ones.
+            under one subject are the same picture, and among those with equal predictions the newest request's facts of
+            it are the true ones.
         written: when it was written, seconds since 1970.
         predictions: key of the predictions.
         facts: of the job, as in provenance.json: model, weights, weights_digest, dataset, target_rule, device,
@@ -197,24 +200,22 @@ def current(root: Path) -> list[Request]:
         ValueError: as :func:`read`.
     """
     found = sorted(read(root), key=lambda request: (request.written, request.job, request.shard))
-    newest = {(r.subject, entry.image): entry for r in found for entry in r.entries}
+    newest = {(r.subject, r.predictions, entry.image): entry for r in found for entry in r.entries}
     jobs: dict[str, list[Request]] = {}
     for request in found:
         jobs.setdefault(request.job, []).append(request)
     return [_united(shards, newest) for _, shards in sorted(jobs.items())]
 
 
-def _united(shards: Sequence[Request], newest: Mapping[tuple[str, str], Entry]) -> Request:
+def _united(shards: Sequence[Request], newest: Mapping[tuple[str, str, str], Entry]) -> Request:
     last = shards[-1]
-    entries = {e.image: newest[last.subject, e.image] for shard in shards for e in shard.entries}
+    entries = {e.image: newest[shard.subject, shard.predictions, e.image] for shard in shards for e in shard.entries}
     statuses = [str(shard.facts.get("status", "")) for shard in shards]
     worst = next((s for s in ("error", "running") if s in statuses), "done")
-    counts = {name: sum(int(s.facts.get(name, 0)) for s in shards) for name in ("images", "labelled", "correct")}
-    accuracy = counts["correct"] / counts["labelled"] if counts["labelled"] else None
     return replace(
         last,
         entries=sorted(entries.values(), key=lambda entry: entry.position),
-        facts={**last.facts, **counts, "accuracy": accuracy, "status": worst},
+        facts={**last.facts, **counted(entries.values()), "status": worst},
         shard=(0, 1),
     )
 
@@ -232,6 +233,22 @@ def _read(path: Path) -> Request:
         raise _DamagedError(str(error)) from error
     if schema != SCHEMA:
         raise ValueError(f"the request {path} has schema {schema}, this version of Heatmark reads {SCHEMA}")
+    try:
+        return _made(found)
+    except (TypeError, KeyError, ValueError) as error:
+        raise _DamagedError(str(error)) from error
+
+
+def counted(entries: Collection[Entry]) -> dict[str, Any]:
+    """Return the number of pictures, of labelled ones, and the accuracy on these; None where there are none."""
+    usable = [entry for entry in entries if not entry.reason]
+    labelled = [entry for entry in usable if entry.label_index >= 0]
+    correct = sum(entry.predicted == entry.label_index for entry in labelled)
+    accuracy = correct / len(labelled) if labelled else None
+    return {"images": len(entries), "labelled": len(labelled), "accuracy": accuracy}
+
+
+def _made(found: dict[str, Any]) -> Request:
     made: dict[str, Any] = {
         "cells": [RequestedCell(**c) for c in found.pop("cells")],
         "metrics": [RequestedMetric(**m) for m in found.pop("metrics")],
@@ -256,7 +273,10 @@ def replace_file(path: Path, content: bytes) -> None:
 def create_file(path: Path, content: bytes) -> None:
     """Write a file whole, unless it is there: of several processes that write it, the first one's content stays."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    beside.write_bytes(content)
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     try:
         os.link(beside, path)
     except FileExistsError:

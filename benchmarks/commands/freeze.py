@@ -8,8 +8,7 @@ from rich.console import Console
 from heatmark.benchmarks.config.compose import run_command
 from heatmark.benchmarks.runs.freeze import freeze
 from heatmark.benchmarks.runs.names import opened
-
-FROZEN = Path("results/frozen")
+from heatmark.benchmarks.tables.gather import gather
 
 
 def main() -> None:
@@ -20,7 +19,10 @@ def main() -> None:
 def job(config: DictConfig) -> None:
     """Copy the files, and print where they are and how large."""
     run = opened(Path(config.results_dir), str(config.name))
-    folder = FROZEN / run.resolve().name if config.to is None else Path(str(config.to))
+    folder = (
+        Path(config.results_dir).parent / "frozen" / run.resolve().name if config.to is None else Path(str(config.to))
+    )
+    gather(run)  # what was forgotten since is not frozen
     size = freeze(run, folder)
     line = f"{folder} ({size / 1e6:.1f} MB): heatmark figures {folder} and heatmark report {folder} read it"
     Console().print(line, soft_wrap=True, markup=False, highlight=False)

@@ -25,6 +25,7 @@ from heatmark.benchmarks.config.compose import command_line, run_command, run_fo
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.runs.heartbeat import Heartbeat
+from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.run import Observer
@@ -49,6 +50,8 @@ def main() -> int:
     run = run_folder("sweep", sys.argv[1:])  # a wrong name is said before anything runs
     os.environ[STARTED] = str(time.time())  # for jobs in other processes, too
     run_command("sweep", job)
+    if Store(run).verify():  # parts whose damage the checksums alone show: what was in them is computed now
+        run_command("sweep", job)
     return finish(run)
 
 
@@ -56,6 +59,7 @@ def job(config: DictConfig) -> None:
     """Run one job; if it cannot run, the reason is recorded in the run's folder, and other jobs go on."""
     given: Any = OmegaConf.to_container(config, resolve=True)
     shard = Shard(0, 1) if config.shard is None else parse_shard(str(config.shard))
+    asked = settings(config, shard)  # a wrong option is said at once, and leaves no job behind
     started = float(os.environ.get(STARTED, time.time()))
     record = JobRecord(
         Path(config.results_dir) / config.name, given, str(config.model.name), shard, command_line(), started
@@ -64,7 +68,7 @@ def job(config: DictConfig) -> None:
         methods, metrics = (build_all(config.get(group) or {}, group) for group in ("method", "metric"))
         classifier, dataset = build_classifier(config.model), build(config.dataset, "dataset")
         with Bar(record) as bar:
-            api.sweep(classifier, dataset, methods, metrics, settings(config, shard), record, bar)
+            api.sweep(classifier, dataset, methods, metrics, asked, record, bar)
     except Exception as error:  # noqa: BLE001 - a job that cannot run is a row of the table
         record.failed(one_paragraph(error))
         Console(stderr=True).print(f"[red]{config.model.name} cannot run[/red], reason below")

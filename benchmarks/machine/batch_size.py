@@ -21,9 +21,9 @@ def best_batch_size(
 ) -> int:
     """Return the candidate with the most images per second in a plain forward pass.
 
-    Candidates are timed in turn until throughput falls, memory runs out or time is up. The answer changes speed only,
-    never a result, so that it may differ from run to run. Where not even the first candidate fits in
-    memory it is returned all the same, for the caller to halve.
+    Candidates are timed in turn until throughput falls, memory runs out or time is up. The answer may differ from run
+    to run, and another batch size moves maps by rounding, so a run keeps the size that its first job finds. Where not
+    even the first candidate fits in memory it is returned all the same, for the caller to halve.
 
     Args:
         model: in evaluation mode, on the image's device.

@@ -75,7 +75,7 @@ def need(cell: Cell, metrics: Mapping[str, Metric], entries: Mapping[int, Entry]
         seed: the run's seed.
     """
     maps, rows = there["maps"].get(cell.key, ()), {i: entry.row() for i, entry in entries.items()}
-    if "" in maps:  # the cell failed on all of its images
+    if "" in maps and len(maps) == 1:  # the cell failed on all of its images, and on none alone
         return Need(cell, (), {}, {})
     curves = {path: there["curves"].get(curve_key(cell.key, path), ()) for path in paths(metrics)}
     scores = {name: there["scores"].get(score_key(cell.key, m, seed), ()) for name, m in metrics.items()}

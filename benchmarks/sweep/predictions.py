@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import torch
-from heatmark.benchmarks.sweep.blocks import Block
 from torch import Tensor
 
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.outputs import as_logits
 from heatmark.benchmarks.requests import Entry
 from heatmark.benchmarks.store import Store, full_schema
+from heatmark.benchmarks.sweep.blocks import Block
 from heatmark.benchmarks.sweep.faults import Images, isolated
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.targets import targets_of
@@ -32,15 +32,12 @@ class Predicted:
         entries: of all its pictures, in order, each with its target, or with the reason why it cannot be explained.
         images: positions in the block of the images that can be explained.
         targets: (n,) the class to explain of every image of the block, −1 where there is none.
-        correct, labelled: number of images whose predicted class is their true one, and of those with a true class.
     """
 
     block: Block
     entries: Sequence[Entry]
     images: Images
     targets: Tensor
-    correct: int
-    labelled: int
 
     @property
     def of_images(self) -> Sequence[Entry]:
@@ -123,19 +120,19 @@ def _rows(key: str, found: dict[str, Row]) -> pa.Table:
 def _with_targets(block: Block, found: dict[str, Row], classifier: Classifier, rule: int | str) -> Predicted:
     rows = [found[entry.digest] for entry in block.entries]
     good = [i for i, (_, _, why) in enumerate(rows) if not why]
-    top = torch.tensor([rows[i][0][:2] for i in good]).view(len(good), -1)
+    top = torch.tensor([rows[i][0][:2] for i in good], dtype=torch.int64).view(len(good), -1 if good else 2)
     chosen, reasons = targets_of(rule, top, block.labels[good], classifier)
     why = {i: rows[i][2] for i in range(len(rows)) if rows[i][2]} | {good[i]: said for i, said in reasons.items()}
     targets = torch.full((len(rows),), -1)
     targets[good] = chosen
-    entries = [replace(entry, target=int(targets[i]), reason=why.get(i, "")) for i, entry in enumerate(block.entries)]
-    known = block.labels[good] >= 0
-    hit = top[:, 0] == block.labels[good] if len(good) else known
+    best = [(classes or [-1])[0] for classes, _, _ in rows]
+    entries = [
+        replace(entry, target=int(targets[i]), predicted=best[i], reason=why.get(i, ""))
+        for i, entry in enumerate(block.entries)
+    ]
     return Predicted(
         block,
         sorted([*entries, *block.broken], key=lambda entry: entry.position),
         [i for i in good if i not in why],
         targets,
-        int((hit & known).sum()),
-        int(known.sum()),
     )

@@ -98,8 +98,8 @@ def prepare(
         predictions=key,
         facts=_facts(classifier, dataset, network, settings, run),
     )
-    able = [cell for cell in found if not skipped[cell.key]]
-    return Plan(classifier, dataset, able, metrics, settings, run, key, request, first)
+    able = {cell.key: cell for cell in found if not skipped[cell.key]}  # one of two names for one method
+    return Plan(classifier, dataset, list(able.values()), metrics, settings, run, key, request, first)
 
 
 def _require_some(methods: Mapping[str, Method], metrics: Mapping[str, Metric]) -> None:
@@ -135,11 +135,12 @@ def _unsupported(cell: Cell, module: nn.Module) -> str:
 def _request(
     classifier: Classifier, found: Sequence[Cell], skipped: Mapping[str, str], metrics: Mapping[str, Metric], seed: int
 ) -> Request:
+    keys = dict.fromkeys(cell.key for cell in found)  # one key for one method under two names
     return Request(
         "", "", 0.0,
         cells=[_requested_cell(cell, classifier.module, skipped[cell.key]) for cell in found],
         metrics=[_requested_metric(name, metric) for name, metric in metrics.items()],
-        scores=[_requested_score(cell.key, name, metric, seed) for cell in found for name, metric in metrics.items()],
+        scores=[_requested_score(key, name, metric, seed) for key in keys for name, metric in metrics.items()],
     )  # fmt: skip
 
 

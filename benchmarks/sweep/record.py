@@ -1,9 +1,9 @@
 """The record of a job in a run's folder: the request that it writes, and the batch size that its run is tuned to."""
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,9 @@ class JobRecord:
             plain["dataset"] = {name: value for name, value in plain["dataset"].items() if name != "limit"}
         self._job = digest_json(plain)
         self._subject = digest_json({name: plain.get(name) for name in OF_THE_SUBJECT})
-        attempt = digest_json({"attempt": {name: plain.get(name) for name in ("model", "dataset")}})
+        dataset = plain.get("dataset")
+        kind = dataset.get("_target_") if isinstance(dataset, Mapping) else dataset
+        attempt = digest_json({"attempt": [model, kind]})
         self._attempt = attempt[:16] + self._job
         self._started = time.time() if started is None else started
         self._facts: dict[str, Any] = {
@@ -72,8 +74,9 @@ class JobRecord:
     def batch_size(self, model: str, device: str, tune: Callable[[], int]) -> int:
         """Return the batch size of a model on a kind of device; the first job of a run tunes it, for all after it."""
         path = self.root / "batch_sizes" / f"{model[:32]}.{device}.json"
-        if path.exists():
+        with suppress(FileNotFoundError, ValueError):  # a file that is damaged is written anew
             return int(json.loads(path.read_text()))
+        path.unlink(missing_ok=True)
         size = int(tune())
         path.parent.mkdir(parents=True, exist_ok=True)
         requests.create_file(path, json.dumps(size).encode())
@@ -98,15 +101,10 @@ class JobRecord:
             if failed is not None and failed.written < self._started:
                 path.unlink(missing_ok=True)
 
-    def entries(self, met: Iterable[Entry], counts: Mapping[str, int]) -> None:
-        """Write the pictures of a block.
-
-        Args:
-            met: the pictures.
-            counts: what the job knows by now of all its pictures: ``images``, ``labelled``, ``correct``.
-        """
+    def entries(self, met: Iterable[Entry]) -> None:
+        """Write the pictures of a block."""
         self._request = replace(self._request, entries=[*self._request.entries, *met])
-        self._facts |= counts
+        self._facts |= requests.counted(self._request.entries)
         self._write("running")
 
     def errors(self, count: int) -> None:
@@ -136,15 +134,10 @@ class JobRecord:
         request = replace(
             self._request,
             written=time.time(),
-            facts={**self._facts, "status": status, "accuracy": _accuracy(self._facts)},
+            facts={**self._facts, "status": status},
             entries=sorted([*self._request.entries, *rest], key=lambda entry: entry.position),
         )
         requests.write(self.root, request)
-
-
-def _accuracy(facts: Mapping[str, Any]) -> float | None:
-    labelled = facts.get("labelled", 0)
-    return facts.get("correct", math.nan) / labelled if labelled else None
 
 
 def _skipped(metric: RequestedMetric, entries: Sequence[Entry]) -> str:

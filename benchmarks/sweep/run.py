@@ -54,7 +54,6 @@ def run(plan: Plan, record: JobRecord, observer: Observer) -> None:
 
 def _predicted_blocks(plan: Plan, record: JobRecord, progress: Progress) -> Iterator[Predicted]:
     """Yield the job's blocks with their targets, once their pictures and entries are stored."""
-    counts = {"images": 0, "labelled": 0, "correct": 0}
     positions = plan.asked.shard.positions(len(plan.dataset))
     for number, block in enumerate(
         blocks(plan.dataset, plan.classifier, positions, plan.asked.block_size, plan.reference.shape[1:])
@@ -63,17 +62,15 @@ def _predicted_blocks(plan: Plan, record: JobRecord, progress: Progress) -> Iter
         found = predicted(block, plan.classifier, plan.key, record.store, plan.asked.target, plan.run)
         if number == 0:
             _require_an_image(found)
-        more = {"images": len(found.entries), "labelled": found.labelled, "correct": found.correct}
-        counts = {name: counts[name] + more[name] for name in counts}
         progress.errors += sum(bool(entry.reason) for entry in found.entries)
-        record.entries(found.entries, counts)
+        record.entries(found.entries)
         yield found
 
 
 def _require_an_image(block: Predicted) -> None:
     """Raise where no picture of the first block can be explained, for one reason: nothing that follows would differ."""
     reasons = {entry.reason for entry in block.entries}
-    if not block.images and len(reasons) == 1:
+    if not block.images and len(reasons) == 1 and len(block.entries) > 1:
         raise ValueError(f"none of the first {len(block.entries)} pictures can be explained: {reasons.pop()}")
 
 

@@ -140,11 +140,12 @@ class _CellWork:
         new = {i: maps[i] for i in self.need.maps if i in maps}
         failed = {i: reasons[i] for i in self.need.maps if i in reasons}
         progress.errors += len(failed)
-        if (why := one_reason(new, failed)) and key not in progress.begun and not self.work.there["maps"].get(key):
+        tried = key in progress.begun or len(self.work.there["maps"].get(key, ())) > 0
+        if len(failed) > 1 and (why := one_reason(new, failed)) and not tried:
             progress.failed.add(key)
             self.parts.add("maps", failed_cell(self.need.cell, why))
             return
-        if maps:
+        if maps or reasons:
             progress.begun.add(key)
         images = self.block.block.images
         size = (images.shape[-2], images.shape[-1])

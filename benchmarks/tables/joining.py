@@ -76,10 +76,15 @@ class Join:
 
     def _failed(self, place: Place) -> str:
         """Return why a cell failed as a whole; ``""`` where it has maps, or none are there yet."""
-        (whole,) = self.maps.find(place.cell.key, WHOLE)
+        whole = self._whole(place)
         rows = {id(asked.job): asked.job.rows() for asked in place.asked.values()}
         tried = any((self.maps.find(place.cell.key, each) != ABSENT).any() for each in rows.values())
-        return "" if whole == ABSENT or tried else str(self.maps.table["reason"][int(whole)].as_py())
+        return "" if tried else whole
+
+    def _whole(self, place: Place) -> str:
+        """Return why a cell failed on a whole block; ``""`` where it did not."""
+        (whole,) = self.maps.find(place.cell.key, WHOLE)
+        return "" if whole == ABSENT else str(self.maps.table["reason"][int(whole)].as_py())
 
     def _scored(self, place: Place, asked: Asked) -> Part:
         metric, job = asked.metric, asked.job
@@ -93,11 +98,15 @@ class Join:
         value, low, high = (self.scores.floats(name, scores) for name in ("value", "tie_low", "tie_high"))
         tied = self.maps.floats("tied", maps)
         unscored = scores == ABSENT
+        whole = self._whole(place)  # such as that of a shard, whose pictures have no row of their own
+        missing = ERROR if whole else MISSING
         conditions = [failed[0], maps == ABSENT, failed[1], unscored & failed[2], unscored]
         good = ~np.any(conditions, axis=0)
         undefined = np.where(why[1] > 0, why[1], self.texts.number("undefined"))
-        status = np.select(conditions, [ERROR, MISSING, ERROR, ERROR, MISSING], np.where(flag > 0, DEGENERATE, OK))
-        reason = np.select(conditions, [why[0], 0, why[1], why[2], 0], np.where(np.isnan(value), undefined, flag))
+        usual = np.where(flag > 0, DEGENERATE, OK)
+        status = np.select(conditions, [ERROR, missing, ERROR, ERROR, MISSING], usual)
+        reasons = [why[0], self.texts.number(whole), why[1], why[2], 0]
+        reason = np.select(conditions, reasons, np.where(np.isnan(value), undefined, flag))
         numbers = (np.where(good, column, np.nan) for column in (value, tied, low, high))
         return Part(place, metric, job, 0, status, reason, *numbers)
 

@@ -1,5 +1,6 @@
 """The ranking of a run's methods by faithfulness, as the summary on the terminal shows it."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from heatmark.benchmarks.statistics.ranks import common
 from heatmark.benchmarks.statistics.variants import plain
 
 CONTROL = "random"
+DERIVED = re.compile(r"\([+-]")
+"""What the definition of a derived metric has and no other: the terms that it sums up."""
 CELL = ["cell", "layer", "method"]
 PAIR = ["image", "target"]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
@@ -43,6 +46,7 @@ def ranking(scored: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
     """
     wide = scored.pivot(index=[*CELL, *PAIR], columns="definition", values="value")
     signs = directions(scored).dropna().map({True: 1.0, False: -1.0}).astype("float64")
+    signs = signs[[not DERIVED.search(str(name)) for name in signs.index]]  # those are sums of the others already
     wide["faithfulness"] = (wide[signs.index] * signs).sum(axis=1, skipna=False) if len(signs) else np.nan
     control = wide[wide.index.get_level_values("method").map(plain) == CONTROL].groupby(PAIR).mean()
     flagged = scored.assign(flag=scored["status"] == "degenerate")

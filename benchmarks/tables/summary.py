@@ -1,5 +1,6 @@
 """The summary of a run on the terminal: methods ranked by faithfulness, their cost, skips and errors."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,7 @@ def _number(value: float, decimals: int) -> str:
 
 
 def _short(definition: str) -> str:
-    return definition.split(":")[0].split("[")[0]
+    return re.split(r"[:\[(]", definition)[0]
 
 
 def _interval(row: "pd.Series[Any]", name: str, sign: str = "") -> str:

@@ -180,3 +180,40 @@ def test_a_broken_device_ends_everything() -> None:
 
     with pytest.raises(RuntimeError, match="device-side"):
         isolated(run, [0, 1])
+
+
+@pytest.mark.parametrize("block_size", [1, 3])
+def test_a_block_of_broken_pictures_alone_costs_no_other(tmp_path: Path, block_size: int) -> None:
+    found = swept(tmp_path, {"m": Red()}, METRICS, toys(broken=frozenset({0, 6})), block_size=block_size)
+    assert [bool(entry.reason) for entry in found.entries] == [n in (0, 6) for n in range(7)]
+    assert np.isfinite(found.values("m", "deletion")).tolist() == [n not in (0, 6) for n in range(7)]
+
+
+def test_one_image_that_fails_alone_is_no_cell_that_fails(tmp_path: Path) -> None:
+    data, method = toys(), counting(Notes(), raising_on(0))
+    swept(tmp_path, {"m": method}, METRICS, replace(data, pictures=data.pictures[:1], labels=data.labels[:1]))
+    rows = swept(tmp_path, {"m": method}, METRICS, data, block_size=1).maps("m")
+    assert [row["status"] for row in rows] == ["error"] + ["ok"] * 6
+
+
+def test_a_cell_that_failed_and_was_mended_grows(tmp_path: Path) -> None:
+    fails = Notes([1])
+
+    def before(images: Tensor) -> None:
+        if fails:
+            raise RuntimeError("not yet")
+
+    method, data = counting(Notes(), before), toys()
+    few = replace(data, pictures=data.pictures[:3], labels=data.labels[:3])
+    swept(tmp_path, {"m": method}, METRICS, few)
+    fails.clear()
+    swept(tmp_path, {"m": method}, METRICS, few, retry="errors")
+    assert np.isfinite(swept(tmp_path, {"m": method}, METRICS, data).values("m", "deletion")).all()
+
+
+def test_one_method_under_two_names_is_computed_once(tmp_path: Path) -> None:
+    calls = Notes()
+    method = counting(calls)
+    found = swept(tmp_path, {"m": method, "again": method}, METRICS)
+    assert len(calls) == 5
+    assert found.values("m", "deletion") == found.values("again", "deletion")

@@ -7,7 +7,7 @@ import pytest
 from heatmark.benchmarks import api, requests
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.shards import Shard
-from tests.benchmarks.sweep.toys import Mean, Red, swept, toys
+from tests.benchmarks.sweep.toys import Mean, Red, classifier, swept, toys
 
 GIVEN = {"model": "net", "dataset": {"root": "a", "limit": 3}, "method": "m"}
 METHODS, METRICS = {"m": Red()}, {"mean": Mean()}
@@ -62,7 +62,7 @@ def test_shards_are_united_with_their_counts(tmp_path: Path) -> None:
     whole = swept(tmp_path / "whole", METHODS, METRICS).request
     for number in range(3):
         part = swept(tmp_path / "parts", METHODS, METRICS, shard=Shard(number, 3)).request
-    names = ("images", "labelled", "correct", "accuracy", "status")
+    names = ("images", "labelled", "accuracy", "status")
     assert {n: part.facts[n] for n in names} == {n: whole.facts[n] for n in names}
     assert part.entries == whole.entries
 
@@ -79,3 +79,27 @@ def test_a_failure_of_the_same_call_stays(tmp_path: Path) -> None:
     assert sorted(r.facts["status"] for r in requests.current(tmp_path)) == ["done", "error"]
     swept(tmp_path, METHODS, METRICS, given={**GIVEN, "layer": "0"})
     assert [r.facts["status"] for r in requests.current(tmp_path)] == ["done"]
+
+
+def test_other_weights_leave_the_targets_of_the_first_ones_alone(tmp_path: Path) -> None:
+    for seed, name in ((4, "m"), (5, "n")):
+        swept(tmp_path, METHODS, METRICS, model=classifier(seed), given={**GIVEN, "method": name})
+    first, second = sorted(requests.current(tmp_path), key=lambda request: request.written)
+    alone = [swept(tmp_path / str(seed), METHODS, METRICS, model=classifier(seed)).entries for seed in (4, 5)]
+    assert [first.entries, second.entries] == alone
+    assert [e.target for e in first.entries] != [e.target for e in second.entries]
+
+
+def test_a_damaged_request_or_batch_size_is_set_aside(tmp_path: Path) -> None:
+    swept(tmp_path, METHODS, METRICS, given=GIVEN)
+    (path,) = (tmp_path / "requests").iterdir()
+    for content in (b"", b"{", path.read_bytes().replace(b'"implementation"', b'"implementatoin"')):
+        path.write_bytes(content)
+        assert requests.current(tmp_path) == []
+        assert (tmp_path / "damaged" / path.name).exists()
+        assert len(swept(tmp_path, METHODS, METRICS, given=GIVEN).entries) == 7
+    record = JobRecord(tmp_path, GIVEN)
+    record.batch_size("d", "cpu", lambda: 5)
+    (size,) = (tmp_path / "batch_sizes").iterdir()
+    size.write_bytes(b"")
+    assert record.batch_size("d", "cpu", lambda: 6) == 6
