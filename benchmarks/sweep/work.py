@@ -88,7 +88,8 @@ class Parts:
 
 def compute(work: Work, block: Predicted, cells: Sequence[Cell]) -> None:
     """Compute and store everything that the cells of one layer lack in a block."""
-    at = {i: entry for i, entry in enumerate(block.of_images) if i in set(block.images)}
+    entries = block.of_images
+    at = {i: entries[i] for i in block.images}
     needs = [need(cell, work.metrics, at, work.there, work.run.seed) for cell in cells]
     needs = [n for n in needs if n.anything and n.cell.key not in work.progress.failed]
     if not needs:
@@ -117,7 +118,8 @@ def _maps(work: Work, block: Predicted, needs: Sequence[Need]) -> dict[str, tupl
 
 
 def _read_maps(work: Work, block: Predicted, n: Need) -> tuple[Maps, Reasons]:
-    rows = {block.of_images[i].row(): i for i in n.with_maps(work.metrics) if i not in set(n.maps)}
+    entries, new = block.of_images, set(n.maps)
+    rows = {entries[i].row(): i for i in n.with_maps(work.metrics) if i not in new}
     if not rows:
         return {}, {}
     maps, reasons = stored_maps(work.store.read("maps", [n.cell.key], rows=list(rows)))
@@ -170,10 +172,8 @@ class _CellWork:
         return {rows[row]: point for row, point in read.items()} | found
 
     def _scores(self, name: str, which: Sequence[int], explaining: Explaining, curves: Mapping[Path, Curves]) -> None:
-        metric, key = (
-            self.work.metrics[name],
-            score_key(self.need.cell.key, self.work.metrics[name], self.work.run.seed),
-        )
+        metric = self.work.metrics[name]
+        key = score_key(self.need.cell.key, metric, self.work.run.seed)
         without = {i: Value(float("nan"), why) for i in which if (why := lacking(metric, self.entries[i]))}
         along = [curves[path] for path in paths({name: metric})]
         able = [i for i in which if i not in without and all(i in points for points in along)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -103,9 +104,9 @@ class Join:
         conditions = [failed[0], maps == ABSENT, failed[1], unscored & failed[2], unscored]
         good = ~np.any(conditions, axis=0)
         undefined = np.where(why[1] > 0, why[1], self.texts.number("undefined"))
-        usual = np.where(flag > 0, DEGENERATE, OK)
+        usual: Ints = np.where(flag > 0, DEGENERATE, OK)
         status = np.select(conditions, [ERROR, missing, ERROR, ERROR, MISSING], usual)
-        reasons = [why[0], self.texts.number(whole), why[1], why[2], 0]
+        reasons: list[Any] = [why[0], self.texts.number(whole), why[1], why[2], 0]
         reason = np.select(conditions, reasons, np.where(np.isnan(value), undefined, flag))
         numbers = (np.where(good, column, np.nan) for column in (value, tied, low, high))
         return Part(place, metric, job, 0, status, reason, *numbers)
