@@ -64,7 +64,9 @@ class Need:
         return sorted({*self.curves[path], *(i for which in summed for i in which)})
 
 
-def need(cell: Cell, metrics: Mapping[str, Metric], entries: Mapping[int, Entry], there: Stored, seed: int) -> Need:
+def need(
+    cell: Cell, metrics: Mapping[str, Metric], entries: Mapping[int, Entry], there: Stored, seed: int, ends: bool
+) -> Need:
     """Return what the store lacks of a cell in a block.
 
     Args:
@@ -73,9 +75,10 @@ def need(cell: Cell, metrics: Mapping[str, Metric], entries: Mapping[int, Entry]
         entries: the images that can be explained, by their positions in the block.
         there: which rows are stored.
         seed: the run's seed.
+        ends: whether a cell that failed on a whole block is done with.
     """
     maps, rows = there["maps"].get(cell.key, ()), {i: entry.row() for i, entry in entries.items()}
-    if "" in maps and len(maps) == 1:  # the cell failed on all of its images, and on none alone
+    if "" in maps and len(maps) == 1 and ends:  # the cell failed on all of its images, and on none alone
         return Need(cell, (), {}, {})
     curves = {path: there["curves"].get(curve_key(cell.key, path), ()) for path in paths(metrics)}
     scores = {name: there["scores"].get(score_key(cell.key, m, seed), ()) for name, m in metrics.items()}

@@ -121,7 +121,15 @@ def _run_settings(settings: SweepSettings, classifier: Classifier, first: Tensor
             return best_batch_size(classifier.module, first[0].to(device))
 
     size = settings.batch_size or tuned(classifier.digest(), device.type, tune)
-    return RunSettings(device, settings.precision, size, settings.seed, settings.keep_maps, settings.retry == "errors")
+    return RunSettings(
+        device,
+        settings.precision,
+        size,
+        settings.seed,
+        settings.keep_maps,
+        settings.retry == "errors",
+        settings.shard.of,
+    )
 
 
 def _unsupported(cell: Cell, module: nn.Module) -> str:

@@ -79,6 +79,7 @@ class RunSettings:
         seed: of everything that is drawn.
         keep_maps: as in :class:`SweepSettings`.
         retry: whether what failed before is tried again.
+        shards: number of shards of the dataset; a cell that failed on a whole block of one is tried in the others.
     """
 
     device: torch.device
@@ -87,6 +88,7 @@ class RunSettings:
     seed: int = 0
     keep_maps: str = "all"
     retry: bool = False
+    shards: int = 1
 
 
 def _is_positive(value: object, kind: type | tuple[type, ...]) -> bool:

@@ -90,7 +90,7 @@ def compute(work: Work, block: Predicted, cells: Sequence[Cell]) -> None:
     """Compute and store everything that the cells of one layer lack in a block."""
     entries = block.of_images
     at = {i: entries[i] for i in block.images}
-    needs = [need(cell, work.metrics, at, work.there, work.run.seed) for cell in cells]
+    needs = [need(cell, work.metrics, at, work.there, work.run.seed, work.run.shards == 1) for cell in cells]
     needs = [n for n in needs if n.anything and n.cell.key not in work.progress.failed]
     if not needs:
         return

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.benchmarks.sweep.faults import isolated
+from heatmark.benchmarks.sweep.shards import Shard
+from heatmark.benchmarks.tables.gather import gather
 from heatmark.methods.grad_cam import GradCAM
 from heatmark.methods.layer_cam import LayerCAM
 from heatmark.metrics.base import Explained, Metric, Scores
@@ -217,3 +219,14 @@ def test_one_method_under_two_names_is_computed_once(tmp_path: Path) -> None:
     found = swept(tmp_path, {"m": method, "again": method}, METRICS)
     assert len(calls) == 5
     assert found.values("m", "deletion") == found.values("again", "deletion")
+
+
+def test_a_shard_that_fails_as_a_whole_hides_no_picture(tmp_path: Path) -> None:
+    for number in (0, 1, 2):
+        swept(tmp_path, {"m": counting(Notes(), raising_on(0, 3, 6))}, METRICS, shard=Shard(number, 3))
+    table = gather(tmp_path)
+    rows = table[table["metric"] == "deletion"].set_index("image")
+    failed = {f"{n}.png" for n in (0, 3, 6)}
+    assert set(rows.index[rows["status"] == "error"]) == failed
+    assert set(rows["reason"][list(failed)]) == {"KeyError: 'not this one'"}
+    assert len(rows) == 7
