@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from heatmark.benchmarks.sweep.blocks import Block
 from torch import Tensor
 
 from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.sweep.blocks import Block
 from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.maps import CellMethod
 from heatmark.benchmarks.sweep.settings import RunSettings

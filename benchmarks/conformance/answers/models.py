@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from heatmark.benchmarks.sweep.blocks import Block
 from PIL import Image
 from torch import Tensor, nn
 
@@ -25,6 +24,7 @@ from heatmark.benchmarks.models.predictions import predict
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.models.weights_io import read_state
 from heatmark.benchmarks.schema import DIGESTS, SETTING
+from heatmark.benchmarks.sweep.blocks import Block
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.benchmarks.tables.naming import Weights, weights_names
 from heatmark.methods.centre_prior import CentrePrior
