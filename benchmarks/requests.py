@@ -2,13 +2,12 @@
 
 import json
 import logging
-import os
-import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from heatmark.benchmarks.disk import replace_file
 from heatmark.benchmarks.schema import SCHEMA
 
 log = logging.getLogger(__name__)
@@ -84,7 +83,7 @@ class RequestedMetric:
         higher_is_better: None for a descriptive metric, which is never ranked.
         needs: names of the inputs of :class:`Entry` that its rows depend on.
         terms: factor by the name of another metric, for a derived metric, whose value is their weighted sum.
-        skipped: why it cannot be computed on this dataset; ``""`` where it can.
+        skipped: why no picture of the job has a value; ``""`` where some has. :func:`current` finds what they all lack.
     """
 
     name: str
@@ -154,13 +153,18 @@ def write(root: Path, request: Request) -> None:
 
     A request of a whole dataset replaces those of the job's shards.
     """
-    folder = root / "requests"
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / request.file, json.dumps({"schema": SCHEMA, **asdict(request)}).encode())
+    save(root, request)
     if request.shard == (0, 1):
-        for other in folder.glob(f"{request.job[:32]}.*.json"):
+        for other in (root / "requests").glob(f"{request.job[:32]}.*.json"):
             if other.name != request.file:
                 other.unlink(missing_ok=True)
+
+
+def save(root: Path, request: Request) -> None:
+    """Write a request in the place of the one of the same job and shard, whole or not at all."""
+    path = root / "requests" / request.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, json.dumps({"schema": SCHEMA, **asdict(request)}).encode())
 
 
 def read(root: Path) -> list[Request]:
@@ -215,9 +219,19 @@ def _united(shards: Sequence[Request], newest: Mapping[tuple[str, str, str], Ent
     return replace(
         last,
         entries=sorted(entries.values(), key=lambda entry: entry.position),
+        metrics=[
+            replace(metric, skipped=metric.skipped or _skipped(metric, entries.values())) for metric in last.metrics
+        ],
         facts={**last.facts, **counted(entries.values()), "status": worst},
         shard=(0, 1),
     )
+
+
+def _skipped(metric: RequestedMetric, entries: Collection[Entry]) -> str:
+    """Return why a metric has no value at all: no picture has an input that it needs; ``""`` where some has."""
+    usable = [entry for entry in entries if not entry.reason]
+    absent = [name for name in metric.needs if usable and not any(entry.inputs.get(name) for entry in usable)]
+    return f"the dataset has no {' and no '.join(absent)}" if absent else ""
 
 
 class _DamagedError(Exception):
@@ -257,43 +271,3 @@ def _made(found: dict[str, Any]) -> Request:
         "shard": tuple(found.pop("shard")),
     }
     return Request(**found, **made)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, so that it is there after a loss of power: flushed, then renamed."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    flush_folder(path.parent)
-
-
-def create_file(path: Path, content: bytes) -> None:
-    """Write a file whole, unless it is there: of several processes that write it, the first one's content stays."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(beside, path)
-    except FileExistsError:
-        pass
-    except OSError:  # a file system without links
-        if not path.exists():
-            beside.replace(path)
-            return
-    beside.unlink()
-
-
-def flush_folder(folder: Path) -> None:
-    """Flush a folder's list of names to the disk, where the system can (Windows cannot)."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

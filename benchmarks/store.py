@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
+from heatmark.benchmarks.disk import flush_folder, replace_file
 from heatmark.benchmarks.index import Group, Index, Rows
 from heatmark.benchmarks.parts import among, encoded, failed, ids, is_whole, listed, name_of, once, opened, size_of
-from heatmark.benchmarks.requests import flush_folder, replace_file
 from heatmark.benchmarks.schema import ARTEFACTS
 from heatmark.common.names import look_up
 

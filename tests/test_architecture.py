@@ -14,7 +14,7 @@ FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.
 
 LAYERS = (
     ("common", "conf"),
-    ("methods", "metrics", "benchmarks/schema"),
+    ("methods", "metrics", "benchmarks/schema", "benchmarks/disk"),
     ("benchmarks/requests", "benchmarks/parts"),
     ("benchmarks/index",),
     ("benchmarks/store", "benchmarks/data", "benchmarks/machine"),

@@ -5,13 +5,15 @@ import sys
 from pathlib import Path
 
 from heatmark.benchmarks.config.compose import opened_folder
-from heatmark.benchmarks.tables.gather import gather
+from heatmark.benchmarks.tables.gather import gather, whole
 from heatmark.benchmarks.tables.summary import show
 
 
 def main() -> int:
-    """Gather the run that the command line names; exit code 1 if any cell failed."""
-    return finish(opened_folder("gather", sys.argv[1:]))
+    """Gather the run that the command line names; exit code 1 if any cell failed or a stored part is damaged."""
+    run = opened_folder("gather", sys.argv[1:])
+    undamaged = whole(run)
+    return max(finish(run), int(not undamaged))
 
 
 def finish(run: Path) -> int:

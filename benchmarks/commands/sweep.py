@@ -25,12 +25,12 @@ from heatmark.benchmarks.config.compose import command_line, run_command, run_fo
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.runs.heartbeat import Heartbeat
-from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.run import Observer
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.benchmarks.sweep.shards import Shard, parse_shard
+from heatmark.benchmarks.tables.gather import whole
 
 ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
 """Hydra's own options that print something and run nothing."""
@@ -50,7 +50,7 @@ def main() -> int:
     run = run_folder("sweep", sys.argv[1:])  # a wrong name is said before anything runs
     os.environ[STARTED] = str(time.time())  # for jobs in other processes, too
     run_command("sweep", job)
-    if Store(run).verify():  # parts whose damage the checksums alone show: what was in them is computed now
+    if not whole(run):  # parts whose damage the checksums alone show: what was in them is computed now
         run_command("sweep", job)
     return finish(run)
 

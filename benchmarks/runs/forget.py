@@ -1,13 +1,11 @@
 """Cells and metrics removed from a run's requests; what the store has of them stays until ``clean``."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from heatmark.benchmarks import requests
 from heatmark.benchmarks.requests import Request, RequestedCell, RequestedMetric
-from heatmark.benchmarks.schema import SCHEMA
 from heatmark.common.names import did_you_mean
 
 
@@ -56,15 +54,19 @@ def forget(root: Path, which: Which) -> list[str]:
         given = " ".join(f"{option}={','.join(wanted)}" for option, wanted in asdict(which).items() if wanted)
         raise ValueError(f"the run has each of these names, but no cell with all of them: {given}")
     for old, new in zip(found, after, strict=True):
-        if new != old:
-            _write(root, new)
+        if new == old:
+            continue
+        if new.cells:
+            requests.save(root, new)  # beside the other shards of its job
+        else:
+            (root / "requests" / new.file).unlink()
     return list(dict.fromkeys(removed))
 
 
 def _without_cells(request: Request, which: Which) -> Request:
-    gone = {cell.key for cell in request.cells if which.has_cell(request, cell)}
     kept = [cell for cell in request.cells if not which.has_cell(request, cell)]
-    return replace(request, cells=kept, scores=[s for s in request.scores if s.cell not in gone])
+    keys = {cell.key for cell in kept}  # one method may stand there under another name, too
+    return replace(request, cells=kept, scores=[s for s in request.scores if s.cell in keys])
 
 
 def _without_metrics(request: Request, which: Which) -> Request:
@@ -89,12 +91,12 @@ def _with_derived(names: Sequence[str], metrics: Sequence[RequestedMetric]) -> s
 
 def _lost(old: Request, new: Request) -> Iterator[str]:
     """Yield a line per cell and per score that a request lost."""
-    kept = {cell.key for cell in new.cells}
+    kept = {(cell.key, cell.method) for cell in new.cells}
     left = {(score.cell, score.metric) for score in new.scores}
     for cell in old.cells:
         names = _names(old, cell)
         line = f"{names['method']} at {names['layer']} of {names['model']} on {names['dataset']}"
-        if cell.key not in kept:
+        if (cell.key, cell.method) not in kept:
             yield line
         else:
             lost = (s.metric for s in old.scores if s.cell == cell.key and (s.cell, s.metric) not in left)
@@ -120,12 +122,3 @@ def _require_names(found: Sequence[Request], which: Which) -> None:
             if name not in known[option]:
                 hint = did_you_mean(name, known[option], f"it has {', '.join(known[option]) or 'none'}.")
                 raise ValueError(f"the run has no {option} {name!r}: {hint}")
-
-
-def _write(root: Path, request: Request) -> None:
-    """Write a changed request in its place, beside the other shards of its job; delete one without cells."""
-    path = root / "requests" / request.file
-    if request.cells:
-        requests.replace_file(path, json.dumps({"schema": SCHEMA, **asdict(request)}).encode())
-    else:
-        path.unlink()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from heatmark.benchmarks import requests
+from heatmark.benchmarks.disk import replace_file
 
 SILENT_SECONDS = 600
 """Time without an update after which a running process on another host counts as dead."""
@@ -69,7 +69,7 @@ class Heartbeat:
     def _write(self, beat: Beat) -> None:
         self._beat = replace(beat, updated=self._now())
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        requests.replace_file(self._file, json.dumps(asdict(self._beat)).encode())
+        replace_file(self._file, json.dumps(asdict(self._beat)).encode())
 
 
 def beats(root: Path) -> dict[str, Beat]:

@@ -51,9 +51,9 @@ def points(curve: Curve) -> list[Point]:
     return [Point(x if x.ndim == 1 else x[n], y[n]) for n in range(len(y))]
 
 
-def together(found: Sequence[Point], axis: str) -> Curve:
+def together(found: Sequence[Point]) -> Curve:
     """Return curves (K,) as one batch of curves."""
-    return Curve(torch.stack([point.x for point in found]), torch.stack([point.y for point in found]), axis)
+    return Curve(torch.stack([point.x for point in found]), torch.stack([point.y for point in found]), "stored")
 
 
 def curve_rows(

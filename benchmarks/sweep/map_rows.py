@@ -1,7 +1,7 @@
 """Rows of the artefact of maps: a map as bytes, what is wrong with it, and two short descriptions of it."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ def map_rows(
     """
     rows = [_error(cell, entries[i].row(), why) for i, why in reasons.items()]
     for i, raw in maps.items():
-        rows += _described(cell.key, entries[i], raw, size, kept(keep, raw, entries[i].position))
+        rows.append(_described(cell.key, entries[i], raw, size, kept(keep, raw, entries[i].position)))
     return pa.Table.from_pylist(rows, schema=full_schema("maps"))
 
 
@@ -64,9 +64,9 @@ def _error(cell: Cell, row: str, reason: str) -> dict[str, Any]:
     return {"key": cell.key, "row": row, "status": "error", "reason": reason, "flag": ""}
 
 
-def _described(key: str, entry: Entry, raw: Tensor, size: tuple[int, int], keep: bool) -> Iterator[dict[str, Any]]:
+def _described(key: str, entry: Entry, raw: Tensor, size: tuple[int, int], keep: bool) -> dict[str, Any]:
     full = upsample(raw[None], size)
-    yield {
+    return {
         "key": key,
         "row": entry.row(),
         "status": "ok",

@@ -100,10 +100,10 @@ def _shared(
 ) -> dict[str, tuple[Maps, Reasons]]:
     """Return maps from one capture per batch; an image is missing where anything failed, and is then tried alone."""
     found: dict[str, tuple[Maps, Reasons]] = {cell.key: ({}, {}) for cell in cells}
+    methods = [cell.method for cell in cells if isinstance(cell.method, CaptureCAM)]
     for start in range(0, len(which), run.batch_size):
         part = which[start : start + run.batch_size]
         images, targets = batch.padded(part, run.batch_size, run.device)
-        methods = [cell.method for cell in cells if isinstance(cell.method, CaptureCAM)]
         try:
             c = captured(methods, classifier.module, images, targets, cells[0].layer)
         except Exception as error:  # every cell is tried alone, which finds the images at fault and says why

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import pyarrow as pa
 import torch
@@ -39,7 +40,12 @@ class Predicted:
     images: Images
     targets: Tensor
 
-    @property
+    @cached_property
+    def masks(self) -> tuple[Tensor, Tensor] | None:
+        """The masks of the explained classes, and which images have one; see :meth:`.blocks.Block.masks_of`."""
+        return self.block.masks_of(self.targets)
+
+    @cached_property
     def of_images(self) -> Sequence[Entry]:
         """The entries of the block's images, by their positions in the block, without pictures that are broken."""
         broken = {entry.position for entry in self.block.broken}

@@ -27,7 +27,7 @@ from heatmark.methods.base import Method
 from heatmark.metrics.base import CurveMetric, Derived, Metric
 
 Tune = Callable[[str, str, Callable[[], int]], int]
-"""(model's digest, kind of device, how to find it) -> the run's batch size."""
+"""(network's digest, kind of device, how to find it) -> the run's batch size."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ def prepare(
     """
     _require_some(methods, metrics)
     first = reference(dataset, classifier)[None]
-    network, run = classifier.network_digest(), _run_settings(settings, classifier, first, tuned)
+    network = classifier.network_digest()
+    run = _run_settings(settings, classifier, network, first, tuned)
     with autocast(classifier.module, run.precision):
         logits = predict(classifier, first, 1, run.device)
         layers = [resolve_layer(classifier, layer, first.to(run.device)) for layer in settings.layers]
@@ -112,7 +113,9 @@ def _require_some(methods: Mapping[str, Method], metrics: Mapping[str, Metric]) 
             raise ValueError(f"metric {name} is derived from {', '.join(absent)}, which the sweep has not; add it")
 
 
-def _run_settings(settings: SweepSettings, classifier: Classifier, first: Tensor, tuned: Tune) -> RunSettings:
+def _run_settings(
+    settings: SweepSettings, classifier: Classifier, network: str, first: Tensor, tuned: Tune
+) -> RunSettings:
     device = pick_device(settings.device)
     classifier.module.to(device).eval()
 
@@ -120,7 +123,7 @@ def _run_settings(settings: SweepSettings, classifier: Classifier, first: Tensor
         with autocast(classifier.module, settings.precision):
             return best_batch_size(classifier.module, first[0].to(device))
 
-    size = settings.batch_size or tuned(classifier.digest(), device.type, tune)
+    size = settings.batch_size or tuned(network, device.type, tune)
     return RunSettings(
         device,
         settings.precision,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from heatmark.benchmarks import requests
-from heatmark.benchmarks.requests import Entry, Request, RequestedMetric
+from heatmark.benchmarks.disk import create_file
+from heatmark.benchmarks.requests import Entry, Request
 from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.shards import WHOLE, Shard
 from heatmark.common.digests import digest_json
@@ -57,7 +58,6 @@ class JobRecord:
         self._started = time.time() if started is None else started
         self._facts: dict[str, Any] = {
             "command": [*command],
-            "errors": 0,
             "model": model,
             "dataset": "",
             "reason": "",
@@ -79,7 +79,7 @@ class JobRecord:
         path.unlink(missing_ok=True)
         size = int(tune())
         path.parent.mkdir(parents=True, exist_ok=True)
-        requests.create_file(path, json.dumps(size).encode())
+        create_file(path, json.dumps(size).encode())
         return int(json.loads(path.read_text()))
 
     def running(self, request: Request) -> None:
@@ -107,15 +107,9 @@ class JobRecord:
         self._facts |= requests.counted(self._request.entries)
         self._write("running")
 
-    def errors(self, count: int) -> None:
-        """Take note of the number of error rows until now, which the next writing keeps."""
-        self._facts["errors"] = count
-
     def done(self) -> None:
         """Write that everything has run; pictures that the job did not meet are no part of it any more."""
         self._before = {}
-        metrics = [replace(m, skipped=_skipped(m, self._request.entries)) for m in self._request.metrics]
-        self._request = replace(self._request, metrics=metrics)
         self._write("done")
 
     def failed(self, reason: str) -> None:
@@ -138,10 +132,3 @@ class JobRecord:
             entries=sorted([*self._request.entries, *rest], key=lambda entry: entry.position),
         )
         requests.write(self.root, request)
-
-
-def _skipped(metric: RequestedMetric, entries: Sequence[Entry]) -> str:
-    """Return why a metric has no value at all: no picture has an input that it needs; ``""`` where some has."""
-    usable = [entry for entry in entries if not entry.reason]
-    absent = [name for name in metric.needs if usable and not any(entry.inputs.get(name) for entry in usable)]
-    return f"the dataset has no {' and no '.join(absent)}" if absent else ""

@@ -1,6 +1,7 @@
 """The loop of a job over its blocks: predictions, maps, curves, scores, store; then a phase of timings."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from heatmark.benchmarks.sweep.blocks import Block, blocks
 from heatmark.benchmarks.sweep.cells import by_layer
@@ -46,7 +47,6 @@ def run(plan: Plan, record: JobRecord, observer: Observer) -> None:
                 observer.begins(layer)
                 compute(work, block, cells)
             sample = sample or _sample(block)
-        record.errors(work.progress.errors)
         observer.ended(len(block.entries), work.progress.errors)
     _time(plan, record, work.progress, sample, observer)
     record.done()
@@ -59,6 +59,7 @@ def _predicted_blocks(plan: Plan, record: JobRecord, progress: Progress) -> Iter
         blocks(plan.dataset, plan.classifier, positions, plan.asked.block_size, plan.reference.shape[1:])
     ):
         _keep_pictures(plan, record, block)
+        block = replace(block, images=block.images.to(plan.run.device))  # once, for all cells and metrics
         found = predicted(block, plan.classifier, plan.key, record.store, plan.asked.target, plan.run)
         if number == 0:
             _require_an_image(found)
@@ -76,10 +77,11 @@ def _require_an_image(block: Predicted) -> None:
 
 def _keep_pictures(plan: Plan, record: JobRecord, block: Block) -> None:
     key = str(plan.request.facts["pictures_key"])
-    if not any(entry.position < GALLERY for entry in block.entries):
+    shown = [entry.digest for entry in block.entries if entry.position < GALLERY]
+    if not shown:
         return
-    there = record.store.present("pictures", [key]).get(key, ())
-    if not all(entry.digest in there for entry in block.entries):
+    there = record.store.present("pictures", [key])[key]
+    if not all(digest in there for digest in shown):
         record.store.put("pictures", pictures(block, plan.classifier, key))
 
 

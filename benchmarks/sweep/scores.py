@@ -57,9 +57,8 @@ def scored(
 
 
 def _summed(metric: CurveMetric, which: Sequence[int], curves: Mapping[Path, Curves]) -> list[Value]:
-    axis = "" if not which else "fraction"
     all_orders = [
-        _values(metric, metric.summarise(together([curves[path][i] for i in which], axis)), len(which))
+        _values(metric, metric.summarise(together([curves[path][i] for i in which])), len(which))
         for path in (metric.path, *metric.bounds)
     ]
     if not metric.bounds:
@@ -82,7 +81,8 @@ def _judged(metric: Metric, explaining: Explaining, which: Sequence[int]) -> lis
         found: list[Value] = []
         for start in range(0, len(which), size):
             part = which[start : start + size]
-            scores = metric(explaining.batch(part, size, pad=True))
+            padded = [*part, *[part[-1]] * (size - len(part))]
+            scores = metric(explaining.batch(padded, size))
             found += _values(metric, scores, size)[: len(part)]
         return found
 

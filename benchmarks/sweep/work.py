@@ -152,9 +152,7 @@ class _CellWork:
         images = self.block.block.images
         size = (images.shape[-2], images.shape[-1])
         self.parts.add("maps", map_rows(self.need.cell, self.entries, new, failed, size, self.work.run.keep_maps))
-        explaining = Explaining(
-            self.need.cell, self.work.classifier, self.block.block, self.block.targets, maps, self.work.run
-        )
+        explaining = Explaining(self.need.cell, self.work.classifier, self.block, maps, self.work.run)
         curves = {path: self._curves(path, explaining) for path in self.need.curves}
         for name, which in self.need.scores.items():
             self._scores(name, [i for i in which if i not in reasons], explaining, curves)

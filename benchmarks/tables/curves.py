@@ -15,6 +15,7 @@ from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.tables.columns import CURVES, schema
 from heatmark.benchmarks.tables.places import Asked, Place
 from heatmark.benchmarks.tables.stored import Stored, one_array
+from heatmark.benchmarks.tables.writing import grouped
 
 ROWS = 2**14
 """Number of curves that are read from the store at once."""
@@ -32,7 +33,7 @@ class Slice:
 
 def curves(store: Store, places: Iterable[Place]) -> Iterator[pa.Table]:
     """Yield the curves of a run, one row per picture and curve, each table of one cell."""
-    for group in _groups(_slices(places)):
+    for group in grouped(_slices(places), lambda part: part.stop - part.start, ROWS):
         keys = {part.asked.score.curve for part in group}
         rows = None
         if len(group) == 1:
@@ -51,20 +52,6 @@ def _slices(places: Iterable[Place]) -> Iterator[Slice]:
                 count = len(asked.job.usable)
                 for start in range(0, count, ROWS):
                     yield Slice(place, asked, start, min(start + ROWS, count))
-
-
-def _groups(parts: Iterable[Slice]) -> Iterator[list[Slice]]:
-    group: list[Slice] = []
-    size = 0
-    for part in parts:
-        rows = part.stop - part.start
-        if group and size + rows > ROWS:
-            yield group
-            group, size = [], 0
-        group.append(part)
-        size += rows
-    if group:
-        yield group
 
 
 def _by_cell(group: Iterable[Slice]) -> Iterator[list[Slice]]:

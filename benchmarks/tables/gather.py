@@ -43,9 +43,6 @@ def gather(run: Path) -> pd.DataFrame:
             f"no run in {run}: expected a folder that heatmark sweep has written; check name= and results_dir="
         )
     store, asked = Store(run), places(known)
-    if damaged := store.verify():
-        names = ", ".join(path.name for path in damaged)
-        LOG.warning("set aside as damaged: %s; the same heatmark sweep, started again, computes what they held", names)
     stream(results(store, asked, originals(asked, store)), schema(RESULTS), run / "results.parquet")
     stream(timing(store, asked), schema(TIMING), run / "timing.parquet")
     stream(curves(store, asked), schema(CURVES), run / "curves.parquet")
@@ -54,6 +51,18 @@ def gather(run: Path) -> pd.DataFrame:
     found = read_table(run / "results.parquet")
     replaced(run / "summary.csv", lambda path: leaderboard(told_apart(found)).to_csv(path, index=False))
     return found
+
+
+def whole(run: Path) -> bool:
+    """Return whether every stored part of a run is as its checksum says; others are named and set aside.
+
+    What they held counts as absent, and the same sweep, started again, computes it anew.
+    """
+    damaged = Store(run).verify()
+    if damaged:
+        names = ", ".join(path.name for path in damaged)
+        LOG.warning("set aside as damaged: %s; the same heatmark sweep, started again, computes what they held", names)
+    return not damaged
 
 
 def timing(store: Store, asked: Sequence[Place]) -> Iterator[pa.Table]:

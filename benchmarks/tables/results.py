@@ -11,6 +11,7 @@ from heatmark.benchmarks.tables.columns import RESULTS, schema
 from heatmark.benchmarks.tables.joining import MISSING, STATUSES, Join, Part, joined
 from heatmark.benchmarks.tables.places import Place
 from heatmark.benchmarks.tables.stored import Ints
+from heatmark.benchmarks.tables.writing import grouped
 
 ROWS = 2**16
 """Number of rows that are joined at once, where one place has no more."""
@@ -24,7 +25,7 @@ def results(store: Store, places: Iterable[Place], originals: Mapping[Place, str
         places: in the order of the table.
         originals: the cell whose maps a place's cell has, where this is known.
     """
-    for several in _groups(places):
+    for several in grouped(places, _rows, ROWS):
         join = joined(store, several)
         parts = [part for place in several for part in join.parts(place)]
         table = _table(parts, join, originals)
@@ -32,18 +33,8 @@ def results(store: Store, places: Iterable[Place], originals: Mapping[Place, str
             yield table
 
 
-def _groups(places: Iterable[Place]) -> Iterator[list[Place]]:
-    group: list[Place] = []
-    size = 0
-    for place in places:
-        rows = sum(len(asked.job.usable) for asked in place.asked.values())
-        if group and size + rows > ROWS:
-            yield group
-            group, size = [], 0
-        group.append(place)
-        size += rows
-    if group:
-        yield group
+def _rows(place: Place) -> int:
+    return sum(len(asked.job.usable) for asked in place.asked.values())
 
 
 def _table(parts: Sequence[Part], join: Join, originals: Mapping[Place, str]) -> pa.Table:

@@ -1,13 +1,15 @@
 """Writers of tables: a reader sees the old file or the new one, never a part of one."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
+T = TypeVar("T")
 LISTS = ".list.element"
 
 
@@ -15,6 +17,27 @@ def publish(frame: pd.DataFrame, stem: Path) -> None:
     """Write a table as parquet and as CSV."""
     replaced(stem.with_suffix(".parquet"), lambda path: frame.to_parquet(path, index=False))
     replaced(stem.with_suffix(".csv"), lambda path: frame.to_csv(path, index=False))
+
+
+def grouped(items: Iterable[T], rows: Callable[[T], int], most: int) -> Iterator[list[T]]:
+    """Yield items that follow one another in groups of at most this many rows, or of one item.
+
+    Args:
+        items: what has rows.
+        rows: the number of rows of an item.
+        most: the largest number of rows of several items.
+    """
+    group: list[T] = []
+    size = 0
+    for item in items:
+        count = rows(item)
+        if group and size + count > most:
+            yield group
+            group, size = [], 0
+        group.append(item)
+        size += count
+    if group:
+        yield group
 
 
 def stream(tables: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:

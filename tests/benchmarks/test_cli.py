@@ -15,6 +15,8 @@ from heatmark.benchmarks import requests
 from heatmark.benchmarks.cli import EXAMPLES
 from heatmark.benchmarks.config.building import build
 from heatmark.benchmarks.config.compose import compose_command
+from heatmark.benchmarks.statistics.variants import told_apart
+from heatmark.benchmarks.tables.ranking import ranking
 
 Heatmark = Callable[..., tuple[int, str, str]]
 
@@ -310,3 +312,25 @@ def test_a_bad_job_does_not_cost_the_good_one(heatmark: Heatmark, tmp_path: Path
     assert code == 1
     rows = pd.read_parquet(tmp_path / "results" / "runs" / "t" / "results.parquet")
     assert sorted(set(rows["status"])) == ["error", "ok"]
+
+
+def test_a_derived_metric_counts_once_in_the_ranking_and_what_is_forgotten_is_not_frozen(
+    heatmark: Heatmark, tmp_path: Path
+) -> None:
+    heatmark("sweep", *QUICK, "metric=[deletion,insertion,insertion_minus_deletion]")
+    results = pd.read_parquet(tmp_path / "results/runs/t/results.parquet")
+    timing = pd.read_parquet(tmp_path / "results/runs/t/timing.parquet")
+    ranked = ranking(told_apart(results), timing).set_index("method")
+    wide = results.pivot_table(index=["method", "image"], columns="metric", values="value")
+    expected = (wide["insertion"] - wide["deletion"]).groupby("method").mean()
+    assert ranked["faithfulness"].to_dict() == pytest.approx(expected.to_dict())
+    assert wide["insertion_minus_deletion"].groupby("method").mean().to_dict() == pytest.approx(expected.to_dict())
+    heatmark("forget", "t", "method=random")
+    assert heatmark("freeze", "t")[0] == 0
+    assert set(pd.read_parquet(tmp_path / "results/frozen/t/results.parquet")["method"]) == {"grad_cam"}
+
+
+def test_a_wrong_option_of_a_sweep_leaves_nothing_behind(heatmark: Heatmark, tmp_path: Path) -> None:
+    for wrong in ("keep_maps=some", "retry=yes", "shard=3/3"):
+        assert heatmark("sweep", *QUICK, wrong)[0] == 1
+    assert not (tmp_path / "results/runs/t/requests").exists()

@@ -1,5 +1,6 @@
 """Tests of a sweep that was killed and is started again: nothing is lost or done twice, and the table is the same."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,3 +82,16 @@ def test_shards_side_by_side_make_the_table_of_one_process(tmp_path: Path, whole
     run = tmp_path / "results" / "runs" / "shards"
     assert subprocess.run([sys.executable, "-c", RUN, "gather", "shards"], cwd=tmp_path).returncode == 0
     same_tables(run, whole)
+
+
+def test_a_flipped_byte_is_named_and_computed_again_by_the_same_sweep(tmp_path: Path, whole: Path) -> None:
+    run = tmp_path / "results" / "runs" / "whole"
+    for artefact in ("maps", "curves", "scores"):
+        shutil.copytree(whole, run, dirs_exist_ok=True)
+        part = sorted((run / "store" / artefact).glob("*/*.parquet"))[0]
+        content = bytearray(part.read_bytes())
+        content[len(content) // 3] ^= 1
+        part.write_bytes(content)
+        assert sweep("whole", tmp_path) == 0
+        same_tables(run, whole)
+        assert f"{artefact}-{part.name}" in {path.name for path in (run / "damaged").iterdir()}

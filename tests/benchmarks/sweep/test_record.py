@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from heatmark.benchmarks import api, requests
+from heatmark.benchmarks.runs.forget import Which, forget
+from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.shards import Shard
+from heatmark.benchmarks.tables.gather import gather
+from tests.benchmarks.sweep.test_edits import Inside
 from tests.benchmarks.sweep.toys import Mean, Red, classifier, swept, toys
 
 GIVEN = {"model": "net", "dataset": {"root": "a", "limit": 3}, "method": "m"}
@@ -103,3 +108,35 @@ def test_a_damaged_request_or_batch_size_is_set_aside(tmp_path: Path) -> None:
     (size,) = (tmp_path / "batch_sizes").iterdir()
     size.write_bytes(b"")
     assert record.batch_size("d", "cpu", lambda: 6) == 6
+
+
+def test_a_metric_is_skipped_where_no_picture_of_any_shard_has_what_it_needs(tmp_path: Path) -> None:
+    masks = {0: np.ones((12, 10), bool)}  # of the first shard's first picture alone
+    for number in (0, 1):
+        found = swept(
+            tmp_path, METHODS, {"inside": Inside()}, toys(masks=masks), shard=Shard(number, 2), target="label"
+        )
+    assert found.request.metrics[0].skipped == ""
+    rows = gather(tmp_path)
+    assert rows["value"].notna().sum() == 1
+    assert set(rows["reason"]) == {"", "the image has no mask"}
+    none = swept(tmp_path / "none", METHODS, {"inside": Inside()}, toys(), target="label")
+    assert none.request.metrics[0].skipped == "the dataset has no masks"
+    assert gather(tmp_path / "none")["status"].tolist() == ["skipped"]
+
+
+def test_pictures_that_are_stored_are_not_stored_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heatmark.benchmarks.sweep.run.GALLERY", 2)
+    monkeypatch.setattr("heatmark.benchmarks.sweep.pictures.GALLERY", 2)
+    for _ in range(2):
+        swept(tmp_path, METHODS, METRICS)
+    assert len(list((tmp_path / "store" / "pictures").glob("*/*.parquet"))) == 1
+    assert sum(len(batch) for batch in Store(tmp_path).batches("pictures")) == 2
+
+
+def test_forgetting_one_of_two_names_leaves_the_other(tmp_path: Path) -> None:
+    swept(tmp_path, {"m": Red(), "again": Red()}, METRICS)
+    removed = forget(tmp_path, Which(method=["again"]))
+    assert removed == ["again at input of net on toys"]
+    rows = gather(tmp_path)
+    assert (set(rows["method"]), len(rows)) == ({"m"}, 7)

@@ -13,7 +13,7 @@ from heatmark.benchmarks import requests
 from heatmark.benchmarks.requests import Entry, Request, RequestedMetric
 from heatmark.benchmarks.tables.columns import CURVES, RESULTS, TIES, TIMING
 from heatmark.benchmarks.tables.curves import StoredCurves, aligned
-from heatmark.benchmarks.tables.gather import gather
+from heatmark.benchmarks.tables.gather import gather, whole
 from heatmark.benchmarks.tables.gathered import read_table
 from heatmark.benchmarks.tables.jobs import jobs, of_setting
 from heatmark.benchmarks.tables.ranking import mean_and_half_width, ranking
@@ -281,6 +281,8 @@ def test_damaged_parts_are_named(run: Path, caplog: pytest.LogCaptureFixture) ->
     content = bytearray(part.read_bytes())
     content[len(content) // 2] ^= 1
     part.write_bytes(bytes(content))
+    assert not whole(run)
+    assert whole(run)  # it is set aside
     results = gather(run)
     assert set(results.loc[results["metric"] != "", "method"]) == {"random"}
     assert part.name in caplog.text
