@@ -229,3 +229,9 @@ def test_a_shard_that_fails_as_a_whole_hides_no_picture(tmp_path: Path) -> None:
     assert set(rows.index[rows["status"] == "error"]) == failed
     assert set(rows["reason"][list(failed)]) == {"KeyError: 'not this one'"}
     assert len(rows) == 7
+
+
+def test_two_classes_of_one_identity_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heatmark.common.identity.identity", lambda _thing: {"name": "one"})
+    with pytest.raises(ValueError, match="name"):
+        swept(tmp_path, {"m": Red(), "other": GradCAM()}, METRICS)

@@ -10,6 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from heatmark.benchmarks.store import Store
+from heatmark.benchmarks.sweep import map_rows
 from heatmark.benchmarks.sweep.degenerate import tied_share
 from heatmark.benchmarks.sweep.shards import Shard
 from heatmark.common.resize import upsample
@@ -262,8 +264,6 @@ def test_maps_that_are_not_kept_are_computed_again_for_a_new_metric(tmp_path: Pa
 
 
 def test_timings_are_a_phase_of_their_own_and_made_once(tmp_path: Path) -> None:
-    from heatmark.benchmarks.store import Store
-
     def latencies() -> list[float]:
         return [
             n for batch in Store(tmp_path).batches("timings", ["latency_ms"]) for n in batch["latency_ms"].to_pylist()
@@ -274,3 +274,38 @@ def test_timings_are_a_phase_of_their_own_and_made_once(tmp_path: Path) -> None:
         assert len(latencies()) == count
     swept(tmp_path / "shard", {"m": Red()}, {"mean": Mean()}, timing=None, shard=Shard(0, 2))
     assert not list(Store(tmp_path / "shard").batches("timings"))
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [
+        ("all", {(64, 64, 200): True, (65, 3, 99): True, (65, 3, 100): False}),
+        ("gallery", {(64, 64, 99): True, (64, 64, 100): False}),
+        ("none", {(7, 7, 0): False}),
+    ],
+)
+def test_small_maps_are_kept_and_large_ones_of_pictures_that_are_shown(
+    keep: str, kept: dict[tuple[int, int, int], bool]
+) -> None:
+    found = {(h, w, at): map_rows.kept(keep, torch.zeros(h, w), at) for h, w, at in kept}
+    assert found == kept
+
+
+@dataclass(frozen=True)
+class Greedy(Red):
+    """A method with a batch of its own, for which memory holds two images."""
+
+    batch_size: int = 16
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        if self.batch_size > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().__call__(model, images, targets, layer)
+
+
+def test_out_of_memory_while_timing_a_method_with_a_batch_of_its_own_loses_nothing(tmp_path: Path) -> None:
+    options = {"timing": True, "repeats": 1, "max_seconds": 0.01}
+    found = swept(tmp_path, {"m": Greedy()}, {"mean": Mean()}, batch_size=8, block_size=8, **options)
+    assert {row["status"] for row in found.maps("m")} == {"ok"}
+    (batch,) = Store(tmp_path).batches("timings", ["batch_size", "status"])
+    assert (batch["batch_size"].to_pylist(), batch["status"].to_pylist()) == ([2], ["ok"])
