@@ -35,7 +35,11 @@ def tied_share(maps: Tensor) -> Tensor:
     Args:
         maps: (N, H, W) on the CPU, as they are scored: upsampled to the images.
     """
-    values = maps.flatten(1).sort(dim=1).values
+    return tied_among(maps.flatten(1).sort(dim=1).values)
+
+
+def tied_among(values: Tensor) -> Tensor:
+    """Return the share of tied pixels, as :func:`tied_share`, of each map's sorted values (N, H·W)."""
     equal = values[:, 1:] == values[:, :-1]
     shared = F.pad(equal, (1, 0)) | F.pad(equal, (0, 1))
     return shared.double().mean(dim=1).masked_fill(values.isnan().any(dim=1), torch.nan)

@@ -1,7 +1,7 @@
 """Rows of the artefact of maps: a map as bytes, what is wrong with it, and two short descriptions of it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from heatmark.benchmarks.requests import Entry
 from heatmark.benchmarks.store import full_schema
 from heatmark.benchmarks.sweep.cells import Cell
-from heatmark.benchmarks.sweep.degenerate import degeneracies, tied_share
+from heatmark.benchmarks.sweep.degenerate import degeneracies, tied_among
 from heatmark.common.resize import upsample
 
 SIDE = 16
@@ -45,8 +45,8 @@ def map_rows(
         keep: ``all``, ``gallery`` or ``none``; see :class:`.settings.SweepSettings`.
     """
     rows = [_error(cell, entries[i].row(), why) for i, why in reasons.items()]
-    for i, raw in maps.items():
-        rows.append(_described(cell.key, entries[i], raw, size, kept(keep, raw, entries[i].position)))
+    if maps:
+        rows += _described(cell.key, [entries[i] for i in maps], torch.stack(list(maps.values())), size, keep)
     return pa.Table.from_pylist(rows, schema=full_schema("maps"))
 
 
@@ -64,27 +64,32 @@ def _error(cell: Cell, row: str, reason: str) -> dict[str, Any]:
     return {"key": cell.key, "row": row, "status": "error", "reason": reason, "flag": ""}
 
 
-def _described(key: str, entry: Entry, raw: Tensor, size: tuple[int, int], keep: bool) -> dict[str, Any]:
-    full = upsample(raw[None], size)
-    return {
-        "key": key,
-        "row": entry.row(),
-        "status": "ok",
-        "reason": "",
-        "flag": degeneracies(raw[None])[0],
-        "tied": float(tied_share(full)[0]),
-        "order": order_digest(full[0]),
-        "signature": signature(full[0]).tobytes(),
-        "height": raw.shape[0],
-        "width": raw.shape[1],
-        "map": raw.contiguous().numpy().tobytes() if keep else None,
-    }
+def _described(
+    key: str, entries: Sequence[Entry], raw: Tensor, size: tuple[int, int], keep: str
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of maps (n, h, w) of these pictures."""
+    full = upsample(raw, size)
+    values, order = (full.flatten(1) + 0).sort(dim=1, descending=True, stable=True)  # +0 makes −0 into 0
+    facts = zip(entries, raw, full, order, degeneracies(raw), tied_among(values).tolist(), strict=True)
+    for entry, own, scored, ranked, flag, tied in facts:
+        yield {
+            "key": key,
+            "row": entry.row(),
+            "status": "ok",
+            "reason": "",
+            "flag": flag,
+            "tied": tied,
+            "order": order_digest(ranked),
+            "signature": signature(scored).tobytes(),
+            "height": own.shape[0],
+            "width": own.shape[1],
+            "map": own.contiguous().numpy().tobytes() if kept(keep, own, entry.position) else None,
+        }
 
 
-def order_digest(full: Tensor) -> str:
-    """Return a digest of the order of a map's pixels, from the largest to the smallest, equal ones in raster order."""
-    order = (full.flatten() + 0).argsort(descending=True, stable=True).to(torch.int32)
-    return hashlib.sha256(order.numpy().tobytes()).hexdigest()[:16]
+def order_digest(ranked: Tensor) -> str:
+    """Return a digest of the places of a map's pixels, (H·W,), from the largest value to the smallest."""
+    return hashlib.sha256(ranked.to(torch.int32).numpy().tobytes()).hexdigest()[:16]
 
 
 def signature(full: Tensor) -> np.ndarray[Any, np.dtype[np.float16]]:
