@@ -1,0 +1,68 @@
+"""Methods made of plain functions ``(model, images, targets, layer) -> maps``."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from heatmark.common.model_state import untouched
+from heatmark.methods.base import Method
+
+Function = Callable[[nn.Module, Tensor, Tensor, str], Any]
+"""(model, images, targets, layer) -> maps (N, h, w), a tensor or an array."""
+
+
+def from_function(function: Function, name: str = "") -> Method:
+    """Return a method that calls a plain function.
+
+    Its identity is the function's name and its code, with all that the code refers to: an edited function is another
+    method. The model's hooks, flags and gradients are restored after each call; its weights must not be changed.
+
+    Args:
+        function: from model, images (N, C, H, W), targets (N,) and a layer's dotted name to maps (N, h, w).
+        name: the method's name; by default the function's own.
+
+    Raises:
+        ValueError: for what does not take these four arguments, or a function without a name, such as a lambda.
+
+    >>> def brightness(model, images, targets, layer):
+    ...     return images.mean(1)
+    >>> from_function(brightness)
+    brightness()
+    """
+    own = name or getattr(function, "__name__", "")
+    if not own.isidentifier():
+        raise ValueError(
+            f'{function!r} has no name to stand in the tables; give it one, as in {{"my_method": function}}'
+        )
+    _require_arguments(function, own)
+
+    def call(_self: Method, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        with untouched(model):
+            return torch.as_tensor(function(model, images, targets, layer))
+
+    call.__wrapped__ = function  # type: ignore[attr-defined]  # by which the identity finds the user's code
+    members = {"__call__": call, "__module__": _module_of(function), "__doc__": inspect.getdoc(function)}
+    cls = dataclass(frozen=True)(type(own, (Method,), members))
+    method: Method = cls()
+    return method
+
+
+def _require_arguments(function: Function, name: str) -> None:
+    if not callable(function):
+        raise ValueError(f"{function!r} is a {type(function).__name__}, expected a function")
+    try:
+        inspect.signature(function).bind(None, None, None, "")
+    except TypeError as error:
+        raise ValueError(f"the function {name} must take (model, images, targets, layer): {error}") from None
+    except ValueError:  # built-in functions have no signature
+        pass
+
+
+def _module_of(function: Function) -> str:
+    """Return the module that a function is of; for any other object the user's script, so that its content counts."""
+    return function.__module__ if isinstance(function, FunctionType) else "__main__"
