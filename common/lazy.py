@@ -36,9 +36,9 @@ def attribute(package: str, name: str) -> object:
 @cache
 def classes(package: str) -> Mapping[str, str]:
     """Return the module of each public class of a package's modules, found in their text, without an import."""
-    found = {}
+    found: dict[str, str] = {}
     for info in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
-        loader = info.module_finder.find_spec(info.name, None).loader  # type: ignore[union-attr,call-arg]
+        loader = info.module_finder.find_spec(info.name, None).loader  # type: ignore[union-attr]
         text = "" if info.ispkg else getattr(loader, "get_source", lambda _: "")(info.name)
         found |= dict.fromkeys(CLASS.findall(text), info.name)
     return found

@@ -47,9 +47,8 @@ def from_function(function: Function, name: str = "") -> Method:
 
     call.__wrapped__ = function  # type: ignore[attr-defined]  # by which the identity finds the user's code
     members = {"__call__": call, "__module__": _module_of(function), "__doc__": inspect.getdoc(function)}
-    cls = dataclass(frozen=True)(type(own, (Method,), members))
-    method: Method = cls()
-    return method
+    cls: type[Method] = dataclass(frozen=True)(type(own, (Method,), members))
+    return cls()
 
 
 def _require_arguments(function: Function, name: str) -> None:

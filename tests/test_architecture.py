@@ -162,6 +162,12 @@ def test_every_method_and_metric_yaml_nests_under_its_own_name() -> None:
     assert all(names == [path.stem] for path, names in nested_names())
 
 
+LAZY = {"methods/__init__.py", "metrics/__init__.py"}
+"""Packages whose classes are at hand by name, found in the modules' text: they list none."""
+
+
 @pytest.mark.parametrize("path", [p for p in FILES if p.name == "__init__.py"], ids=where)
 def test_packages_have_no_registry(path: Path) -> None:
-    assert not imported(path), "__init__ files are no registries"
+    allowed = {"typing", "typing.Any", "heatmark.common.lazy"} if where(path) in LAZY else set()
+    found = {name for name in imported(path) if not name.startswith("heatmark.common.lazy.")}
+    assert found <= allowed, "__init__ files are no registries"

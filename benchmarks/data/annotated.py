@@ -1,0 +1,118 @@
+"""A dataset with labels, masks and groups that are given beside it, or with fewer pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from heatmark.benchmarks.data.base import Dataset, Mask, Sample
+
+Facts = Sequence[Any] | Mapping[str, Any] | None
+"""One value per picture, in their order or by their names; None where nothing is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Annotated(Dataset):
+    """A dataset whose pictures have the labels, masks and groups that are given here.
+
+    Args:
+        pictures: the dataset.
+        labels: the true class, by its number or name; None where unknown.
+        masks: (H, W) of the picture's size, true or above 0 at the object of the true class; None where unknown.
+        groups: the group that a picture belongs to.
+        limit: take the first pictures only; None takes all.
+
+    Raises:
+        ValueError: for another number of facts than of pictures, a name of no picture, or masks without labels.
+    """
+
+    pictures: Dataset
+    labels: Facts = None
+    masks: Facts = None
+    groups: Facts = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and (not isinstance(self.limit, int) or self.limit < 1):
+            raise ValueError(f"limit is {self.limit!r}, expected a whole number of at least 1, or None for all")
+        for what in ("labels", "masks", "groups"):
+            self._require_fitting(what, getattr(self, what))
+
+    def _require_fitting(self, what: str, facts: Facts) -> None:
+        if isinstance(facts, Mapping):
+            known = {self.pictures.name_of(position) for position in range(len(self.pictures))}
+            if unknown := [name for name in facts if name not in known]:
+                raise ValueError(
+                    f"{what} has {unknown[0]!r}, which is no picture of {self.name}: {sorted(known)[:3]} …"
+                )
+        elif facts is not None and len(facts) != len(self.pictures):
+            raise ValueError(f"{what} has {len(facts)} values for {len(self.pictures)} pictures, expected one for each")
+
+    @property
+    def name(self) -> str:
+        """The dataset's own name."""
+        return self.pictures.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The dataset's own class names."""
+        return self.pictures.classes
+
+    def __len__(self) -> int:
+        return min(len(self.pictures), self.limit or len(self.pictures))
+
+    def __getitem__(self, index: int) -> Sample:
+        """Return a picture with what is given of it.
+
+        Raises:
+            IndexError: for a position outside the dataset.
+            ValueError: where the picture is missing or broken, or its mask is of no known class.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        found = self.pictures[index]
+        label = _of(self.labels, index, found.name)
+        group = _of(self.groups, index, found.name)
+        found = replace(
+            found,
+            label=found.label if label is None else _plain(label),
+            group=found.group if group is None else str(group),
+        )
+        mask = _of(self.masks, index, found.name)
+        return found if mask is None else _masked(found, mask)
+
+    def name_of(self, index: int) -> str:
+        """Return a picture's own name."""
+        return self.pictures.name_of(index)
+
+
+def _of(facts: Facts, index: int, name: str) -> Any:
+    if facts is None:
+        return None
+    value = facts.get(name) if isinstance(facts, Mapping) else facts[index]
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _plain(label: Any) -> int | str:
+    return label if isinstance(label, str) else int(label)
+
+
+def _masked(found: Sample, mask: Any) -> Sample:
+    if found.label is None:
+        raise ValueError(f"{found.name} has a mask and no label: give labels=, so that it is known whose object it is")
+    return replace(found, objects=[(found.label, as_mask(mask))])
+
+
+def as_mask(mask: Any) -> Mask:
+    """Return a mask (H, W) of booleans, of an array, a tensor, a picture or the file of one; true above 0."""
+    if isinstance(mask, str | Path):
+        with Image.open(mask) as picture:
+            return np.asarray(picture.convert("L")) > 0
+    if isinstance(mask, Image.Image):
+        return np.asarray(mask.convert("L")) > 0
+    values = np.asarray(mask.detach().cpu() if hasattr(mask, "detach") else mask)
+    found: Mask = values.reshape(values.shape[-2:]) > 0
+    return found
