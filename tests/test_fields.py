@@ -36,6 +36,7 @@ NUMBERS = {
     "PytorchGradCAM": "cam",
     "AblationCAM": "perturbations",
     "RISE": "masks cells probability seed",
+    "GivenMaps": "digest",
     "RandomMap": "cells seed",
     "SeededCAM": "seed",
     "SmoothGrad": "n_samples noise_level seed",
@@ -52,6 +53,7 @@ SPEED = {
     "CaptumPerturbation": "batch_size",
     "IntegratedGradients": "batch_size",
     "RISE": "batch_size",
+    "GivenMaps": "maps",
     "ScoreCAM": "batch_size",
     "SweepSettings": "batch_size timing repeats max_seconds shard block_size keep_maps retry",
 }

@@ -179,7 +179,7 @@ def _bytes(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
     if not (low >= 0 and high <= top):
         raise ValueError(
             f"{name} has values from {low:.4g} to {high:.4g} ({values.dtype}), expected "
-            f"{'[0, 1]' if real else '0 to 255'}: give pixels without normalisation, which is a part of the model's preprocessing"
+            f"{'[0, 1]' if real else '0 to 255'}: give pixels as they are; the model normalises them"
         )
     return np.round(values * 255).astype(np.uint8) if top == 1 else values.astype(np.uint8)
 

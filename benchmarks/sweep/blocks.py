@@ -223,7 +223,7 @@ def _digest(objects: Mapping[int, Tensor], ignore: Tensor | None) -> str:
 
 
 def _class(label: int | str, dataset: Dataset, classifier: Classifier) -> int:
-    named = isinstance(label, int) and dataset.classes
+    named = isinstance(label, int) and dataset.classes and classifier.classes  # else a number is all there is
     try:
         return classifier.class_index(dataset.classes[int(label)] if named else label)
     except ValueError:  # a dataset's class need not be one of the model's; the summary counts these

@@ -14,6 +14,7 @@ from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.timings import time_cells, timed_alone
 from heatmark.benchmarks.sweep.work import Progress, Work, compute
+from heatmark.methods.given import GivenMaps
 
 
 class Observer:
@@ -92,7 +93,8 @@ def _sample(block: Predicted) -> Batch:
 
 
 def _time(plan: Plan, record: JobRecord, progress: Progress, sample: Batch | None, observer: Observer) -> None:
-    cells = [cell for cell in plan.cells if cell.key not in progress.failed]
+    able = [cell for cell in plan.cells if cell.key not in progress.failed]
+    cells = [cell for cell in able if not isinstance(cell.method, GivenMaps)]  # maps made elsewhere have no cost here
     if plan.asked.timed and sample is not None and cells:
         observer.begins("timing")
         with timed_alone(record.root):

@@ -19,6 +19,7 @@ from heatmark.benchmarks.sweep.needs import Need, Stored, need
 from heatmark.benchmarks.sweep.predictions import Predicted
 from heatmark.benchmarks.sweep.scores import Value, lacking, score_rows, scored
 from heatmark.benchmarks.sweep.settings import RunSettings
+from heatmark.methods.given import GivenMaps
 from heatmark.metrics.base import Metric, Path
 
 FLUSH_BYTES = 64 * 2**20
@@ -104,7 +105,7 @@ def compute(work: Work, block: Predicted, cells: Sequence[Cell]) -> None:
 
 def _maps(work: Work, block: Predicted, needs: Sequence[Need]) -> dict[str, tuple[Maps, Reasons]]:
     """Return the maps at hand of every cell, read or computed, and why an image has none."""
-    found = {n.cell.key: _read_maps(work, block, n) for n in needs}
+    found = {n.cell.key: _at_hand(work, block, n) for n in needs}
     groups: dict[tuple[int, ...], list[Cell]] = {}
     for n in needs:
         maps, reasons = found[n.cell.key]
@@ -115,6 +116,16 @@ def _maps(work: Work, block: Predicted, needs: Sequence[Need]) -> dict[str, tupl
         for key, (maps, reasons) in explained(cells, work.classifier, batch, which, work.run).items():
             found[key] = (found[key][0] | maps, found[key][1] | reasons)
     return found
+
+
+def _at_hand(work: Work, block: Predicted, n: Need) -> tuple[Maps, Reasons]:
+    """Return the maps that need not be computed: those that were given, or that the store has."""
+    method = n.cell.method
+    if not isinstance(method, GivenMaps):
+        return _read_maps(work, block, n)
+    entries, which = block.of_images, n.with_maps(work.metrics)
+    maps = {i: method.maps[entries[i].position] for i in which if entries[i].position < len(method.maps)}
+    return maps, {i: "no map was given of this picture" for i in which if i not in maps}
 
 
 def _read_maps(work: Work, block: Predicted, n: Need) -> tuple[Maps, Reasons]:
