@@ -20,11 +20,12 @@ LAYERS = (
     ("benchmarks/store", "benchmarks/data", "benchmarks/machine"),
     ("benchmarks/models", "benchmarks/statistics"),
     ("benchmarks/sweep", "benchmarks/tables", "benchmarks/training", "benchmarks/runs"),
-    ("benchmarks/explain", "benchmarks/bench"),
+    ("benchmarks/explain", "benchmarks/bench", "benchmarks/progress"),
     ("benchmarks/figures",),
     ("benchmarks/report", "benchmarks/conformance"),
     ("benchmarks/api",),
     ("benchmarks/config",),
+    ("benchmarks/face",),
     ("benchmarks/commands",),
     ("benchmarks/cli",),
 )

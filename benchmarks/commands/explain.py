@@ -1,11 +1,9 @@
 """The command ``heatmark explain``: one picture, the model's top classes, and a panel of maps."""
 
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from omegaconf import DictConfig, ListConfig
 from rich import box
 from rich.console import Console
@@ -16,9 +14,10 @@ from rich.text import Text
 from heatmark.benchmarks import api
 from heatmark.benchmarks.config.building import build, build_all, listed
 from heatmark.benchmarks.config.compose import run_command, run_folder
-from heatmark.benchmarks.explain.explanation import Explanation, Target, picture_name, read_image
+from heatmark.benchmarks.explain.explanation import Target, picture_name, read_image
+from heatmark.benchmarks.explain.files import save
 from heatmark.benchmarks.explain.overlay import Look
-from heatmark.benchmarks.explain.panels import colormap, draw, write
+from heatmark.benchmarks.explain.panels import colormap
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.predictions import Prediction
 
@@ -76,24 +75,7 @@ def table(classifier: Classifier, predictions: Sequence[Prediction], targets: Se
     return result
 
 
-def save(explanation: Explanation, look: Look, folder: Path, layers: Sequence[str]) -> list[Path]:
-    """Write the panel and the raw maps; return the panel's files and the folder of the maps."""
-    stem = _plain(f"{explanation.picture}_{explanation.model}_{'+'.join(layers)}")
-    maps = folder / "maps"
-    maps.mkdir(parents=True, exist_ok=True)
-    for column in explanation.columns:
-        for target, raw in zip(explanation.targets, column.raw, strict=True):
-            kind = f"{explanation.model}_{column.layer}_{column.method}_{target.prediction.target}"
-            np.save(maps / f"{_plain(f'{explanation.picture}_{kind}')}.npy", raw)
-    return [*write(draw(explanation, look), folder / stem), maps]
-
-
 def _targets(config: DictConfig) -> list[int | str]:
     if config.target is None:
         return ["predicted", "second" if config.label is None else "label"]
     return list(config.target) if isinstance(config.target, ListConfig) else [config.target]
-
-
-def _plain(name: str) -> str:
-    """Return a name that every file system accepts."""
-    return re.sub(r"[^\w.+\-]+", "_", name)

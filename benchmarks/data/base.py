@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +79,10 @@ class Dataset(ABC):
             IndexError: for a position outside the dataset.
             ValueError: where the file is missing or broken; it names the file.
         """
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Yield the pictures in order."""
+        return (self[position] for position in range(len(self)))
 
     def name_of(self, index: int) -> str:
         """Return the name of the picture at this position, also where it cannot be read."""

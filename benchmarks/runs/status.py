@@ -224,5 +224,5 @@ def _commands(unfinished: Sequence[Request], shards: Sequence[Request]) -> list[
 
 def _line(request: Request) -> str:
     """Return a request's command as a line for a shell; its first word may be a program with its command."""
-    first, *rest = [str(word) for word in request.facts.get("command", [])] or [""]
+    first, *rest = [str(word) for word in request.facts.get("command") or []] or [""]
     return shlex.join([*first.split(), *rest])

@@ -181,7 +181,7 @@ class _Picture(NamedTuple):
 
 
 def _picture(sample: Sample, position: int, dataset: Dataset, classifier: Classifier) -> _Picture:
-    label = -1 if sample.label is None else _class(sample.label, dataset, classifier)
+    label = -1 if sample.label is None else class_of(sample.label, dataset, classifier)
     objects = _objects(sample, dataset, classifier)
     ignore = None if sample.ignore is None else classifier.preprocessing.mask(_fitting(sample.ignore, sample))
     inputs = {"labels": str(label)} if label >= 0 else {}
@@ -203,7 +203,7 @@ def _objects(sample: Sample, dataset: Dataset, classifier: Classifier) -> dict[i
     """Return the masks of a picture's objects by the model's class; several of one class are one mask."""
     found: dict[int, Mask] = {}
     for label, mask in sample.objects:
-        index = _class(label, dataset, classifier)
+        index = class_of(label, dataset, classifier)
         found[index] = _fitting(mask, sample) | found.get(index, False)
     return {index: classifier.preprocessing.mask(mask) for index, mask in found.items() if index >= 0}
 
@@ -222,7 +222,8 @@ def _digest(objects: Mapping[int, Tensor], ignore: Tensor | None) -> str:
     return sha.hexdigest()[:16]
 
 
-def _class(label: int | str, dataset: Dataset, classifier: Classifier) -> int:
+def class_of(label: int | str, dataset: Dataset, classifier: Classifier) -> int:
+    """Return a label of a dataset as an index of the model's logits, −1 where it is no class of the model."""
     named = isinstance(label, int) and dataset.classes and classifier.classes  # else a number is all there is
     try:
         return classifier.class_index(dataset.classes[int(label)] if named else label)

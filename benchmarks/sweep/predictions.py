@@ -53,7 +53,7 @@ class Predicted:
 
 
 def predicted(
-    block: Block, classifier: Classifier, key: str, store: Store, rule: int | str, run: RunSettings
+    block: Block, classifier: Classifier, key: str, store: Store, rule: int | str | Sequence[int], run: RunSettings
 ) -> Predicted:
     """Return a block's targets; predictions that are not stored yet are computed and stored.
 
@@ -62,7 +62,7 @@ def predicted(
         classifier: the model.
         key: the key of its predictions.
         store: the run's store.
-        rule: of the class to explain; see :func:`.targets.choose_targets`.
+        rule: of the class to explain (see :func:`.targets.choose_targets`), or a class per picture of the dataset.
         run: device, batch size and whether errors are tried again.
     """
     found = _stored(block, key, store, run.retry)
@@ -123,11 +123,16 @@ def _rows(key: str, found: dict[str, Row]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=full_schema("predictions"))
 
 
-def _with_targets(block: Block, found: dict[str, Row], classifier: Classifier, rule: int | str) -> Predicted:
+def _with_targets(
+    block: Block, found: dict[str, Row], classifier: Classifier, rule: int | str | Sequence[int]
+) -> Predicted:
     rows = [found[entry.digest] for entry in block.entries]
     good = [i for i, (_, _, why) in enumerate(rows) if not why]
     top = torch.tensor([rows[i][0][:2] for i in good], dtype=torch.int64).view(len(good), -1 if good else 2)
-    chosen, reasons = targets_of(rule, top, block.labels[good], classifier)
+    if isinstance(rule, int | str):
+        chosen, reasons = targets_of(rule, top, block.labels[good], classifier)
+    else:
+        chosen, reasons = torch.tensor([rule[block.entries[i].position] for i in good], dtype=torch.int64), {}
     why = {i: rows[i][2] for i in range(len(rows)) if rows[i][2]} | {good[i]: said for i, said in reasons.items()}
     targets = torch.full((len(rows),), -1)
     targets[good] = chosen

@@ -89,8 +89,7 @@ def prepare(
     with autocast(classifier.module, run.precision):
         logits = predict(classifier, first, 1, run.device)
         layers = [resolve_layer(classifier, layer, first.to(run.device)) for layer in settings.layers]
-    if settings.target != "label":  # labels are looked at picture by picture
-        choose_targets(settings.target, logits, torch.tensor([-1]), classifier)
+    _require_targets(settings.target, logits, classifier, len(dataset))
     key = model_key(classifier, network, run.precision, run.device.type)
     found = list(cells(methods, layers, key))
     skipped = {cell.key: _unsupported(cell, classifier.module) for cell in found}
@@ -101,6 +100,17 @@ def prepare(
     )
     able = {cell.key: cell for cell in found if not skipped[cell.key]}  # one of two names for one method
     return Plan(classifier, dataset, list(able.values()), metrics, settings, run, key, request, first)
+
+
+def _require_targets(target: int | str | Sequence[int], logits: Tensor, classifier: Classifier, pictures: int) -> None:
+    """Raise for a class that the model has not, or another number of classes than of pictures."""
+    if not isinstance(target, int | str):
+        if len(target) != pictures:
+            raise ValueError(f"target has {len(target)} classes for {pictures} pictures, expected one per picture")
+        for index in set(target):
+            choose_targets(index, logits, torch.tensor([-1]), classifier)
+    elif target != "label":  # labels are looked at picture by picture
+        choose_targets(target, logits, torch.tensor([-1]), classifier)
 
 
 def _require_some(methods: Mapping[str, Method], metrics: Mapping[str, Metric]) -> None:
@@ -185,7 +195,7 @@ def _facts(
         "checkpoint": classifier.checkpoint,
         "classes": list(classifier.classes),
         "dataset": dataset.name,
-        "target_rule": str(settings.target),
+        "target_rule": str(settings.target) if isinstance(settings.target, int | str) else "given",
         "precision": run.precision,
         "device_kind": run.device.type,
         "batch_size": run.batch_size,

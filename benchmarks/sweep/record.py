@@ -31,7 +31,7 @@ class JobRecord:
         given: the job's whole configuration, as plain JSON values, with ``model`` and ``dataset``.
         model: the model's name, which is known before the model is built.
         shard: the part of the dataset that this process takes.
-        command: the words of a command that runs this job again; empty where there is none.
+        command: the words of a command that runs this job again, empty where there is none; None takes this process's.
         started: when the call of which this job is one began, seconds since 1970; None for now. What failed in earlier
             calls is forgotten as soon as a job of the same model and dataset runs.
     """
@@ -42,7 +42,7 @@ class JobRecord:
         given: Mapping[str, Any],
         model: str = "",
         shard: Shard = WHOLE,
-        command: Sequence[str] = (),
+        command: Sequence[str] | None = None,
         started: float | None = None,
     ) -> None:
         self.root, self.store, self.shard = root, Store(root), shard
@@ -57,7 +57,7 @@ class JobRecord:
         self._attempt = attempt[:16] + self._job
         self._started = time.time() if started is None else started
         self._facts: dict[str, Any] = {
-            "command": [*command],
+            "command": None if command is None else [*command],
             "model": model,
             "dataset": "",
             "reason": "",
@@ -86,7 +86,8 @@ class JobRecord:
         """Write that the job runs, with what it asks for; entries of its earlier request stay until it meets them."""
         earlier = requests.read_file(self.root, self._request.file)
         self._before = {} if earlier is None else {entry.image: entry for entry in earlier.entries}
-        self._facts |= {**request.facts, "command": self._facts["command"] or request.facts["command"]}
+        own = self._facts["command"]
+        self._facts |= {**request.facts, "command": request.facts["command"] if own is None else own}
         self._request = replace(
             self._request, predictions=request.predictions, cells=request.cells, metrics=request.metrics,
             scores=request.scores,

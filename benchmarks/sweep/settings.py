@@ -17,7 +17,8 @@ class SweepSettings:
 
     Args:
         layers: roles of the model (``early``, ``middle``, ``last``, ``auto``) or dotted names.
-        target: the rule that chooses the class to explain; see :func:`.targets.choose_targets`.
+        target: the rule that chooses the class to explain (see :func:`.targets.choose_targets`), or a class per picture
+            of the dataset.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         precision: ``fp32`` or ``bf16``.
         batch_size: images per forward pass; None tunes it on the device, once per run, model and kind of device.
@@ -36,7 +37,7 @@ class SweepSettings:
     """
 
     layers: Sequence[str] = ("last",)
-    target: int | str = "predicted"
+    target: int | str | Sequence[int] = "predicted"
     device: str = "auto"
     precision: str = "fp32"
     batch_size: int | None = None

@@ -1,0 +1,44 @@
+"""Tables of a run as HTML for notebooks."""
+
+from collections.abc import Iterator
+from html import escape
+
+import pandas as pd
+
+from heatmark.benchmarks.statistics.comparisons import FACTS, arrow
+
+
+def leaderboards(board: pd.DataFrame) -> str:
+    """Return a leaderboard as HTML, one table per comparison: rank, method, layer, mean with its interval, and n."""
+    return "\n".join(_table(rows) for _, rows in board.groupby(FACTS, sort=False))
+
+
+def _table(rows: pd.DataFrame) -> str:
+    first = rows.iloc[0]
+    rule = "" if first["target_rule"] == "predicted" else f", target {first['target_rule']}"
+    title = f"{first['model']} ({first['weights']}) on {first['dataset']}{rule}"
+    heading = f"{first['metric']}{arrow(first['higher_is_better'])}"
+    names = ("rank", "method", "layer", f"{heading} [95 %]", "n")
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    body = "".join(f"<tr>{''.join(_cells(row))}</tr>" for _, row in rows.iterrows())
+    return f"<p><b>{escape(title)}</b></p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cells(row: "pd.Series[object]") -> Iterator[str]:
+    again = f" (= {row['same_as']})" if row["same_as"] else ""
+    yield _cell("" if pd.isna(row["rank"]) else f"{row['rank']:g}", "right")
+    yield _cell(f"{row['method']}{again}", "left")
+    yield _cell(str(row["layer"]), "left")
+    yield _cell(_number(row), "right")
+    yield _cell(str(row["n"]), "right")
+
+
+def _cell(text: str, side: str) -> str:
+    return f'<td style="text-align: {side}">{escape(text)}</td>'
+
+
+def _number(row: "pd.Series[object]") -> str:
+    if pd.isna(row["mean"]):
+        return "undefined"
+    interval = "" if pd.isna(row["ci_low"]) else f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+    return f"{row['mean']:.3f}{interval}"

@@ -1,0 +1,178 @@
+"""A sweep of objects: models, pictures, methods and metrics as a user has them."""
+
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from heatmark.benchmarks import api
+from heatmark.benchmarks.data.base import Dataset
+from heatmark.benchmarks.face.load import Images, load_images, load_model
+from heatmark.benchmarks.face.run import Run
+from heatmark.benchmarks.face.things import MethodLike, MetricLike, methods_of, metrics_of
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.progress import shown
+from heatmark.benchmarks.sweep.record import JobRecord
+from heatmark.benchmarks.sweep.run import Observer
+from heatmark.benchmarks.sweep.settings import SweepSettings
+from heatmark.benchmarks.sweep.shards import WHOLE, parse_shard
+from heatmark.benchmarks.tables.gather import gather, whole
+from heatmark.common.errors import in_words
+from heatmark.common.identity import options
+from heatmark.methods.base import Method
+from heatmark.metrics.base import Metric
+
+ModelLike = str | Path | nn.Module | Classifier
+
+
+def sweep(
+    model: ModelLike | Sequence[ModelLike],
+    images: Images | Sequence[Dataset],
+    methods: MethodLike | Iterable[MethodLike] | Mapping[str, MethodLike],
+    metrics: MetricLike | Iterable[MetricLike] | Mapping[str, MetricLike],
+    *,
+    out: str | Path,
+    layers: str | Sequence[str] = "last",
+    target: int | str | Sequence[int] = "predicted",
+    shard: str = "",
+    progress: bool = True,
+    **settings: Any,
+) -> Run:
+    """Explain pictures with methods, score every map with metrics, time the methods; return the run.
+
+    What the folder holds already is not computed again. What fails on a picture is a row, and everything else goes on.
+
+    Args:
+        model: as :func:`heatmark.load_model` takes it; several in a list are several jobs of one run.
+        images: as :func:`heatmark.load_images` takes them, or a list of datasets.
+        methods: names, methods, or functions (model, images, targets, layer) -> maps.
+        metrics: names or metrics.
+        out: the run's folder.
+        layers: roles of the model (``early``, ``middle``, ``last``, ``auto``) or dotted names.
+        target: the class to explain: ``predicted``, ``second``, ``label``, a number or a name, or a class per picture.
+        shard: ``3/8`` takes pictures 3, 11, 19, … alone; other processes take the others.
+        progress: whether progress is shown.
+        settings: others of :class:`~heatmark.benchmarks.sweep.settings.SweepSettings`, such as ``device``,
+            ``precision``, ``batch_size``, ``seed``, ``timing``, ``keep_maps``, ``retry``, ``reuse``.
+
+    Raises:
+        ValueError: for anything in models, pictures, methods, metrics or settings that cannot be run.
+
+    >>> import heatmark as hm, tempfile
+    >>> images = hm.load_images("shapes", limit=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = hm.sweep(
+    ...         "shapes_residual", images, ["grad_cam", "random"], ["deletion(steps=4)"], out=folder, progress=False,
+    ...         timing=False,
+    ...     )
+    ...     print(len(run.scores), run.leaderboard()["method"].tolist())
+    8 ['grad_cam', 'random']
+    """
+    asked = SweepSettings(
+        layers=[layers] if isinstance(layers, str) else list(layers), target=target,
+        shard=parse_shard(shard) if shard else WHOLE, **settings,
+    )  # fmt: skip
+    session = _Session(
+        methods_of(methods, asked.seed),
+        metrics_of(metrics, asked.seed),
+        asked,
+        Path(out).expanduser(),
+        time.time(),
+        progress,
+    )
+    jobs = list(product(_models(model), _datasets(images)))
+    failed = session.run(jobs)
+    if not whole(session.folder):  # parts whose damage the checksums alone show: what was in them is computed now
+        failed = session.run(jobs)
+    gather(session.folder)
+    for name, error in failed:
+        warnings.warn(f"{name} cannot run: {in_words(error)}", stacklevel=2)
+    return Run(session.folder)
+
+
+def _models(model: Any) -> list[ModelLike]:
+    found = list(model) if isinstance(model, list | tuple) else [model]
+    if not found:
+        raise ValueError("there is no model: the list is empty")
+    return found
+
+
+def _datasets(images: Any) -> list[Dataset]:
+    several = isinstance(images, list | tuple) and len(images) and all(isinstance(each, Dataset) for each in images)
+    return list(images) if several else [load_images(images)]
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What all jobs of one call have in common."""
+
+    methods: Mapping[str, Method]
+    metrics: Mapping[str, Metric]
+    asked: SweepSettings
+    folder: Path
+    started: float
+    progress: bool
+
+    def run(self, jobs: Sequence[tuple[ModelLike, Dataset]]) -> list[tuple[str, Exception]]:
+        """Run all jobs; return those that could not run, each with its error.
+
+        Raises:
+            Exception: the error of the first, where none could run.
+        """
+        failed = []
+        for source, dataset in jobs:
+            try:
+                self._run(load_model(source, self.asked.seed), dataset)
+            except Exception as error:  # noqa: BLE001 - a job that cannot run costs no other anything
+                failed.append((f"{_name(source)} on {dataset.name}", error))
+        if len(failed) == len(jobs):
+            raise failed[0][1]
+        return failed
+
+    def _run(self, classifier: Classifier, dataset: Dataset) -> None:
+        record = JobRecord(
+            self.folder, self._given(classifier, dataset), classifier.name, self.asked.shard, again(), self.started
+        )
+        with shown(record) if self.progress else nullcontext(Observer()) as observer:
+            try:
+                api.sweep(classifier, dataset, self.methods, self.metrics, self.asked, record, observer)
+            except Exception as error:
+                record.failed(in_words(error))
+                raise
+
+    def _given(self, classifier: Classifier, dataset: Dataset) -> dict[str, Any]:
+        """Return what identifies the job, as plain values.
+
+        The code of a method is no part of it: an edited method replaces the earlier one in the tables.
+        """
+        return {
+            "model": {"name": classifier.name, "weights": classifier.weights, "digest": classifier.network_digest()},
+            "dataset": {"_target_": type(dataset).__name__, "name": dataset.name},
+            "layer": list(self.asked.layers),
+            "method": {name: options(method) for name, method in self.methods.items()},
+            "metric": {name: options(metric) for name, metric in self.metrics.items()},
+            **{name: getattr(self.asked, name) for name in ("target", "device", "precision", "seed")},
+        }
+
+
+def _name(source: ModelLike) -> str:
+    return (
+        source.name
+        if isinstance(source, Classifier)
+        else str(source)
+        if isinstance(source, str | Path)
+        else type(source).__name__
+    )
+
+
+def again() -> list[str]:
+    """Return the words of the command that runs this script again; none in a notebook or at a prompt."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    return ["python", *sys.argv] if script and Path(script).exists() else []
