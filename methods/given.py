@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -23,6 +23,7 @@ class GivenMaps(Method):
     maps: Sequence[Tensor]
     digest: str
 
+    explains: ClassVar[Literal["layer", "input"]] = "input"
     speed_only: ClassVar[frozenset[str]] = frozenset({"batch_size", "maps"})
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+from urllib.parse import unquote
 
 import numpy as np
 import torch
@@ -146,7 +147,7 @@ def sample(picture: Picture, name: str) -> Sample:
 def local_path(place: str | Path) -> Path:
     """Return the path of a file given by a path, or by an address that begins with ``file://``."""
     text = str(place)
-    return Path(text.removeprefix("file://") if text.startswith("file://") else text).expanduser()
+    return Path(unquote(text.removeprefix("file://")) if text.startswith("file://") else text).expanduser()
 
 
 def from_pixels(pixels: NDArray[Any] | torch.Tensor, name: str) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,7 @@ def _table(rows: pd.DataFrame) -> str:
     return f"<p><b>{escape(title)}</b></p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _cells(row: "pd.Series[object]") -> Iterator[str]:
+def _cells(row: "pd.Series[Any]") -> Iterator[str]:
     again = f" (= {row['same_as']})" if row["same_as"] else ""
     yield _cell("" if pd.isna(row["rank"]) else f"{row['rank']:g}", "right")
     yield _cell(f"{row['method']}{again}", "left")
@@ -37,7 +38,7 @@ def _cell(text: str, side: str) -> str:
     return f'<td style="text-align: {side}">{escape(text)}</td>'
 
 
-def _number(row: "pd.Series[object]") -> str:
+def _number(row: "pd.Series[Any]") -> str:
     if pd.isna(row["mean"]):
         return "undefined"
     interval = "" if pd.isna(row["ci_low"]) else f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"

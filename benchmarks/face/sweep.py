@@ -79,14 +79,8 @@ def sweep(
         layers=[layers] if isinstance(layers, str) else list(layers), target=target,
         shard=parse_shard(shard) if shard else WHOLE, **settings,
     )  # fmt: skip
-    session = _Session(
-        methods_of(methods, asked.seed),
-        metrics_of(metrics, asked.seed),
-        asked,
-        Path(out).expanduser(),
-        time.time(),
-        progress,
-    )
+    made, judges = methods_of(methods, asked.seed), metrics_of(metrics, asked.seed)
+    session = _Session(made, judges, asked, Path(out).expanduser(), time.time(), progress)
     jobs = list(product(_models(model), _datasets(images)))
     failed = session.run(jobs)
     if not whole(session.folder):  # parts whose damage the checksums alone show: what was in them is computed now
@@ -163,13 +157,9 @@ class _Session:
 
 
 def _name(source: ModelLike) -> str:
-    return (
-        source.name
-        if isinstance(source, Classifier)
-        else str(source)
-        if isinstance(source, str | Path)
-        else type(source).__name__
-    )
+    if isinstance(source, Classifier):
+        return source.name
+    return type(source).__name__ if isinstance(source, nn.Module) else str(source)
 
 
 def again() -> list[str]:

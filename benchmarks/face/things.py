@@ -81,7 +81,7 @@ def _method(thing: Any, name: str) -> Method:
         thing = thing()
     if isinstance(thing, Method):
         return _declared(thing)
-    if callable(thing) and not isinstance(thing, type):
+    if callable(thing) and not isinstance(thing, type | Metric):
         return from_function(thing, name)
     raise ValueError(
         f"{thing!r} is a {type(thing).__name__}, expected a method's name, a heatmark.Method, or a function "
