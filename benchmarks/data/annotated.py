@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from heatmark.benchmarks.data.base import Dataset, Mask, Sample
+from heatmark.common.names import did_you_mean
 
 Facts = Sequence[Any] | Mapping[str, Any] | None
 """One value per picture, in their order or by their names; None where nothing is given."""
@@ -45,9 +46,8 @@ class Annotated(Dataset):
         if isinstance(facts, Mapping):
             known = {self.pictures.name_of(position) for position in range(len(self.pictures))}
             if unknown := [name for name in facts if name not in known]:
-                raise ValueError(
-                    f"{what} has {unknown[0]!r}, which is no picture of {self.name}: {sorted(known)[:3]} …"
-                )
+                hint = did_you_mean(str(unknown[0]), known, f"they are called {', '.join(sorted(known)[:3])} …")
+                raise ValueError(f"{what} has {unknown[0]!r}, which is no picture of {self.name}: {hint}")
         elif facts is not None and len(facts) != len(self.pictures):
             raise ValueError(f"{what} has {len(facts)} values for {len(self.pictures)} pictures, expected one for each")
 
