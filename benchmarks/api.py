@@ -11,7 +11,7 @@ from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.explain.explanation import Explanation, chosen_targets, maps_of
 from heatmark.benchmarks.machine.devices import autocast, pick_device
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.models.layers import resolve_layer
+from heatmark.benchmarks.models.layers import resolve_layers
 from heatmark.benchmarks.models.predictions import Prediction, predict, top_k
 from heatmark.benchmarks.sweep.prepare import prepare
 from heatmark.benchmarks.sweep.record import JobRecord
@@ -123,7 +123,7 @@ def explain(
     with autocast(classifier.module, settings.precision):
         logits = predict(classifier, image, 1, device)
         targets = chosen_targets(settings.targets, logits, settings.label, classifier)
-        layers = [resolve_layer(classifier, layer, image) for layer in settings.layers]
+        layers = resolve_layers(classifier, settings.layers, image)
         columns, left_out = maps_of(methods, layers, classifier, image, [t.prediction.target for t in targets])
         top = top_k(classifier, image)[0]
     pixels = classifier.preprocessing.pixels(image)[0].permute(1, 2, 0).cpu().numpy()

@@ -108,7 +108,7 @@ def overview() -> str:
 def _run(command: str, arguments: Sequence[str]) -> int:
     # Hydra would print its own traceback and exit; raised, errors become the one paragraph that they are here.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    from heatmark.benchmarks.config.compose import rewritten
+    from heatmark.benchmarks.config.arguments import rewritten
 
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # where a user's own _target_ may lie

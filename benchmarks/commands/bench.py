@@ -15,6 +15,7 @@ from heatmark.benchmarks import api
 from heatmark.benchmarks.bench import BenchSettings, Group
 from heatmark.benchmarks.config.building import build, build_all
 from heatmark.benchmarks.config.compose import compose_command, run_command, run_folder
+from heatmark.benchmarks.config.options import chosen
 from heatmark.benchmarks.machine.devices import pick_device
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.tables.gather import publish
@@ -46,7 +47,7 @@ def job(config: DictConfig) -> None:
 
 def _rows(config: DictConfig, name: str) -> list[dict[str, Any]]:
     """Return the rows of one model, and say what is being timed."""
-    overrides = [f"model={name}", "model.weights=null", f"seed={config.seed}"]
+    overrides = [f"model={chosen('model', name)}", "model.weights=null", f"seed={config.seed}"]
     classifier: Classifier = build(compose_command("layers", overrides).model, f"model={name}")
 
     progress = Console(stderr=True)

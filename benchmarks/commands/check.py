@@ -18,6 +18,7 @@ from heatmark.benchmarks import api
 from heatmark.benchmarks.config.building import build, build_all, listed
 from heatmark.benchmarks.config.compose import compose_command, run_command, run_folder
 from heatmark.benchmarks.config.errors import one_paragraph
+from heatmark.benchmarks.config.options import chosen
 from heatmark.benchmarks.conformance import regression_baseline, report
 from heatmark.benchmarks.conformance.check import NamedBuilder
 from heatmark.benchmarks.conformance.examination import Step
@@ -163,7 +164,7 @@ def _listed_classifier(name: str, seed: int) -> Classifier:
 def _composed(name: str, seed: int) -> DictConfig:
     """Return a model's config: its own, or else torchvision's with this name and layers that are found by depth."""
     try:
-        model: DictConfig = compose_command("sweep", [f"model={name}", f"seed={seed}"]).model
+        model: DictConfig = compose_command("sweep", [f"model={chosen('model', name)}", f"seed={seed}"]).model
     except MissingConfigException:
         model = compose_command("sweep", ["model=torchvision", f"model.name={name}", f"seed={seed}"]).model
         model.layers = {}

@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,9 @@ from rich.progress import (
 
 from heatmark.benchmarks import api
 from heatmark.benchmarks.commands.gather import finish
-from heatmark.benchmarks.config.building import build, build_all, listed
+from heatmark.benchmarks.config.building import build, build_all, build_classifier, listed
 from heatmark.benchmarks.config.compose import command_line, run_command, run_folder
 from heatmark.benchmarks.config.errors import one_paragraph
-from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.runs.heartbeat import Heartbeat
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
@@ -37,9 +35,6 @@ ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
 
 STARTED = "HEATMARK_SWEEP_STARTED"
 """The environment variable with the time at which a call began, seconds since 1970."""
-
-IN_THE_DIGEST = ("name", "weights", "checkpoint", "seed", "preprocessing", "layers", "classes")
-"""Options of a model that its digest and a cell's layer hold already."""
 
 
 def main() -> int:
@@ -72,14 +67,6 @@ def job(config: DictConfig) -> None:
     except Exception as error:  # noqa: BLE001 - a job that cannot run is a row of the table
         record.failed(one_paragraph(error))
         Console(stderr=True).print(f"[red]{config.model.name} cannot run[/red], reason below")
-
-
-def build_classifier(config: DictConfig) -> Classifier:
-    """Return the classifier of a config, with the options of its network, which are part of the model's key."""
-    plain: Any = OmegaConf.to_container(config, resolve=True)
-    options = {name: value for name, value in plain.items() if name not in IN_THE_DIGEST}
-    classifier: Classifier = build(config, "model")
-    return replace(classifier, options=options)
 
 
 def settings(config: DictConfig, shard: Shard) -> SweepSettings:

@@ -2,7 +2,8 @@
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -11,6 +12,12 @@ from typeguard import TypeCheckError, check_type
 
 from heatmark.benchmarks.config.targets import located, targets
 from heatmark.common.names import did_you_mean
+
+if TYPE_CHECKING:
+    from heatmark.benchmarks.models.classifier import Classifier
+
+IN_THE_DIGEST = ("name", "weights", "checkpoint", "seed", "preprocessing", "layers", "classes")
+"""Options of a model that its digest and a cell's layer hold already."""
 
 
 def build(config: DictConfig, what: str) -> Any:
@@ -39,6 +46,14 @@ def build(config: DictConfig, what: str) -> Any:
 def build_all(configs: Mapping[str, DictConfig], group: str) -> dict[str, Any]:
     """Return the objects of a group such as ``method``, by name."""
     return {name: build(config, f"{group}={name}") for name, config in configs.items()}
+
+
+def build_classifier(config: DictConfig, what: str = "model") -> "Classifier":
+    """Return the classifier of a config, with the options of its network, which are part of the model's key."""
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    options = {name: value for name, value in plain.items() if name not in IN_THE_DIGEST}
+    classifier: Classifier = build(config, what)
+    return replace(classifier, options=options)
 
 
 def listed(value: object) -> list[str]:

@@ -15,8 +15,7 @@ def one_paragraph(error: BaseException) -> str:
         key = getattr(error, "full_key", None) or str(error).rpartition(" ")[2]
         return f"{key} has no value; give it as {key}=…"
     if isinstance(error, OverrideParseException):
-        dotted = "; a layer is written features.28, not features[28]" if error.override.startswith("layer=") else ""
-        return f"cannot read {error.override!r}: {_tidy(error.message)}{dotted}"
+        return f"cannot read {error.override!r}: {_tidy(error.message)}"
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _tidy(str(error))
     return in_words(error)

@@ -1,5 +1,6 @@
 """Layers of a model that give a map, and the layer that a name or role stands for."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -80,6 +81,28 @@ def resolve_layer(classifier: Classifier, layer: str, images: Tensor | None = No
     return named
 
 
+def resolve_layers(classifier: Classifier, names: Sequence[str], images: Tensor | None = None) -> list[str]:
+    """Return the dotted names of layers given by roles, names or patterns, once each, in the order given.
+
+    In a pattern ``*`` stands for any characters but a dot, ``?`` for one of them, and ``**`` for any characters. It
+    gives the layers whose output is a map (:func:`candidate_layers`), in the order of the model's parts.
+
+    Args:
+        classifier: whose layers they are.
+        names: roles, ``auto``, dotted names, and patterns such as ``blocks.*.norm1``.
+        images: (N, 3, H, W), the first of which is sent through the model; None takes a grey one of the size that the
+            model was made for.
+
+    Raises:
+        ValueError: where there is no such layer; it names the nearest ones.
+    """
+    maps = [c.name for c in candidate_layers(classifier, images)] if any(map(_is_pattern, names)) else []
+    found: list[str] = []
+    for name in names:
+        found += _matching(classifier, name, maps) if _is_pattern(name) else [resolve_layer(classifier, name, images)]
+    return list(dict.fromkeys(found))
+
+
 def candidate_layers(classifier: Classifier, images: Tensor | None = None) -> list[Candidate]:
     """Return the layers that give a map larger than 1×1 and run exactly once, in the order of the model's parts.
 
@@ -111,6 +134,30 @@ def shortlist(candidates: Sequence[Candidate], rows: int = 24, convolutions: int
     ends = [c.name for c in structural if _is_convolution(c)][-convolutions:]
     shown = {c.name for c in structural if _depth(c) <= deepest} | set(ends) | {c.name for c in candidates if c.roles}
     return [c for c in candidates if c.name in shown]
+
+
+def _is_pattern(name: str) -> bool:
+    return "*" in name or "?" in name
+
+
+def _matching(classifier: Classifier, pattern: str, maps: Sequence[str]) -> list[str]:
+    """Return the layers that match a pattern among those that give a map.
+
+    Raises:
+        ValueError: where none does; it names the nearest.
+    """
+    signs = {"**": ".*", "*": "[^.]*", "?": "[^.]"}
+    regular = re.compile("".join(signs.get(part, re.escape(part)) for part in re.split(r"(\*\*|\*|\?)", pattern)))
+    if found := [name for name in maps if regular.fullmatch(name)]:
+        return found
+    others = [name for name, _ in classifier.module.named_modules() if name and regular.fullmatch(name)]
+    if others:
+        raise ValueError(
+            f"layer {pattern!r} matches {len(others)} layers of {classifier.name}, such as {others[0]}, of which none "
+            "gives a map; heatmark layers lists those that do"
+        )
+    hint = did_you_mean(pattern, [*classifier.layers, AUTO, *maps], "heatmark layers lists those that give a map.")
+    raise ValueError(f"no layer of {classifier.name} that gives a map matches {pattern!r}: {hint}")
 
 
 def _is_convolution(candidate: Candidate) -> bool:

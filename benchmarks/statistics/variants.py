@@ -48,8 +48,12 @@ def renamed(frame: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
 
 
 def plain(method: str) -> str:
-    """Return a method's name without what :func:`told_apart` added."""
-    return method.partition(" ")[0]
+    """Return a method's name without its options in parentheses, and without what :func:`told_apart` added.
+
+    >>> plain("random(seed=1)"), plain("rise masks=1000")
+    ('random', 'rise')
+    """
+    return method.partition("(")[0].partition(" ")[0]
 
 
 def _renamed(frame: pd.DataFrame, names: "pd.Series[str]") -> pd.DataFrame:

@@ -13,7 +13,7 @@ from heatmark.benchmarks.machine.batch_size import best_batch_size
 from heatmark.benchmarks.machine.devices import autocast, pick_device
 from heatmark.benchmarks.machine.provenance import provenance
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.models.layers import resolve_layer
+from heatmark.benchmarks.models.layers import resolve_layers
 from heatmark.benchmarks.models.predictions import predict
 from heatmark.benchmarks.requests import Request, RequestedCell, RequestedMetric, RequestedScore
 from heatmark.benchmarks.sweep.blocks import reference
@@ -88,8 +88,9 @@ def prepare(
     run = _run_settings(settings, classifier, network, first, tuned)
     with autocast(classifier.module, run.precision):
         logits = predict(classifier, first, 1, run.device)
-        layers = [resolve_layer(classifier, layer, first.to(run.device)) for layer in settings.layers]
-    _require_targets(settings.target, logits, classifier, len(dataset))
+        layers = resolve_layers(classifier, settings.layers, first.to(run.device))
+    if settings.target != "label":  # labels are looked at picture by picture
+        choose_targets(settings.target, logits, torch.tensor([-1]), classifier)
     key = model_key(classifier, network, run.precision, run.device.type)
     found = list(cells(methods, layers, key))
     skipped = {cell.key: _unsupported(cell, classifier.module) for cell in found}

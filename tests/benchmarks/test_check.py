@@ -11,7 +11,8 @@ import torch
 from rich.console import Console
 
 from heatmark.benchmarks.cli import dispatch
-from heatmark.benchmarks.config.compose import compose_command, named
+from heatmark.benchmarks.config.arguments import named
+from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.conformance import report
 from heatmark.benchmarks.conformance.checked_layer import pixels
 from heatmark.benchmarks.conformance.findings import Finding

@@ -6,14 +6,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
-from heatmark.benchmarks.config.compose import (
-    command_line,
-    compose_command,
-    in_shards,
-    rewritten,
-    run_command,
-    run_folder,
-)
+from heatmark.benchmarks.config.arguments import in_shards, rewritten
+from heatmark.benchmarks.config.compose import command_line, compose_command, run_command, run_folder
 
 
 @pytest.mark.parametrize(

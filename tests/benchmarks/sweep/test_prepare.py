@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from heatmark.benchmarks.commands.sweep import build_classifier, settings
-from heatmark.benchmarks.config.building import build, build_all
+from heatmark.benchmarks.commands.sweep import settings
+from heatmark.benchmarks.config.building import build, build_all, build_classifier
 from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.sweep.keys import model_key
 from heatmark.benchmarks.sweep.prepare import Plan, prepare
