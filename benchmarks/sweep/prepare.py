@@ -89,8 +89,7 @@ def prepare(
     with autocast(classifier.module, run.precision):
         logits = predict(classifier, first, 1, run.device)
         layers = resolve_layers(classifier, settings.layers, first.to(run.device))
-    if settings.target != "label":  # labels are looked at picture by picture
-        choose_targets(settings.target, logits, torch.tensor([-1]), classifier)
+    _require_targets(settings.target, logits, classifier, len(dataset))
     key = model_key(classifier, network, run.precision, run.device.type)
     found = list(cells(methods, layers, key))
     skipped = {cell.key: _unsupported(cell, classifier.module) for cell in found}
