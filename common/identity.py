@@ -202,7 +202,7 @@ def definition(name: str, metric: object) -> str:
     """
     if not is_dataclass(metric):
         raise ValueError(f"metric {name!r} is a {type(metric).__name__}, expected a frozen dataclass")
-    preset = getattr(metric, "preset", "")
+    preset, name = getattr(metric, "preset", ""), name.partition("(")[0]  # options in a name are those that follow
     own = [f"{option}={value}" for option, value in changed(metric).items() if option not in _beside(metric)]
     return name + (f":{preset}" if preset else "") + (f"[{','.join(own)}]" if own else "")
 

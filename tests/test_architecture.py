@@ -49,7 +49,12 @@ NEVER = {
 ONLY_IN = {
     "hydra": ("benchmarks/config/", "benchmarks/commands/"),
     "omegaconf": ("benchmarks/config/", "benchmarks/commands/"),
-    "matplotlib": ("benchmarks/figures/", "benchmarks/explain/panels.py", "benchmarks/explain/overlay.py"),
+    "matplotlib": (
+        "benchmarks/figures/",
+        "benchmarks/explain/panels.py",
+        "benchmarks/explain/overlay.py",
+        "benchmarks/face/",
+    ),
     "captum": ("methods/external/",),
     "pytorch_grad_cam": ("methods/external/",),
     "torchcam": ("methods/external/",),

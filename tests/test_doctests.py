@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("methods", "metrics")
+FOLDERS = ("methods", "metrics", "benchmarks/face", "benchmarks/config")
 WITH_EXAMPLES = sorted(
     path.relative_to(ROOT)
     for folder in FOLDERS

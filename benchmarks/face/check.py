@@ -97,8 +97,8 @@ class Conformance:
         return f"{self.method} against {self.against}: {len(self.found)} checks, {said}"
 
     def _repr_html_(self) -> str:
-        console = Console(record=True, width=110, file=io.StringIO())
+        console = Console(record=True, width=100, file=io.StringIO())
         console.print(table(self.found))
         for line in map(sentence, self.red):
-            console.print(line, markup=False)
+            console.print(line, markup=False, highlight=False)
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")

@@ -9,9 +9,9 @@ import pandas as pd
 from heatmark.benchmarks.statistics.comparisons import FACTS, arrow
 
 
-def leaderboards(board: pd.DataFrame) -> str:
+def leaderboards(ranked: pd.DataFrame) -> str:
     """Return a leaderboard as HTML, one table per comparison: rank, method, layer, mean with its interval, and n."""
-    return "\n".join(_table(rows) for _, rows in board.groupby(FACTS, sort=False))
+    return "\n".join(_table(rows) for _, rows in ranked.groupby(FACTS, sort=False))
 
 
 def _table(rows: pd.DataFrame) -> str:

@@ -60,7 +60,7 @@ def score(
     >>> maps = hm.explain("shapes_residual", images, ["grad_cam"]).raw["grad_cam"]
     >>> table = hm.score(maps, "shapes_residual", images, ["deletion(steps=4)"])
     >>> list(table["value"].round(2))
-    [0.3, 0.23]
+    [0.43, 0.18]
     """
     classifier, dataset, judges = load_model(model, seed), load_images(images), metrics_of(metrics, seed)
     methods = {name: given_maps(tensors(each, len(dataset), name)) for name, each in _named(maps).items()}

@@ -13,7 +13,7 @@ from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.common.batching import halving, padded, with_batch_size
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
-from heatmark.methods.engine.cam import CaptureCAM, captured
+from heatmark.methods.engine.cam import can_share, captured
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def explained(
         which: positions of the images to explain.
         run: device and batch size, which is halved each time memory runs out.
     """
-    sharing = [cell for cell in cells if isinstance(cell.method, CaptureCAM)]
+    sharing = [cell for cell in cells if can_share(cell.method)]
     found: dict[str, tuple[Maps, Reasons]] = {}
     if len(sharing) > 1:
         found |= _shared(sharing, classifier, batch, which, run)
@@ -100,7 +100,7 @@ def _shared(
 ) -> dict[str, tuple[Maps, Reasons]]:
     """Return maps from one capture per batch; an image is missing where anything failed, and is then tried alone."""
     found: dict[str, tuple[Maps, Reasons]] = {cell.key: ({}, {}) for cell in cells}
-    methods = [cell.method for cell in cells if isinstance(cell.method, CaptureCAM)]
+    methods = [cell.method for cell in cells if can_share(cell.method)]
     for start in range(0, len(which), run.batch_size):
         part = which[start : start + run.batch_size]
         images, targets = batch.padded(part, run.batch_size, run.device)

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,14 @@ class CaptureCAM(Method):
     @abstractmethod
     def relevance(self, c: Capture) -> Tensor:
         """Return the maps (N, h, w) computed from a capture."""
+
+
+def can_share(method: Method) -> TypeGuard[CaptureCAM]:
+    """Return whether a method's maps are its :meth:`CaptureCAM.relevance` of a capture that others may read, too.
+
+    A subclass with a call of its own may do more than that.
+    """
+    return isinstance(method, CaptureCAM) and type(method).__call__ is CaptureCAM.__call__
 
 
 def captured(methods: Sequence[CaptureCAM], model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Capture:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from heatmark.benchmarks.sweep.cells import cells
 from heatmark.benchmarks.sweep.maps import Batch, explained
@@ -64,3 +64,19 @@ def test_maps_are_those_of_the_methods_alone_to_the_bit_also_beside_one_that_rai
         maps, reasons = found[every[-1].key]
         assert list(reasons) == [4]
         assert sorted(maps) == [0, 1, 2, 3, 5, 6]
+
+
+@dataclass(frozen=True)
+class Reversed(GradCAM):
+    """A CAM that changes what its base class returns, in a call of its own."""
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
+        return -super().__call__(model, images, targets, layer)
+
+
+def test_a_subclass_with_a_call_of_its_own_is_called() -> None:
+    every = list(cells({"grad_cam": GradCAM(), "layer_cam": LayerCAM(), "reversed": Reversed()}, ["0"], "k"))
+    found = explained(every, classifier(), Batch(IMAGES, TARGETS), range(len(IMAGES)), RUN)
+    plain, other = (found[every[n].key][0] for n in (0, 2))
+    assert all(torch.equal(other[i], -plain[i]) for i in range(len(IMAGES)))
+    assert any(plain[i].any() for i in range(len(IMAGES)))
