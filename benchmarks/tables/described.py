@@ -44,11 +44,11 @@ def described(job: Job, store: Store) -> pa.Table:
     return table
 
 
-def class_name(number: int, classes: Sequence[str]) -> str:
-    """Return a class's name, its number where it has no name, ``""`` for the negative number of no class."""
-    if number < 0:
-        return ""
-    return (classes[number] if number < len(classes) else "") or str(number)
+def class_name(number: int, classes: Sequence[str], unnamed: str = "") -> str:
+    """Return a class's name, else ``unnamed``, else its number, ``""`` for the negative number of no class."""
+    if 0 <= number < len(classes) and classes[number]:
+        return classes[number]
+    return unnamed or ("" if number < 0 else str(number))
 
 
 def _described(entry: Entry, classes: Sequence[str]) -> dict[str, object]:
@@ -56,7 +56,7 @@ def _described(entry: Entry, classes: Sequence[str]) -> dict[str, object]:
     return {
         "image": entry.image,
         "group": entry.group,
-        "label": entry.label,
+        "label": class_name(entry.label_index, classes, entry.label),
         "predicted": class_name(entry.predicted, classes),
         "correct": entry.predicted == entry.label_index if known else None,
         "target": "" if entry.target < 0 else str(entry.target),

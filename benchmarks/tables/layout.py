@@ -31,8 +31,8 @@ class Block:
     """Leaderboards of the same cells on the same images, one per definition of a metric.
 
     Args:
-        leaderboards: by heading of the metric, one row per cell (:func:`..statistics.leaderboard.standings`), in the order
-            in which the metrics were asked for.
+        leaderboards: by heading of the metric, one row per cell (:func:`..statistics.leaderboard.standings`), the
+            metric that was asked for first at first.
         costs: in forward passes by cell; cells that were not timed are absent.
         images: number of images.
     """

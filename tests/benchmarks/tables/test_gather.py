@@ -301,6 +301,15 @@ def test_jobs_are_found_by_the_rows_of_their_setting(run: Path) -> None:
     assert row["device"] == FACTS["device_kind"]
 
 
+def test_provenance_says_paths_as_they_were_given(tmp_path: Path) -> None:
+    given = {"model.checkpoint": {"given": "/a/b.pth", "path": "/a/b.pth", "sha256": "1f"}}
+    facts = {"given": given, "config": {"model": {"checkpoint": "../b.pth"}, "dataset": "shapes"}}
+    synthetic.write(tmp_path, synthetic.request([CAM], PICTURES, **facts), NUMBERS)
+    gather(tmp_path)
+    (job,) = json.loads((tmp_path / "provenance.json").read_text())["jobs"]
+    assert job["given"] == {"model.checkpoint": {"given": "../b.pth", "path": "/a/b.pth", "sha256": "1f"}}
+
+
 def test_two_processes_may_publish_at_once(tmp_path: Path) -> None:
     def write(path: Path) -> None:
         path.write_text("half")

@@ -19,7 +19,7 @@ from ..synthetic import digest
 
 CELLS = [synthetic.cell("grad_cam"), synthetic.cell("random", "input")]
 PICTURES = [
-    Entry("right", digest(0), "b", "p1", label_index=1, target=1, predicted=1, position=2),
+    Entry("right", digest(0), "B_of_the_file", "p1", label_index=1, target=1, predicted=1, position=2),
     Entry("wrong", digest(1), "a", label_index=0, target=2, predicted=2, position=1),
     Entry("unlabelled", digest(2), target=0, predicted=0, position=3),
     Entry("unknown", digest(3), "zebra", target=0, predicted=0, position=4),
