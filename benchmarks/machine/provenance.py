@@ -1,5 +1,6 @@
-"""Provenance of a run's numbers: versions, commit, device and driver."""
+"""Provenance of a run's numbers: what was given, versions, commit, command, device and driver."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -15,7 +16,7 @@ PACKAGES = ("heatmark", "torch", "torchvision", "captum", "grad-cam", "numpy", "
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
-    """Return versions, commit, device and driver as plain JSON values, ``""`` where unknown."""
+    """Return versions, commit, command, working directory and device as plain JSON values, ``""`` where unknown."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -23,11 +24,38 @@ def provenance(device: torch.device) -> dict[str, Any]:
         "versions": {package: _version(package) for package in PACKAGES},
         "commit": _commit(),
         "command": sys.argv,
+        "directory": str(Path.cwd()),
         "device": device_name(device),
         "cuda": torch.version.cuda or "",
         "driver": _driver() if device.type == "cuda" else "",
         "threads": torch.get_num_threads(),
     }
+
+
+def located(path: str) -> dict[str, str]:
+    """Return a path that was given, ``path`` made absolute, and the ``sha256`` of a file, ``""`` of anything else."""
+    if not path:
+        return {}
+    place = Path(path).expanduser().resolve()
+    return {"given": path, "path": str(place), "sha256": _sha256(place) if place.is_file() else ""}
+
+
+def source_of(name: str) -> dict[str, str]:
+    """Return where what a dotted name stands for is written: the file of its module, as :func:`located` does.
+
+    Args:
+        name: of a class or function whose module is imported; the file is ``""`` where none is known.
+    """
+    module = name
+    while module and module not in sys.modules:
+        module = module.rpartition(".")[0]
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
+    return {"path": "", "sha256": "", **located(file), "given": name}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def device_name(device: torch.device) -> str:

@@ -14,7 +14,7 @@ from heatmark.benchmarks.runs.asked import cell_keys
 from heatmark.benchmarks.schema import SCHEMA
 from heatmark.benchmarks.store import Store
 
-TABLES = ("results", "timing", "curves")
+TABLES = ("results", "images", "timing", "curves")
 DRAW = ("heatmark", "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "pillow")
 """Packages that figures and report depend on, whose versions are recorded."""
 MANIFEST = "frozen.json"

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
 
 from heatmark.benchmarks.statistics.defined import Floats, columnwise, patterns
 from heatmark.benchmarks.statistics.groups import Groups, group_sums
@@ -85,6 +84,8 @@ def _ratio(sums: Floats, sizes: Floats, axis: int) -> Floats:
 
 
 def _bootstrap(samples: tuple[Floats, ...], seed: int, statistic: Callable[..., Floats], confidence: float) -> Floats:
+    from scipy import stats  # takes longer to import than a sweep to start
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         # bounds are then NaN: resamples are all equal, or the jackknife leaves one value of two, which has no spread
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)

@@ -3,18 +3,19 @@
 import numpy as np
 import pandas as pd
 
-from heatmark.benchmarks.statistics.comparisons import FACTS, MOSTLY, Comparison, comparisons
+from heatmark.benchmarks.statistics.comparisons import MOSTLY, Comparison, comparisons
 from heatmark.benchmarks.statistics.defined import means
+from heatmark.benchmarks.statistics.gains import gains
 from heatmark.benchmarks.statistics.groups import group_counts
 from heatmark.benchmarks.statistics.intervals import bca_of_groups
 from heatmark.benchmarks.statistics.ranks import common, rank_intervals
 
 COLUMNS = [
-    *FACTS, "higher_is_better", "layer", "method", "implementation", "label", "cell", "mean", "ci_low", "ci_high",
-    "n", "n_groups", "unit", "undefined", "flagged", "mostly_flagged",
-    "rank", "rank_low", "rank_high", "mean_ranked", "n_ranked",
+    "model", "weights", "dataset", "target_rule", "layer", "method", "implementation", "label", "metric", "definition",
+    "higher_is_better", "mean", "ci_low", "ci_high", "n", "n_groups", "unit", "undefined", "flagged", "mostly_flagged",
+    "rank", "rank_low", "rank_high", "mean_ranked", "n_ranked", "gain", "gain_low", "gain_high", "n_gain",
     "mean_unflagged", "n_unflagged", "rank_unflagged", "mean_ranked_unflagged", "n_ranked_unflagged",
-    "same_as", "maps_compared",
+    "same_as", "maps_compared", "device", "precision", "cell", "weights_digest", "images_digest",
 ]  # fmt: skip
 
 
@@ -26,7 +27,8 @@ def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
         confidence: nominal coverage of the intervals.
 
     Returns:
-        The comparison's facts (:data:`heatmark.benchmarks.statistics.comparisons.FACTS`), ``higher_is_better``
+        :data:`COLUMNS`, among them those of the comparison
+        (:data:`heatmark.benchmarks.statistics.comparisons.FACTS`) and ``higher_is_better``
         (<NA> for a descriptive metric, under which no method has a rank); ``layer, method, implementation, label,
         cell``; ``mean, ci_low, ci_high`` over its ``n`` defined images of ``n_groups`` groups (BCa; ``unit``, images
         or groups, is what is resampled); ``undefined`` and ``flagged`` (degenerate maps) images, ``mostly_flagged``
@@ -36,14 +38,21 @@ def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
         Without flagged maps: ``mean_unflagged`` over its ``n_unflagged`` images; ``rank_unflagged`` by
         ``mean_ranked_unflagged`` on the ``n_ranked_unflagged`` images where no competing method is flagged or
         undefined; a method that is mostly flagged has no such rank.
+        ``gain, gain_low, gain_high`` over the random control on ``n_gain`` images (:func:`.gains.gains`).
         ``same_as``, the label of the method whose maps and ranks this one has, or ``""``; ``maps_compared``, whether
         repeats were looked for.
     """
-    tables = [_table(comparison, confidence) for comparison in comparisons(results)]
+    tables = [standings(comparison, confidence) for comparison in comparisons(results)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
 
-def _table(comparison: Comparison, confidence: float) -> pd.DataFrame:
+def standings(comparison: Comparison, confidence: float = 0.95) -> pd.DataFrame:
+    """Return the leaderboard of one comparison.
+
+    Args:
+        comparison: the cells.
+        confidence: nominal coverage of the intervals.
+    """
     values, methods = comparison.array(), comparison.methods
     low, high = bca_of_groups(values, comparison.groups, comparison.seed, confidence)
     undefined = np.isnan(values).sum(axis=0)
@@ -64,7 +73,7 @@ def _table(comparison: Comparison, confidence: float) -> pd.DataFrame:
         same_as=methods["same_as"].map(methods["label"]).astype(object).fillna("").to_numpy(),
     )
     ranks = _ranks(comparison, confidence).loc[methods["same_as"].where(methods["same_as"] != "", methods.index)]
-    table[ranks.columns] = ranks.to_numpy()
+    table = table.join(ranks.set_axis(table.index)).join(gains(comparison, confidence), on="cell")
     # a method that repeats another one follows it directly
     return table.assign(repeat=table["same_as"] != "").sort_values(["rank", "repeat", "label"])[COLUMNS]
 

@@ -1,7 +1,6 @@
 """Ranks of methods by mean score, with bootstrap intervals."""
 
 import numpy as np
-from scipy import stats
 
 from heatmark.benchmarks.statistics.defined import Floats, Mask, tied
 from heatmark.benchmarks.statistics.groups import Groups, group_sums
@@ -26,6 +25,8 @@ def rank_intervals(scores: Floats, groups: Groups, seed: int, confidence: float 
     Returns:
         (3, m): rank, lower and upper bound; NaN without a common image, bounds NaN below two groups.
     """
+    from scipy import stats  # takes longer to import than a sweep to start
+
     result = np.full((3, scores.shape[1]), np.nan)
     ranked, rows = common(scores)
     shared = scores[rows][:, ranked]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.machine.batch_size import best_batch_size
 from heatmark.benchmarks.machine.devices import autocast, pick_device
-from heatmark.benchmarks.machine.provenance import provenance
+from heatmark.benchmarks.machine.provenance import located, provenance, source_of
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layers
 from heatmark.benchmarks.models.predictions import predict
@@ -201,8 +201,22 @@ def _facts(
         "batch_size": run.batch_size,
         "shard_size": len(settings.shard.positions(len(dataset))),
         "pictures_key": pictures_key(classifier),
+        "given": _given(classifier, dataset),
         **provenance(run.device),
     }
+
+
+def _given(classifier: Classifier, dataset: Dataset) -> dict[str, dict[str, str]]:
+    """Return the folder of pictures, the file of weights and the source of the network, where each lies."""
+    named = classifier.options.get("module")
+    target = named.get("_target_") if isinstance(named, Mapping) else None
+    kind = type(classifier.module)
+    found = {
+        "dataset.root": located(str(getattr(dataset, "root", ""))),
+        "model.checkpoint": located(classifier.checkpoint),
+        "model.module": source_of(str(target or f"{kind.__module__}.{kind.__qualname__}")),
+    }
+    return {name: place for name, place in found.items() if place}
 
 
 def _depth(module: nn.Module, layer: str) -> str:

@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.tables.columns import CURVES, schema
+from heatmark.benchmarks.tables.columns import CURVES, CURVES_COLUMNS, SUBJECT, schema
 from heatmark.benchmarks.tables.places import Asked, Place
 from heatmark.benchmarks.tables.stored import Stored, one_array
 from heatmark.benchmarks.tables.writing import grouped
 
 ROWS = 2**14
 """Number of curves that are read from the store at once."""
+
+OF_A_CELL = ["cell", "metric", "definition", "image", "fraction", "score"]
+"""The columns of a cell's curves that are read."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,13 @@ def _table(part: Slice, stored: Stored) -> pa.Table:
     there = np.flatnonzero(good[found])
     rows = stored.table.select(["x", "y"]).take(pa.array(found[there]))
     images = pa.array([entry.image for entry in job.usable[part.start : part.stop]], pa.string())
-    same = {"cell": part.place.id, "metric": metric.name, "definition": metric.definition}
+    cell = part.place.cell
+    same = {column.name: job.setting[column.name] for column in SUBJECT}
+    same |= {"layer": cell.layer, "method": cell.method, "metric": metric.name, "definition": metric.definition}
+    same |= {"cell": part.place.id}
     columns = {name: pa.repeat(value, len(rows)) for name, value in same.items()}
     columns |= {"image": images.take(pa.array(there)), "fraction": rows["x"], "score": rows["y"]}
-    return pa.table({name: columns[name] for name in CURVES}, schema=schema(CURVES))
+    return pa.table({name: columns[name] for name in CURVES}, schema=schema(CURVES_COLUMNS))
 
 
 class StoredCurves:
@@ -94,13 +100,13 @@ class StoredCurves:
         return int(self._file.metadata.num_rows)
 
     def of(self, cell: str, images: Collection[str] | None = None) -> pd.DataFrame:
-        """Return the curves of a cell: all columns, ``fraction`` and ``score`` lists of numbers.
+        """Return the curves of a cell: :data:`OF_A_CELL`, where ``fraction`` and ``score`` are lists of numbers.
 
         Args:
             cell: the cell's id in the tables.
             images: names of images; None for all.
         """
-        table = self._file.read_row_groups(self._groups.get(cell, []), use_threads=False)
+        table = self._file.read_row_groups(self._groups.get(cell, []), OF_A_CELL, use_threads=False)
         if images is not None:
             table = table.filter(pc.is_in(table["image"], pa.array(list(images), pa.string())))
         return pd.DataFrame({name: table[name].to_numpy() for name in table.column_names})

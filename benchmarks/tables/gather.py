@@ -1,4 +1,4 @@
-"""The tables of a run (results, timing, curves, summary), made from its requests and its store."""
+"""The tables of a run (results, images, curves, timing, summary), made from its requests and its store."""
 
 import json
 import logging
@@ -11,9 +11,19 @@ import pyarrow as pa
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.statistics.variants import told_apart
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.tables.columns import CURVES, RESULTS, TIMED, TIMING, schema
+from heatmark.benchmarks.tables.columns import (
+    CURVES_COLUMNS,
+    IMAGES_COLUMNS,
+    RESULTS_COLUMNS,
+    TIMED,
+    TIMING,
+    TIMING_COLUMNS,
+    schema,
+)
 from heatmark.benchmarks.tables.curves import curves
+from heatmark.benchmarks.tables.described import described
 from heatmark.benchmarks.tables.gathered import read_table
+from heatmark.benchmarks.tables.images import images
 from heatmark.benchmarks.tables.jobs import jobs
 from heatmark.benchmarks.tables.places import Place, places
 from heatmark.benchmarks.tables.repeats import originals
@@ -26,7 +36,7 @@ LOG = logging.getLogger(__name__)
 
 
 def gather(run: Path) -> pd.DataFrame:
-    """Write results.parquet, timing.parquet, curves.parquet, summary.csv and provenance.json; return the results.
+    """Write the tables of :mod:`.columns` and provenance.json; return the results.
 
     A table has the rows that the run's requests ask for and its store has. ``summary.csv`` is the leaderboard
     (:func:`heatmark.benchmarks.statistics.leaderboard.leaderboard`).
@@ -43,9 +53,12 @@ def gather(run: Path) -> pd.DataFrame:
             f"no run in {run}: expected a folder that heatmark sweep has written; check name= and results_dir="
         )
     store, asked = Store(run), places(known)
-    stream(results(store, asked, originals(asked, store)), schema(RESULTS), run / "results.parquet")
-    stream(timing(store, asked), schema(TIMING), run / "timing.parquet")
-    stream(curves(store, asked), schema(CURVES), run / "curves.parquet")
+    pictures = {job: described(job, store) for job in known}
+    rows = results(store, asked, originals(asked, store), pictures)
+    stream(rows, schema(RESULTS_COLUMNS), run / "results.parquet")
+    stream(images(pictures), schema(IMAGES_COLUMNS), run / "images.parquet")
+    stream(timing(store, asked), schema(TIMING_COLUMNS), run / "timing.parquet")
+    stream(curves(store, asked), schema(CURVES_COLUMNS), run / "curves.parquet")
     facts = {"jobs": [job.facts() for job in known]}
     replaced(run / "provenance.json", lambda path: path.write_text(json.dumps(facts, indent=1)))
     found = read_table(run / "results.parquet")
@@ -75,4 +88,4 @@ def timing(store: Store, asked: Sequence[Place]) -> Iterator[pa.Table]:
     places = [place for place in asked if place.cell.key in of_maps]
     rows = [of_maps[place.cell.key][TIMED].assign(**cell_columns(place)) for place in places]
     if rows:
-        yield pa.Table.from_pandas(pd.concat(rows)[TIMING], schema=schema(TIMING), preserve_index=False)
+        yield pa.Table.from_pandas(pd.concat(rows)[TIMING], schema=schema(TIMING_COLUMNS), preserve_index=False)

@@ -14,9 +14,9 @@ from heatmark.benchmarks.tables.stored import one_array
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None, cells: Collection[str] | None = None) -> pd.DataFrame:
-    """Return a table (results, timing or curves) of a run.
+    """Return a table (results, images, timing or curves) of a run.
 
-    Texts are plain objects, of which equal ones are shared; ``higher_is_better`` is a nullable boolean.
+    Texts are plain objects, of which equal ones are shared; ``higher_is_better`` and ``correct`` are nullable booleans.
 
     Args:
         path: its parquet file.
@@ -65,4 +65,6 @@ def _is_text(kind: pa.DataType) -> bool:
 def _needed(path: Path) -> list[str]:
     if path.stem == "curves":
         return ["cell"]
+    if path.stem == "images":
+        return DIGESTS
     return ["cell", *DIGESTS, *(["group", "maps", "map_of"] if path.stem == "results" else [])]

@@ -53,8 +53,10 @@ class Job:
 
     def facts(self) -> dict[str, Any]:
         """Return the job's facts as provenance.json has them, with the names that the tables use, without
-        the names of classes."""
+        the names of classes; paths that were given stand as they were given."""
         facts = {name: value for name, value in self.request.facts.items() if name != "classes"}
+        if "given" in facts:
+            facts["given"] = {name: {**place, **_as_given(facts, name)} for name, place in facts["given"].items()}
         return {**facts, **{name: self.setting[name] for name in ("weights", "images_digest") if self.setting[name]}}
 
 
@@ -91,6 +93,14 @@ def _setting(request: Request, names: Mapping[Weights, str]) -> dict[str, str]:
         "images_digest": _images_digest(request.entries),
         "device": str(facts.get("device_kind", own["device"])),
     }
+
+
+def _as_given(facts: Mapping[str, Any], option: str) -> dict[str, str]:
+    """Return the value of an option in a job's configuration as ``given``; nothing where it is no text."""
+    found: Any = facts.get("config")
+    for name in option.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return {"given": found} if isinstance(found, str) and found else {}
 
 
 def _images_digest(entries: Sequence[Entry]) -> str:

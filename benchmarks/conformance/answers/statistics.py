@@ -22,7 +22,6 @@ from heatmark.benchmarks.statistics.pairwise import pairwise
 from heatmark.benchmarks.statistics.power import images_needed, images_to_separate
 from heatmark.benchmarks.statistics.ranks import rank_intervals
 from heatmark.benchmarks.statistics.variants import told_apart
-from heatmark.benchmarks.tables.ranking import ranking
 from heatmark.benchmarks.tables.repeats import repeat
 
 SAMPLE = np.array([0.11, 0.52, 0.31, 0.94, 0.27, 0.66, 0.05, 0.48, 0.73, 0.39])
@@ -56,10 +55,6 @@ def statistics_answers() -> Iterator[Finding]:
 def _cell(frame: pd.DataFrame, row: object, column: str) -> float:
     values: dict[object, float] = frame[column].to_dict()
     return values[row]
-
-
-def _ranking(frame: pd.DataFrame) -> pd.DataFrame:
-    return ranking(frame, pd.DataFrame({"cell": [], "cost_in_forwards": []})).set_index("method")
 
 
 def _agreement() -> Iterator[Finding]:
@@ -126,8 +121,6 @@ def _groups() -> Iterator[Finding]:
     high = bca_of_groups(np.repeat([[1.0], [0.0]], 8, axis=0), np.array([0] * 8 + list(range(1, 9))), seed=3)[1, 0]
     yield holds("bca_of_groups", "uneven", "" if high > 0.55 else "a large group counts as a small one")
     ranked = leaderboard(frame).set_index("method")
-    halves = table({"a": [0.1, 0.1, 0.9, 0.9]}).assign(group=["p", "p", "q", "q"])
-    yield answer("summary", "groups_interval", _cell(_ranking(halves), "a", "insertion ±"), 1.96 * 0.4)
     yield answer("leaderboard", "n_groups", _cell(ranked, "a", "n_groups"), 5)
     alone = leaderboard(frame.assign(group="")).set_index("method")
     wider = {name: _cell(table, "a", "ci_high") - _cell(table, "a", "ci_low") for name, table in
@@ -170,10 +163,11 @@ def _comparisons() -> Iterator[Finding]:
     third = table({"a": [0.5, np.nan], "random": [0.1, 0.2]}, weights_digest="z")
     bare = table({"a": [0.5, 0.7, 0.9], "random": [0.1, 0.2, np.nan]})  # the control lacks an image: no gain there
     for digest, frame, gain in (("x", first, 0.45), ("y", other, -0.35), ("z", third, 0.4), ("bare", bare, 0.45)):
-        yield answer("summary", f"gain_{digest}", _cell(_ranking(frame), "a", "insertion gain"), gain)
+        yield answer("gains", digest, _cell(leaderboard(frame).set_index("method"), "a", "gain"), gain)
+    lower = leaderboard(first.assign(metric="deletion", higher_is_better=False)).set_index("method")
+    yield answer("gains", "lower_is_better", _cell(lower, "a", "gain"), -0.45)
     # b has the larger mean, on the images that are easy
     partial = table({"a": [0.9, 0.7, 0.1], "b": [0.8, 0.6, np.nan]})
-    yield answer("summary", "same_images_rank", _cell(_ranking(partial), "b", "rank"), 2)
     yield answer("judges", "same_images_mean", float(judges(partial)["a"].iloc[0]), 0.8)
     holed = leaderboard(partial).set_index("method")
     yield answer("leaderboard", "same_images_rank", _cell(holed, "b", "rank"), 2)
@@ -236,7 +230,6 @@ def _flags() -> Iterator[Finding]:
     frame = table({"a": [1.0, 0.2, 0.3, 0.4], "b": [0.3, 0.3, 0.4, 0.5], "c": [0.9, 0.9, 0.9, 0.9]})
     hit = (frame["method"] == "a") & (frame["image"] == "00") | (frame["method"] == "c") & (frame["image"] != "00")
     flagged = frame.assign(status=np.where(hit, "degenerate", "ok"))
-    yield answer("summary", "mean_unflagged", _cell(_ranking(flagged), "a", "insertion without"), 0.3)
     ranked = leaderboard(flagged).set_index("method")
     pair = pairwise(flagged).query("method_a == 'a' and method_b == 'c'")
     yield answer("pairwise", "flagged_either", float(pair["flagged"].iloc[0]), 4)

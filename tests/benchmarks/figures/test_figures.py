@@ -29,7 +29,7 @@ from heatmark.benchmarks.figures.atlas import draw_all, drawings
 from heatmark.benchmarks.figures.style import SMALL, Look, looks, repeats, styled
 from heatmark.benchmarks.figures.tables import Tables, by_depth, family, load, panels
 from heatmark.benchmarks.store import Store
-from heatmark.benchmarks.tables.columns import CURVES, schema
+from heatmark.benchmarks.tables.columns import CURVES_COLUMNS, schema
 from heatmark.benchmarks.tables.writing import stream
 
 from .. import synthetic
@@ -433,10 +433,9 @@ def varied(published: Callable[[], Path], tables: Tables) -> Tables:
     assert tables.curves is not None
     of_cells = [tables.curves.of(cell) for cell in tables.results["cell"].unique()]
     of_cells += [rows.assign(cell=rows["cell"] + "b") for rows in of_cells]
-    known = schema(CURVES)
-    stream(
-        [pa.Table.from_pandas(rows, known, preserve_index=False) for rows in of_cells], known, run / "curves.parquet"
-    )
+    known = schema(CURVES_COLUMNS)
+    whole = [rows.reindex(columns=known.names, fill_value="") for rows in of_cells]
+    stream([pa.Table.from_pandas(rows, known, preserve_index=False) for rows in whole], known, run / "curves.parquet")
     return load(run, tables.names)
 
 

@@ -1,5 +1,6 @@
-"""Provenance: the commit is that of Heatmark's own checkout, never of a repository that it happens to lie in."""
+"""Provenance: where what was given lies, and the commit, which is that of Heatmark's own checkout alone."""
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from heatmark.benchmarks.machine import provenance as module
-from heatmark.benchmarks.machine.provenance import provenance
+from heatmark.benchmarks.machine.provenance import located, provenance, source_of
 
 
 @pytest.fixture
@@ -46,3 +47,21 @@ def test_an_installed_package_has_no_commit_though_its_environment_lies_in_a_rep
     machine = repository / ".venv" / "lib" / "site-packages" / "heatmark" / "benchmarks" / "machine"
     machine.mkdir(parents=True)
     assert commit_from(machine / "provenance.py", monkeypatch) == ""
+
+
+def test_a_file_has_a_digest_and_a_folder_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w.pth").write_bytes(b"weights")
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    assert located("w.pth") == {"given": "w.pth", "path": str(tmp_path / "w.pth"), "sha256": sha256}
+    assert located(".") == {"given": ".", "path": str(tmp_path), "sha256": ""}
+    assert located("nowhere")["sha256"] == ""
+    assert located("") == {}
+    assert provenance(torch.device("cpu"))["directory"] == str(tmp_path)
+
+
+def test_the_source_of_a_class_is_its_modules_file() -> None:
+    found = source_of(f"{__name__}.Net")
+    assert (found["given"], found["path"]) == (f"{__name__}.Net", str(Path(__file__).resolve()))
+    assert found["sha256"] == hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    assert source_of("nowhere.Net") == {"given": "nowhere.Net", "path": "", "sha256": ""}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from heatmark.benchmarks.tables.columns import NUMBERS, RESULTS
+from heatmark.benchmarks.tables.columns import NUMBER, RESULTS, RESULTS_COLUMNS, TRUTH
 
 Results = Callable[..., pd.DataFrame]
 
@@ -30,11 +30,13 @@ def results() -> Results:
                 own = {"cell": cell, "layer": layer, "method": method, "implementation": library}
                 rows.append({**shared, **own, "image": f"{image:03d}", "target": "1", "value": value})
         frame = pd.DataFrame(rows, columns=[name for name in RESULTS if name != "map_of"])
-        texts = [name for name in frame if name not in {*NUMBERS, "higher_is_better"}]
+        kinds = {column.name: column.kind for column in RESULTS_COLUMNS if column.name in frame}
+        texts = [name for name, kind in kinds.items() if kind not in (NUMBER, TRUTH)]
         frame[texts] = frame[texts].astype(object).fillna("")
         order = ["dataset", "model", "layer", "method", "cell"]
-        typed = frame.astype(dict.fromkeys(NUMBERS & {*frame}, "float64") | {"higher_is_better": "boolean"})
-        return typed.sort_values(order, kind="stable", ignore_index=True)
+        typed = {NUMBER: "float64", TRUTH: "boolean"}
+        frame = frame.astype({name: typed[kind] for name, kind in kinds.items() if kind in typed})
+        return frame.sort_values(order, kind="stable", ignore_index=True)
 
     return make
 

@@ -5,7 +5,6 @@ import pandas as pd
 from heatmark.benchmarks.statistics.digests import labels_told_apart, own_label
 from heatmark.benchmarks.statistics.tables import statistics
 from heatmark.benchmarks.statistics.variants import renamed, told_apart
-from heatmark.benchmarks.tables.recorded import is_of
 
 VALUES = {"grad_cam": [0.5, 0.7], "random": [0.1, 0.2]}
 
@@ -63,12 +62,3 @@ def test_timing_and_curves_follow(results) -> None:
     frame = told_apart(pd.concat([best(results, "1111aaaa"), best(results, "2222bbbb")]))
     timing = frame.drop_duplicates("cell")[["cell", "method"]].assign(weights="best", dataset="shapes")
     assert set(renamed(timing, frame)["weights"]) == {"best #1111", "best #2222"}
-
-
-def test_a_recorded_job_is_known_by_the_digests_it_has() -> None:
-    job = {"model": "net", "weights": "best", "dataset": "mine"}
-    facts = job | {"weights": "best #11aa", "weights_digest": "11aa", "images_digest": "i"}
-    assert is_of(job, facts)
-    assert is_of(job | {"weights_digest": "11aa"}, facts)
-    assert not is_of(job | {"weights_digest": "2222bb"}, facts)
-    assert not is_of(job | {"dataset": "other"}, facts)

@@ -1,11 +1,14 @@
 """Tests of a job's preparation: keys that tell models apart, and mistakes found before the first cell."""
 
+import hashlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from heatmark.benchmarks.commands.sweep import settings
@@ -170,3 +173,16 @@ def test_a_mistake_is_found_before_the_first_cell(override: str, message: str) -
     options = [o for o in QUICK if not (o.startswith(("method=", "metric.")) and override.startswith(o[:6]))]
     with pytest.raises(ValueError, match=message):
         plan(*options, override)
+
+
+def test_what_was_given_is_recorded_with_its_digest(tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    torch.save(Net().state_dict(), tmp_path / "net.pth")
+    mine = [option for option in OWN if not option.startswith("dataset")]
+    found = plan(*(o for o in QUICK if "limit" not in o), *mine, "dataset=folder", f"dataset.root={tmp_path}",
+                 f"model.checkpoint={tmp_path / 'net.pth'}").request.facts["given"]  # fmt: skip
+    assert found["dataset.root"] == {"given": str(tmp_path), "path": str(tmp_path), "sha256": ""}
+    assert found["model.checkpoint"]["sha256"] == hashlib.sha256((tmp_path / "net.pth").read_bytes()).hexdigest()
+    assert found["model.module"]["given"] == f"{__name__}.Net"
+    assert found["model.module"]["path"] == str(Path(__file__).resolve())
+    assert set(plan(*QUICK, "model=shapes_plain").request.facts["given"]) == {"model.module"}

@@ -16,7 +16,6 @@ from heatmark.benchmarks.tables.curves import StoredCurves, aligned
 from heatmark.benchmarks.tables.gather import gather, whole
 from heatmark.benchmarks.tables.gathered import read_table
 from heatmark.benchmarks.tables.jobs import jobs, of_setting
-from heatmark.benchmarks.tables.ranking import mean_and_half_width, ranking
 from heatmark.benchmarks.tables.writing import replaced
 
 from .. import synthetic
@@ -261,7 +260,7 @@ def test_gathering_in_small_groups_gives_the_same_tables(run: Path, monkeypatch:
 def test_texts_are_objects_and_a_missing_direction_is_null(run: Path) -> None:
     results = gather(run)
     pd.testing.assert_frame_equal(read_table(run / "results.parquet"), results)
-    texts = results.drop(columns=["value", *TIES, "higher_is_better", "depth"])
+    texts = results.drop(columns=["value", *TIES, "higher_is_better", "depth", "correct", "probability"])
     assert all(kind.kind == "O" for kind in texts.dtypes)
     assert texts.map(lambda cell: isinstance(cell, str)).all(axis=None)
     assert results["higher_is_better"].dtype == "boolean"
@@ -302,24 +301,13 @@ def test_jobs_are_found_by_the_rows_of_their_setting(run: Path) -> None:
     assert row["device"] == FACTS["device_kind"]
 
 
-def test_gains_over_the_control_are_paired_by_image(run: Path) -> None:
-    synthetic.timings(run, [CAM, RANDOM])
-    requests.write(run, synthetic.request([RANDOM, CAM], PICTURES))
-    results = gather(run)
-    frame = ranking(results[results["metric"].isin(["deletion", "insertion"])], read_table(run / "timing.parquet"))
-    assert frame["method"].tolist() == ["grad_cam", "random"]
-    best = frame.iloc[0]
-    # faithfulness of image a is 0.5 − 0.25, of b 0.75 − 0; c has no insertion and so no faithfulness
-    assert best["faithfulness"] == pytest.approx(0.5)
-    assert best["faithfulness gain"] == pytest.approx(((0.25 + 0.25) + (0.75 + 0.25)) / 2)
-    assert best["deletion:rise-2018 gain"] == pytest.approx((-0.25 - 0.5 + 0) / 3)
-    assert (best["cost_in_forwards"], best["flagged"]) == (1.5, 1)
-
-
-def test_mean_and_half_width() -> None:
-    mean, half = mean_and_half_width(np.array([1.0, 2.0, np.nan, 3.0]))
-    assert (mean, half) == (2.0, pytest.approx(1.96 / np.sqrt(3)))
-    assert np.isnan(mean_and_half_width(np.array([np.nan]))[0])
+def test_provenance_says_paths_as_they_were_given(tmp_path: Path) -> None:
+    given = {"model.checkpoint": {"given": "/a/b.pth", "path": "/a/b.pth", "sha256": "1f"}}
+    facts = {"given": given, "config": {"model": {"checkpoint": "../b.pth"}, "dataset": "shapes"}}
+    synthetic.write(tmp_path, synthetic.request([CAM], PICTURES, **facts), NUMBERS)
+    gather(tmp_path)
+    (job,) = json.loads((tmp_path / "provenance.json").read_text())["jobs"]
+    assert job["given"] == {"model.checkpoint": {"given": "../b.pth", "path": "/a/b.pth", "sha256": "1f"}}
 
 
 def test_two_processes_may_publish_at_once(tmp_path: Path) -> None:
