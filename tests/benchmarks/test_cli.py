@@ -207,7 +207,7 @@ def test_a_configuration_that_is_only_shown_runs_nothing(heatmark: Heatmark, tmp
         (["method=captm_*"], "no method matches 'captm_*': did you mean captum_lime"),
         (["method=mine.yaml"], "only a model or a dataset is given as a file"),
         (["model=timm:vit"], "model=timm:vit has an unknown source 'timm': expected one of torchvision"),
-        (["model=resnet18.yaml"], "there is no such file; did you mean resnet18?"),
+        (["model=resnet18.yaml"], "there is no such file; did you mean resnet18, resnet50"),
         (["model=shapes_plain(weight=null)"], "model has no option 'weight': did you mean weights?"),
         (["metric=deletion", "metric.insertion.steps=7"], "because metric insertion is not selected: add it"),
         (["metric.deletion.baseline=blurr"], "did you mean blur?"),
@@ -232,6 +232,12 @@ def test_a_mistake_is_one_paragraph_that_names_it(heatmark: Heatmark, arguments:
     assert code == 1
     assert message in (out + err).replace("\n", " ")
     assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize("several", [[], ["-m"]])
+def test_an_error_begins_with_what_is_wrong(several: list[str], heatmark: Heatmark) -> None:
+    code, _, err = heatmark("explain", *several, "image=nope.png")
+    assert (code, err) == (1, "heatmark explain: there is no picture nope.png\n")
 
 
 def picture(path: Path) -> None:
