@@ -125,9 +125,7 @@ def merged(bases: DictConfig, group: str, named: Named) -> DictConfig:
     """
     if named.name not in bases:
         raise ValueError(f"{group}={named}: its config has no key {named.name!r}, which would have these options")
-    config = OmegaConf.merge(bases[named.name], values(group, named))
-    config._set_parent(bases)
-    return config  # type: ignore[return-value]
+    return OmegaConf.merge(bases[named.name], values(group, named))  # type: ignore[return-value]
 
 
 def values(group: str, named: Named) -> dict[str, Any]:
