@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heatmark.benchmarks.config.compose import GROUPS
-from heatmark.benchmarks.config.options import KEYED, expanded, register
+from heatmark.benchmarks.config.compose import GROUPS, KEYED
+from heatmark.benchmarks.config.options import expanded, register
 from heatmark.benchmarks.config.strings import Named, distinct, elements, quoted, read, unquoted
 
 VALUED = (

@@ -22,6 +22,9 @@ CONF = Path(__file__).parents[2] / "conf"
 GROUPS = ("model", "method", "metric", "dataset")
 """Hydra's groups whose options are named by strings."""
 
+KEYED = ("method", "metric")
+"""Those of which one run has several; their configs lie under their names."""
+
 FOLDER_OPTIONS = (
     "name=",
     "++name=",
@@ -116,7 +119,7 @@ def nearest_hint(message: str, command: str) -> str:
     if not wrong:
         return message
     kind, name = wrong.groups()
-    if absent := _not_selected(name, message):
+    if kind == "override" and (absent := _not_selected(name)):
         return absent
     known = list(_keys(compose_command(command))) if kind == "override" else list(_options(name.partition("/")[0]))
     what = "option" if kind == "override" else name.partition("/")[0]
@@ -124,15 +127,17 @@ def nearest_hint(message: str, command: str) -> str:
     return f"unknown {what} {name!r}: {did_you_mean(name, known, there_are)}".replace(f"{what}/", "")
 
 
-def _not_selected(name: str, message: str) -> str:
-    """Return that the option is of a method or metric that this run has not, or ``""`` where it is of another."""
+def _not_selected(name: str) -> str:
+    """Return that an option is of a method or metric that this run has not, or ``""`` where that is not its fault."""
     group, _, rest = name.partition(".")
     option = rest.partition(".")[0]
-    if f"Key '{option}' is not in struct" not in message or f"{group}/{option}" not in _options(group):
+    if group not in KEYED or f"{group}/{option}" not in _options(group):
+        return ""
+    if name not in _keys(compose_command("sweep", [f"{group}=[{option}]"])):
         return ""
     return (
-        f"{name} has nothing to set: {group} {option} is not selected; "
-        f"add it to {group}=[…,{option}], or leave {name} out"
+        f"{name} has nothing to set, because {group} {option} is not selected: "
+        f"add it, {group}=[…,{option}], or leave {name} out"
     )
 
 

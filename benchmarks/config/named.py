@@ -25,8 +25,8 @@ def known(group: str) -> list[str]:
 def matching(group: str, pattern: str) -> list[str]:
     """Return what a string names: a name, all names that match a pattern, or a name with options in one spelling.
 
-    >>> matching("metric", "?????tion*")
-    ['insertion', 'insertion_minus_deletion']
+    >>> matching("method", "*cam_pp")
+    ['grad_cam_pp', 'pgc_grad_cam_pp']
 
     Raises:
         ValueError: where there is none; it names the nearest.

@@ -1,7 +1,7 @@
 """Options of Hydra's groups that strings name: shipped ones, patterns of them, files, sources, and sets of options."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,12 +12,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from heatmark.benchmarks.config.compose import CONF, compose_command
+from heatmark.benchmarks.config.compose import CONF, KEYED, compose_command
 from heatmark.benchmarks.config.strings import Named, distinct, quoted, read
 from heatmark.common.names import did_you_mean, look_up
-
-KEYED = ("method", "metric")
-"""Groups of which one run has several; their configs lie under their names."""
 
 
 def known(group: str) -> list[str]:
@@ -43,7 +40,7 @@ def expanded(group: str, text: str) -> list[Named]:
     if named.name.endswith((".yaml", ".yml")):
         return [replace(named, name=_file(group, named.name))]
     if group == "model" and ":" in named.name:
-        look_up(f"source in model={named}:", named.name.partition(":")[0], dict.fromkeys(sources()))
+        _require_source(named)
         return [named]
     if not set(named.name) & set("*?["):
         return [named]
@@ -114,8 +111,10 @@ def in_group(group: str, named: Sequence[Named], overrides: Sequence[str] = ()) 
     """Return the configs of methods or metrics of these names, without the options in parentheses."""
     names = ",".join(dict.fromkeys(each.name for each in named))
     other = next(each for each in KEYED if each != group)
-    config: DictConfig = compose_command("sweep", [f"{group}=[{names}]", f"{other}=[]", *overrides])[group]
-    return config
+    config = compose_command("sweep", [f"{group}=[{names}]", f"{other}=[]", *overrides])
+    OmegaConf.set_struct(config, False)  # an unknown option is named when the object is built
+    found: DictConfig = config[group]
+    return found
 
 
 def merged(bases: DictConfig, group: str, named: Named) -> DictConfig:
@@ -126,9 +125,7 @@ def merged(bases: DictConfig, group: str, named: Named) -> DictConfig:
     """
     if named.name not in bases:
         raise ValueError(f"{group}={named}: its config has no key {named.name!r}, which would have these options")
-    config = OmegaConf.merge(bases[named.name], values(group, named))
-    config._set_parent(bases)
-    return config  # type: ignore[return-value]
+    return OmegaConf.merge(bases[named.name], values(group, named))  # type: ignore[return-value]
 
 
 def values(group: str, named: Named) -> dict[str, Any]:
@@ -151,6 +148,13 @@ def _value(text: str, what: str) -> Any:
     if override.is_sweep_override():
         raise ValueError(f"{what}: an option has one value, got {text}")
     return override.value()
+
+
+def _require_source(named: Named) -> None:
+    source = named.name.partition(":")[0]
+    if source not in sources():
+        hint = did_you_mean(source, sources(), f"expected one of {', '.join(sources())}")
+        raise ValueError(f"model={named} has an unknown source {source!r}: {hint}")
 
 
 def _is_file(named: Named) -> bool:

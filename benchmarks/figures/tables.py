@@ -111,8 +111,8 @@ def load(
     conformance = pd.read_parquet(checked) if checked.exists() else pd.DataFrame()
     if results.empty and conformance.empty:
         raise ValueError(
-            f"no table in {run}: expected results.parquet of heatmark sweep or gather, or conformance.parquet of "
-            "heatmark check; check name= and results_dir="
+            f"no run in {run}: expected a folder that heatmark sweep has written, or heatmark check; "
+            "check name= and results_dir="
         )
     results = told_apart(results)
     return Tables(

@@ -28,15 +28,17 @@ def opened(results: Path, name: str) -> Path:
 
     Args:
         results: the folder of all runs.
-        name: the run's name, or any path to its folder.
+        name: the run's name, or any path to its folder or to a file in it, such as its results.parquet.
 
     Raises:
         ValueError: where there is no such folder; it names the nearest run.
     """
-    places = [results / name, Path(name)] if is_component(name) else [Path(name)] if name else []
-    for place in places:
+    given = Path(name).expanduser()
+    for place in [results / name, given] if is_component(name) else [given] if name else []:
         if place.is_dir():
             return place
+        if place.is_file():
+            return place.parent
     raise ValueError(_none(results, name))
 
 

@@ -76,7 +76,9 @@ def status(root: Path, now: float) -> list[JobStatus]:
     """
     jobs, shards = requests.current(root), requests.read(root)
     if not jobs:
-        raise ValueError(f"{root} has no requests: expected a folder that heatmark sweep has written")
+        raise ValueError(
+            f"no run in {root}: expected a folder that heatmark sweep has written; check name= and results_dir="
+        )
     there, said = Present(root, jobs), beats(root)
     found = [_job(job, [s for s in shards if s.job == job.job], there, said, now) for job in jobs]
     with_logs = [replace(job, dead={stem: last_line(root, stem) for stem in job.dead}) for job in found]

@@ -195,8 +195,19 @@ def test_a_configuration_that_is_only_shown_runs_nothing(heatmark: Heatmark, tmp
         (["+metric.deletion.stepz=3"], "has no option 'stepz': did you mean steps?"),
         (["metric.deletion.steps=two"], "steps"),
         (["peers=false"], "unknown option 'peers': there are name, results_dir, device, precision, seed, model,"),
-        (["layer=features[28]"], "cannot read 'layer=features[28]': "),
-        (["layer=features[28]"], "; a layer is written features.28, not features[28]"),
+        (["layer=features[28]"], "unknown layer 'features.28' of shapes_residual"),
+        (["layer=blocks.*.norm1"], "no layer of shapes_residual that gives a map matches 'blocks.*.norm1'"),
+        (["method=rise(mask=8)"], "method=rise(mask=8) has no option 'mask': did you mean masks?"),
+        (["method=rise(masks=two)"], "method=rise(masks=two): option masks is 'two' (str), expected int"),
+        (["method=rise(8)"], "cannot read '8' in rise(8): expected OPTION=VALUE"),
+        (["method=[rise(masks=8]"], "a bracket lacks its other half"),
+        (["method=rize(masks=8)"], "unknown method 'rize': did you mean rise"),
+        (["method=captm_*"], "no method matches 'captm_*': did you mean captum_lime"),
+        (["method=mine.yaml"], "only a model or a dataset is given as a file"),
+        (["model=timm:vit"], "model=timm:vit has an unknown source 'timm': expected one of torchvision"),
+        (["model=resnet18.yaml"], "there is no such file; did you mean resnet18, resnet50"),
+        (["model=shapes_plain(weight=null)"], "model has no option 'weight': did you mean weights?"),
+        (["metric=deletion", "metric.insertion.steps=7"], "because metric insertion is not selected: add it"),
         (["metric.deletion.baseline=blurr"], "did you mean blur?"),
         (["layer=lsat"], "unknown layer 'lsat' of shapes_residual: did you mean last"),
         (["target=circel"], "did you mean circle"),
@@ -219,6 +230,12 @@ def test_a_mistake_is_one_paragraph_that_names_it(heatmark: Heatmark, arguments:
     assert code == 1
     assert message in (out + err).replace("\n", " ")
     assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize("several", [[], ["-m"]])
+def test_an_error_begins_with_what_is_wrong(several: list[str], heatmark: Heatmark) -> None:
+    code, _, err = heatmark("explain", *several, "image=nope.png")
+    assert (code, err) == (1, "heatmark explain: there is no picture nope.png\n")
 
 
 def picture(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import importlib
 import importlib.util
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +54,50 @@ def test_two_workers_make_the_run_that_one_makes(tmp_path: Path) -> None:
     )
     pd.testing.assert_frame_equal(one, two)
     pd.testing.assert_frame_equal(one, shards)
+
+
+NET = """
+from torch import nn
+class Net(nn.Sequential):
+    def __init__(self, width=4):
+        super().__init__(nn.Conv2d(3, width, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+"""
+
+
+def shell(line: str, folder: Path) -> str:
+    """Run a line as it is typed into a shell; return what it prints."""
+    script = line.replace("heatmark ", f"{shlex.quote(sys.executable)} -m heatmark ", 1)
+    done = subprocess.run(script, shell=True, cwd=folder, capture_output=True, text=True, executable="/bin/sh")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the recorded line is one of a POSIX shell")
+@pytest.mark.parametrize("launcher", ["", "hydra/launcher=joblib hydra.launcher.n_jobs=2"])
+def test_a_line_with_files_and_option_sets_and_the_recorded_line_make_the_same_run(
+    launcher: str, tmp_path: Path
+) -> None:
+    if launcher and not installed(JOBLIB):
+        pytest.skip("hydra-joblib-launcher is not installed")
+    (tmp_path / "my nets").mkdir()
+    (tmp_path / "mynet.py").write_text(NET)
+    (tmp_path / "my nets/mine.yaml").write_text("name: mine\nmodule: {_target_: mynet.Net, width: 5}\nweights: null\n")
+    given = (
+        "'model=[shapes_plain(weights=null), my nets/mine.yaml]' 'method=[rise(masks=4,cells=5), random]' "
+        "'metric=[deletion(steps=2), deletion(steps=2,baseline=mean)]' dataset.limit=2 batch_size=2 timing.phase=false"
+    )
+    shell(f"heatmark sweep {launcher} {given} name=run", tmp_path)
+    run = tmp_path / "results/runs/run"
+    first = pd.read_parquet(run / "results.parquet")
+    assert sorted(set(first["model"])) == ["mine", "shapes_plain"]
+    assert set(first["method"]) == {"rise(masks=4,cells=5)", "random"}
+    assert set(first["metric"]) == {"deletion(steps=2)", "deletion(steps=2,baseline=mean)"}
+    assert len(first) == 2 * 2 * 2 * 2
+    shutil.rmtree(run / "store")
+    lines = shell("heatmark status run", tmp_path).splitlines()
+    for line in lines[lines.index("to continue:") + 1 :]:
+        shell(line, tmp_path)
+    pd.testing.assert_frame_equal(pd.read_parquet(run / "results.parquet"), first)
 
 
 @pytest.mark.skipif(not installed(JOBLIB), reason="hydra-joblib-launcher is not installed")

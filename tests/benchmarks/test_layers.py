@@ -11,7 +11,7 @@ from torchvision.ops import Permute
 
 from heatmark.benchmarks.commands.layers import table
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.models.layers import Candidate, candidate_layers, resolve_layer, shortlist
+from heatmark.benchmarks.models.layers import Candidate, candidate_layers, resolve_layer, resolve_layers, shortlist
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.common.features import TokenLayout
 
@@ -94,6 +94,40 @@ def test_an_unknown_layer_is_answered_with_the_nearest(layer: str, message: str)
 def test_a_role_of_a_layer_that_is_not_there() -> None:
     with pytest.raises(ValueError, match=r"unknown layer 'early\.7'"):
         resolve_layer(_classifier(_Odd(), early="early.7"), "early")
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (["early.*"], ["early.0", "early.1"]),
+        (["*"], ["late", "early"]),
+        (["**"], ["late", "early", "early.0", "early.1"]),
+        (["early.?", "last", "early"], ["early.0", "early.1", "late", "early"]),
+        (["last", "late", "l*", "auto"], ["late"]),
+        (["**.1", "*.0"], ["early.1", "early.0"]),
+    ],
+)
+def test_a_pattern_gives_the_layers_that_give_a_map(given: list[str], found: list[str]) -> None:
+    assert resolve_layers(_classifier(_Odd(), last="late"), given) == found
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("earlie.*", r"no layer of odd that gives a map matches 'earlie\.\*': did you mean early"),
+        ("gat*", "'gat\\*' matches 1 layers of odd, such as gate, of which none gives a map"),
+        ("early0*", "no layer of odd"),
+    ],
+)
+def test_a_pattern_that_matches_nothing_is_answered_with_the_nearest(pattern: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        resolve_layers(_classifier(_Odd()), [pattern])
+
+
+def test_names_alone_cost_no_pass_through_the_model() -> None:
+    module = _Odd()
+    module.register_forward_pre_hook(lambda *_: pytest.fail("no pattern needs the model"))
+    assert resolve_layers(_classifier(module), ["early", "late"]) == ["early", "late"]
 
 
 def test_candidates_of_a_network_known_by_hand() -> None:

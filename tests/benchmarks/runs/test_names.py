@@ -23,6 +23,12 @@ def test_a_run_that_is_read_has_a_name_or_a_path(tmp_path: Path, monkeypatch: py
     assert opened(results, str(away / "mine")) == away / "mine"
     assert opened(results, "away/mine") == Path("away/mine")
     assert opened(results, "here") == Path("here")
+    (away / "mine" / "results.parquet").touch()
+    assert opened(results, f"{away}/mine/") == away / "mine"
+    assert opened(results, "away/mine/results.parquet") == Path("away/mine")
+    monkeypatch.setenv("HOME", str(away))
+    monkeypatch.setenv("USERPROFILE", str(away))
+    assert opened(results, "~/mine") == away / "mine"
     with pytest.raises(ValueError, match=r"no run 'here' in .*runs: expected .*; there are mine"):
         changed(results, "here")
 
