@@ -53,7 +53,7 @@ SPEED = {
     "IntegratedGradients": "batch_size",
     "RISE": "batch_size",
     "ScoreCAM": "batch_size",
-    "SweepSettings": "batch_size timing repeats max_seconds shard block_size keep_maps retry",
+    "SweepSettings": "batch_size timing repeats max_seconds shard block_size keep_maps retry reuse",
 }
 """Fields that change speed, memory, timings or what is kept, and no number of a map, curve or score.
 

@@ -25,6 +25,7 @@ from heatmark.benchmarks.config.compose import command_line, run_command, run_fo
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.runs.heartbeat import Heartbeat
+from heatmark.benchmarks.runs.names import opened
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.run import Observer
@@ -98,6 +99,7 @@ def settings(config: DictConfig, shard: Shard) -> SweepSettings:
         block_size=config.block_size,
         keep_maps=config.keep_maps,
         retry=config.retry,
+        reuse=[str(opened(Path(config.results_dir), name)) for name in listed(config.reuse)],
     )
 
 
