@@ -32,6 +32,7 @@ GROUPS = {
         "rename": ("give a run another name", "heatmark rename default mine"),
         "merge": ("copy runs into another, such as shards of other computers", "heatmark merge mine other"),
         "freeze": ("copy what figures and report need, to keep", "heatmark freeze mine"),
+        "export": ("copy what others need to verify and reuse a run", "heatmark export mine to=published"),
         "clean": ("remove stored rows that nothing asks for", "heatmark clean mine dry_run=true"),
     },
     "models and methods": {
