@@ -25,6 +25,7 @@ GROUPS = {
         "gather": ("write a run's tables again and print its summary", "heatmark gather default"),
         "report": ("write a run as one HTML file to look at", "heatmark report quickstart"),
         "figures": ("draw a run's figures and write its paper tables", "heatmark figures quickstart"),
+        "verify": ("compute rows of a run again from your own weights and pictures", "heatmark verify published"),
         "diff": ("compare the results of two runs; exit code 1 if they differ", "heatmark diff default mine"),
     },
     "keep a run": {

@@ -34,8 +34,12 @@ VALUED = (
 WORDS = {"rename": ("name", "to"), "diff": ("name", "other"), "merge": ("name", "others")}
 """The options that a command's bare words are values of, in order; all other commands take one, the run's name."""
 
-OF_CELLS = ("method", "model", "layer", "metric", "dataset")
-"""Options of ``forget``, of which most are also names of Hydra's groups, where only what ships could be given."""
+FILTERS = {
+    "forget": ("method", "model", "layer", "metric", "dataset"),
+    "verify": ("method", "layer", "metric"),
+}
+"""Options that are names in a run's tables, of which most are also names of Hydra's groups, where only what ships could
+be given."""
 
 
 def rewritten(command: str, arguments: Sequence[str]) -> list[str]:
@@ -47,8 +51,8 @@ def rewritten(command: str, arguments: Sequence[str]) -> list[str]:
     found = named(command, arguments)
     if command == "sweep":
         return in_shards(found)
-    if command == "forget":
-        return [f"which.{a}" if a.partition("=")[0] in OF_CELLS else a for a in found]
+    if filters := FILTERS.get(command, ()):
+        return [f"which.{a}" if a.partition("=")[0] in filters else a for a in found]
     return found
 
 
