@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from heatmark.benchmarks.config.building import build
 from heatmark.benchmarks.config.compose import compose_command
+from heatmark.benchmarks.config.targets import targets
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -49,11 +50,20 @@ def _shipped(group: str, names: Iterable[str]) -> Mapping[str, dict[str, Any]]:
 
 
 def _with(shipped: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a shipped config with recorded options, those of a method within it too, and its own classes."""
+    """Return a shipped config with recorded options, those of a method within it too, and its own classes.
+
+    Raises:
+        ValueError: for an option that would be built or looked up, where the shipped config holds no object.
+    """
     merged = dict(shipped)
     for name, value in options.items():
-        if name in ("class", "_target_"):
+        if name == "class" or name.startswith("_"):
             continue
         own = shipped.get(name)
-        merged[name] = _with(own, value) if isinstance(own, Mapping) and isinstance(value, Mapping) else value
+        if isinstance(own, Mapping) and isinstance(value, Mapping):
+            merged[name] = _with(own, value)
+        elif next(targets(value), None) is not None or "${" in json.dumps(value):
+            raise ValueError(f"option {name} is {value!r}, expected a plain value")
+        else:
+            merged[name] = value
     return merged
