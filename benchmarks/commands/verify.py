@@ -48,7 +48,8 @@ def job(config: DictConfig) -> None:
     if not (found["verdict"] == EQUAL).all():
         largest = found["difference"].max()
         raise ValueError(f"{counts}; largest deviation {largest:.3g}" if largest > 0 else counts)
-    console.print(f"{counts}: {found["image"].nunique()} of the pictures of {run}", highlight=False, markup=False)
+    pictures = found["image"].nunique()
+    console.print(f"{counts}: {pictures} of the pictures of {run}", highlight=False, markup=False)
 
 
 def which(config: DictConfig) -> Which:
