@@ -25,6 +25,7 @@ GROUPS = {
         "gather": ("write a run's tables again and print its summary", "heatmark gather default"),
         "report": ("write a run as one HTML file to look at", "heatmark report quickstart"),
         "figures": ("draw a run's figures and write its paper tables", "heatmark figures quickstart"),
+        "verify": ("compute rows of a run again from your own weights and pictures", "heatmark verify published"),
         "diff": ("compare the results of two runs; exit code 1 if they differ", "heatmark diff default mine"),
     },
     "keep a run": {
@@ -32,6 +33,7 @@ GROUPS = {
         "rename": ("give a run another name", "heatmark rename default mine"),
         "merge": ("copy runs into another, such as shards of other computers", "heatmark merge mine other"),
         "freeze": ("copy what figures and report need, to keep", "heatmark freeze mine"),
+        "export": ("copy what others need to verify and reuse a run", "heatmark export mine to=published"),
         "clean": ("remove stored rows that nothing asks for", "heatmark clean mine dry_run=true"),
     },
     "models and methods": {

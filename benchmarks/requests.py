@@ -84,6 +84,7 @@ class RequestedMetric:
         needs: names of the inputs of :class:`Entry` that its rows depend on.
         terms: factor by the name of another metric, for a derived metric, whose value is their weighted sum.
         skipped: why no picture of the job has a value; ``""`` where some has. :func:`current` finds what they all lack.
+        options: all of them, as JSON.
     """
 
     name: str
@@ -92,6 +93,7 @@ class RequestedMetric:
     needs: Sequence[str] = ()
     terms: Mapping[str, float] = field(default_factory=dict)
     skipped: str = ""
+    options: str = "{}"
 
 
 @dataclass(frozen=True)

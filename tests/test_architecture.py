@@ -24,6 +24,7 @@ LAYERS = (
     ("benchmarks/figures",),
     ("benchmarks/report", "benchmarks/conformance"),
     ("benchmarks/api",),
+    ("benchmarks/verify",),
     ("benchmarks/config",),
     ("benchmarks/face",),
     ("benchmarks/commands",),

@@ -55,7 +55,7 @@ SPEED = {
     "RISE": "batch_size",
     "GivenMaps": "maps",
     "ScoreCAM": "batch_size",
-    "SweepSettings": "batch_size timing repeats max_seconds shard block_size keep_maps retry",
+    "SweepSettings": "batch_size timing repeats max_seconds shard block_size keep_maps retry reuse",
 }
 """Fields that change speed, memory, timings or what is kept, and no number of a map, curve or score.
 

@@ -23,6 +23,7 @@ from heatmark.benchmarks.config.building import build, build_all, build_classifi
 from heatmark.benchmarks.config.compose import command_line, run_command, run_folder
 from heatmark.benchmarks.config.errors import one_paragraph
 from heatmark.benchmarks.runs.heartbeat import Heartbeat
+from heatmark.benchmarks.runs.names import opened
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.run import Observer
@@ -85,6 +86,7 @@ def settings(config: DictConfig, shard: Shard) -> SweepSettings:
         block_size=config.block_size,
         keep_maps=config.keep_maps,
         retry=config.retry,
+        reuse=[str(opened(Path(config.results_dir), name)) for name in listed(config.reuse)],
     )
 
 

@@ -20,8 +20,12 @@ SEVERAL = {"-m", "--multirun"}
 WORDS = {"rename": ("name", "to"), "diff": ("name", "other"), "merge": ("name", "others")}
 """The options that a command's bare words are values of, in order; all other commands take one, the run's name."""
 
-OF_CELLS = ("method", "model", "layer", "metric", "dataset")
-"""Options of ``forget``, of which most are also names of Hydra's groups, where only what ships could be given."""
+FILTERS = {
+    "forget": ("method", "model", "layer", "metric", "dataset"),
+    "verify": ("method", "layer", "metric"),
+}
+"""Options that are names in a run's tables, of which most are also names of Hydra's groups, where only what ships could
+be given."""
 
 LISTS = {"models": "model"}
 """Options that are lists of names of a group, such as ``models`` of ``check`` and ``bench``."""
@@ -69,8 +73,10 @@ def rewritten(command: str, arguments: Sequence[str]) -> list[str]:
             nothing.
     """
     found = [_text(argument) for argument in named(command, arguments)]
+    filters = FILTERS.get(command, ())
+    found = [f"which.{_listed(a)}" if a.partition("=")[0] in filters else a for a in found]
     if command == "forget":
-        return [f"which.{_listed(a)}" if a.partition("=")[0] in OF_CELLS else a for a in found]
+        return found
     found = [_list_of_names(dotted(argument)) for argument in found]
     return in_shards(in_groups(found)) if command == "sweep" else in_groups(found)
 

@@ -4,7 +4,8 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,17 +38,28 @@ def freeze(run: Path, folder: Path) -> int:
     jobs = requests.current(run)
     if not jobs or not (run / "results.parquet").exists():
         raise ValueError(f"{run} lacks requests or tables; sweep it, then heatmark gather name={run.name}")
-    beside = folder.with_name(f".{folder.name}.freezing")
+    with new_folder(folder) as beside:
+        _copy_tables(run, beside)
+        shutil.copytree(run / "requests", beside / "requests", ignore=shutil.ignore_patterns(".*"))
+        _copy_shown(run, beside, jobs)
+        write_manifest(beside / MANIFEST, run, {"versions": _versions()})
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill, beside the one that it becomes once it is whole."""
+    beside = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    _copy_tables(run, beside)
-    shutil.copytree(run / "requests", beside / "requests", ignore=shutil.ignore_patterns(".*"))
-    _copy_shown(run, beside, jobs)
-    manifest = {"schema": SCHEMA, "run": run.name, "versions": _versions(), "files": _digests(beside)}
-    (beside / MANIFEST).write_text(json.dumps(manifest, indent=1))
-    size = sum(path.stat().st_size for path in beside.rglob("*") if path.is_file())
+    yield beside
     beside.rename(folder)
-    return size
+
+
+def write_manifest(path: Path, run: Path, facts: Mapping[str, object]) -> None:
+    """Write the schema, the run's name, these facts, and the SHA-256 of every file in the folder of the manifest."""
+    manifest = {"schema": SCHEMA, "run": run.name, **facts, "files": _digests(path.parent)}
+    path.write_text(json.dumps(manifest, indent=1))
 
 
 def _copy_tables(run: Path, folder: Path) -> None:

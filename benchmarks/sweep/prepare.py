@@ -166,14 +166,19 @@ def _request(
 
 
 def _requested_cell(cell: Cell, module: nn.Module, skipped: str) -> RequestedCell:
-    plain = json.dumps(options(cell.method), sort_keys=True, separators=(",", ":"))
     implementation, depth = cell.method.implementation, _depth(module, cell.layer)
-    return RequestedCell(cell.key, cell.layer, cell.method_name, implementation, plain, depth, skipped)
+    return RequestedCell(cell.key, cell.layer, cell.method_name, implementation, _json(cell.method), depth, skipped)
+
+
+def _json(thing: object) -> str:
+    return json.dumps(options(thing), sort_keys=True, separators=(",", ":"))
 
 
 def _requested_metric(name: str, metric: Metric) -> RequestedMetric:
     terms = dict(metric.terms) if isinstance(metric, Derived) else {}
-    return RequestedMetric(name, definition(name, metric), metric.higher_is_better, sorted(metric.needs), terms)
+    return RequestedMetric(
+        name, definition(name, metric), metric.higher_is_better, sorted(metric.needs), terms, options=_json(metric)
+    )
 
 
 def _requested_score(maps: str, name: str, metric: Metric, seed: int) -> RequestedScore:
@@ -199,6 +204,7 @@ def _facts(
         "precision": run.precision,
         "device_kind": run.device.type,
         "batch_size": run.batch_size,
+        "seed": run.seed,
         "shard_size": len(settings.shard.positions(len(dataset))),
         "pictures_key": pictures_key(classifier),
         "given": _given(classifier, dataset),

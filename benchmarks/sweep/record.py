@@ -17,7 +17,7 @@ from heatmark.common.digests import digest_json
 
 SPEED_ONLY = (
     "name", "results_dir", "batch_size", "block_size", "shard", "shards", "keep_maps", "retry", "timing", "hydra",
-    "decode_workers",
+    "decode_workers", "reuse",
 )  # fmt: skip
 """Options of a sweep that change no number: the same job given with others of these continues its earlier request."""
 OF_THE_SUBJECT = ("model", "dataset", "target", "device", "precision", "seed")
@@ -86,6 +86,7 @@ class JobRecord:
         """Write that the job runs, with what it asks for; entries of its earlier request stay until it meets them."""
         earlier = requests.read_file(self.root, self._request.file)
         self._before = {} if earlier is None else {entry.image: entry for entry in earlier.entries}
+        self._facts["reused"] = [] if earlier is None else earlier.facts.get("reused", [])
         own = self._facts["command"]
         self._facts |= {**request.facts, "command": request.facts["command"] if own is None else own}
         self._request = replace(
@@ -101,6 +102,15 @@ class JobRecord:
             failed = requests.read_file(self.root, path.name)
             if failed is not None and failed.written < self._started:
                 path.unlink(missing_ok=True)
+
+    def reused(self, found: Iterable[Mapping[str, Any]]) -> None:
+        """Write which rows came from other runs, beside what came in earlier calls (:func:`.reuse.reuse`)."""
+        total = {each["folder"]: dict(each) for each in self._facts["reused"]}
+        for each in found:
+            before = total.get(each["folder"], {"rows": 0, "parts": 0})
+            total[each["folder"]] = {**each, **{name: before[name] + each[name] for name in ("rows", "parts")}}
+        self._facts["reused"] = list(total.values())
+        self._write("running")
 
     def entries(self, met: Iterable[Entry]) -> None:
         """Write the pictures of a block."""

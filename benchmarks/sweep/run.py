@@ -12,6 +12,7 @@ from heatmark.benchmarks.sweep.pictures import pictures
 from heatmark.benchmarks.sweep.predictions import Predicted, predicted
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
+from heatmark.benchmarks.sweep.reuse import reuse, wanted
 from heatmark.benchmarks.sweep.timings import time_cells, timed_alone
 from heatmark.benchmarks.sweep.work import Progress, Work, compute
 from heatmark.methods.given import GivenMaps
@@ -37,6 +38,8 @@ def run(plan: Plan, record: JobRecord, observer: Observer) -> None:
         ValueError: where the model explains nothing: its logits are not finite, or no label is a class of it.
     """
     store, settings = record.store, plan.run
+    if plan.asked.reuse:
+        record.reused(reuse(store, plan.asked.reuse, wanted(plan)))
     work = Work(
         plan.classifier, plan.computed, settings, store,
         stored(store, plan.cells, plan.computed, settings.seed, settings.retry), Progress(),

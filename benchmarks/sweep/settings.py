@@ -31,6 +31,7 @@ class SweepSettings:
         keep_maps: ``all`` keeps maps of up to 64 × 64 values, and larger ones of the pictures that reports show;
             ``gallery`` keeps those of these pictures alone; ``none`` keeps none.
         retry: ``errors`` tries again what failed before; ``""`` does not.
+        reuse: folders of other runs, whose stores are asked before anything is computed; see :mod:`.reuse`.
 
     Raises:
         ValueError: for a number out of its range, or an unknown word.
@@ -49,6 +50,7 @@ class SweepSettings:
     block_size: int = 64
     keep_maps: str = "all"
     retry: str = ""
+    reuse: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.batch_size is not None and not _is_positive(self.batch_size, int):
@@ -59,6 +61,8 @@ class SweepSettings:
             raise ValueError(f"timing.repeats is {self.repeats!r}, expected a whole number of at least 1")
         if not _is_positive(self.max_seconds, (int, float)):
             raise ValueError(f"timing.max_seconds is {self.max_seconds!r}, expected a positive number")
+        if isinstance(self.reuse, str):
+            raise ValueError(f"reuse is {self.reuse!r}, expected a list of folders, such as reuse=[{self.reuse}]")
         for name, value, known in (("keep_maps", self.keep_maps, KEEP_MAPS), ("retry", self.retry, RETRY)):
             if value not in known:
                 raise ValueError(f"{name} is {value!r}, expected one of {', '.join(map(repr, known))}")

@@ -116,6 +116,15 @@ def test_freeze(heatmark: Heatmark, run: Path) -> None:
     assert Path("elsewhere/frozen.json").exists()
 
 
+def test_export_needs_a_folder(heatmark: Heatmark, run: Path) -> None:
+    code, _, err = heatmark("export", "mine")
+    assert (code, "to has no value; give it as to=…" in err) == (1, True)
+    assert heatmark("export", "mine", "to=published", "maps=true")[0] == 0
+    assert {"export.json", "requests", "results.parquet", "store"} <= {p.name for p in Path("published").iterdir()}
+    assert "published exists" in heatmark("export", "mine", "to=published")[2]
+    assert heatmark("status", "published")[0] == 0
+
+
 def test_commands_on_a_run_import_nothing_that_it_names(
     heatmark: Heatmark, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,7 +134,8 @@ def test_commands_on_a_run_import_nothing_that_it_names(
     pd.DataFrame({"value": [0.5]}).to_parquet(run / "results.parquet")
     put_all(write(RUNS / "other", request(written=2.0, facts={"config": {"_target_": "trap.Model"}})))
     for words in (
-        ["status", "mine"], ["merge", "mine", "other"], ["freeze", "mine"], ["forget", "mine", "method=rise"],
+        ["status", "mine"], ["merge", "mine", "other"], ["freeze", "mine"], ["export", "mine", "to=out"],
+        ["forget", "mine", "method=rise"],
         ["clean", "mine"], ["rename", "mine", "yours"],
     ):  # fmt: skip
         assert heatmark(*words)[0] == 0, words

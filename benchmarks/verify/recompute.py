@@ -1,0 +1,105 @@
+"""The rows of a job computed again by a sweep of their own, under the settings that the job records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from heatmark.benchmarks import api, requests
+from heatmark.benchmarks.data.base import Dataset
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.requests import Entry
+from heatmark.benchmarks.sweep.record import JobRecord
+from heatmark.benchmarks.sweep.settings import SweepSettings
+from heatmark.benchmarks.tables.gather import gather
+from heatmark.benchmarks.tables.jobs import Job
+from heatmark.methods.base import Method
+from heatmark.metrics.base import Metric
+
+Row = Mapping[str, Any]
+Place = tuple[str, str, str, str]
+"""Layer, method, metric, digest of the picture."""
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """What a sweep of some of a job's pictures gave.
+
+    Args:
+        entries: the pictures by digest.
+        rows: of the results table.
+        cells: why a cell gave nothing at all, by layer and method.
+        reason: why nothing could be computed; ``""`` where it could.
+    """
+
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    rows: Mapping[Place, Row] = field(default_factory=dict)
+    cells: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    reason: str = ""
+
+
+def seed_of(job: Job) -> int:
+    """Return the seed of a job."""
+    return int(job.request.facts.get("seed", 0))
+
+
+def recompute(
+    job: Job,
+    classifier: Classifier,
+    pictures: Dataset,
+    methods: Mapping[str, Method],
+    metrics: Mapping[str, Metric],
+    layers: Sequence[str],
+    device: torch.device,
+) -> Recomputed:
+    """Return a job's rows of these pictures, computed with its batch size, precision, target rule and seed.
+
+    Args:
+        job: the job.
+        classifier: the reader's model.
+        pictures: the reader's pictures.
+        methods, metrics: by their names in the job; without any, nothing is computed.
+        layers: dotted names.
+        device: the device.
+    """
+    if not (len(pictures) and methods and metrics):
+        return Recomputed()
+    with TemporaryDirectory() as folder:
+        record = JobRecord(Path(folder), {"model": classifier.name, "dataset": pictures.name}, classifier.name)
+        try:
+            api.sweep(classifier, pictures, methods, metrics, _settings(job, layers, device), record)
+        except ValueError as error:  # such as a target rule that the reader's pictures have no labels for
+            return Recomputed(reason=str(error))
+        return _read(Path(folder))
+
+
+def _settings(job: Job, layers: Sequence[str], device: torch.device) -> SweepSettings:
+    facts = job.request.facts
+    return SweepSettings(
+        layers=layers,
+        target=str(facts["target_rule"]),
+        device=str(device),
+        precision=str(facts["precision"]),
+        batch_size=int(facts["batch_size"]),
+        seed=seed_of(job),
+        timing=False,
+        keep_maps="none",
+    )
+
+
+def _read(folder: Path) -> Recomputed:
+    (request,) = requests.current(folder)
+    digests = {entry.image: entry.digest for entry in request.entries}
+    table: list[Any] = gather(folder).to_dict("records")
+    return Recomputed(
+        {entry.digest: entry for entry in request.entries},
+        {
+            (row["layer"], row["method"], row["metric"], digests[row["image"]]): row
+            for row in table
+            if row["image"] and row["metric"]
+        },
+        {(row["layer"], row["method"]): row["reason"] for row in table if not row["image"]},
+    )
