@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from heatmark.benchmarks.commands.sweep import build_classifier
-from heatmark.benchmarks.config.building import build, listed
+from heatmark.benchmarks.config.building import build, build_classifier, listed
 from heatmark.benchmarks.config.compose import run_command
 from heatmark.benchmarks.config.recorded import recorded
 from heatmark.benchmarks.runs.names import opened

@@ -1,6 +1,7 @@
 """A run: the folder that a sweep left, read again."""
 
 import json
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -15,7 +16,11 @@ from heatmark.benchmarks.tables.gathered import read_table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from heatmark.benchmarks.face.load import Images
+    from heatmark.benchmarks.face.things import MethodLike, MetricLike
     from heatmark.benchmarks.runs.status import JobStatus
+
+    ModelLike = Any
 
 RESULTS = Path("results/runs")
 """The folder of runs that are given by their name."""
@@ -157,6 +162,47 @@ class Run:
         file = self.path / "report.html"
         file.write_text(page(self.path, images, pictures=True), encoding="utf-8")
         return file
+
+    def verify(
+        self,
+        model: "ModelLike",
+        images: "Images",
+        methods: "MethodLike | Iterable[MethodLike] | Mapping[str, MethodLike]" = (),
+        metrics: "MetricLike | Iterable[MetricLike] | Mapping[str, MetricLike]" = (),
+        **which: Any,
+    ) -> pd.DataFrame:
+        """Return rows of the run, recomputed from your own weights and pictures: equal, deviates by how much, or cannot.
+
+        Args:
+            model: as :func:`heatmark.load_model` takes it.
+            images: as :func:`heatmark.load_images` takes them; they are found by their digests.
+            methods, metrics: those of your own that the run has; shipped ones are built from the recorded options.
+            which: which rows (:class:`heatmark.benchmarks.verify.which.Which`): ``pictures`` (names, or how many are
+                drawn), ``method``, ``layer``, ``metric`` (names), ``seed`` and ``device``.
+
+        Raises:
+            ValueError: where the run has no job of this model.
+        """
+        from heatmark.benchmarks.face.verifying import verified
+
+        return verified(self.path, model, images, methods, metrics, which)
+
+    def export(self, to: str | Path, maps: bool = False, pictures: bool = False) -> Path:
+        """Write the run for others: tables, requests, scores and digests, without this machine's paths; return the folder.
+
+        Args:
+            to: the folder to write, which must not exist.
+            maps: whether the maps are part of it.
+            pictures: whether the pictures that reports show are.
+
+        Raises:
+            ValueError: where the folder exists.
+        """
+        from heatmark.benchmarks.runs.export import Parts, export
+
+        folder = Path(to).expanduser()
+        export(self.path, folder, Parts(maps, pictures), gather)
+        return folder
 
     def status(self) -> "list[JobStatus]":
         """Return the state of every job: what is done, missing and failed."""
