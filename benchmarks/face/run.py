@@ -171,7 +171,7 @@ class Run:
         metrics: "MetricLike | Iterable[MetricLike] | Mapping[str, MetricLike]" = (),
         **which: Any,
     ) -> pd.DataFrame:
-        """Return rows of the run, recomputed from your own weights and pictures: equal, deviates by how much, or cannot.
+        """Return rows of the run, recomputed from your own weights and pictures, each with a verdict.
 
         Args:
             model: as :func:`heatmark.load_model` takes it.
@@ -188,7 +188,7 @@ class Run:
         return verified(self.path, model, images, methods, metrics, which)
 
     def export(self, to: str | Path, maps: bool = False, pictures: bool = False) -> Path:
-        """Write the run for others: tables, requests, scores and digests, without this machine's paths; return the folder.
+        """Write the run for others: tables, requests, scores and digests, no paths of this machine; return the folder.
 
         Args:
             to: the folder to write, which must not exist.
