@@ -20,7 +20,7 @@ LAYERS = (
     ("benchmarks/store", "benchmarks/data", "benchmarks/machine"),
     ("benchmarks/models", "benchmarks/statistics"),
     ("benchmarks/sweep", "benchmarks/tables", "benchmarks/training", "benchmarks/runs"),
-    ("benchmarks/explain", "benchmarks/bench"),
+    ("benchmarks/explain", "benchmarks/bench", "benchmarks/progress"),
     ("benchmarks/figures",),
     ("benchmarks/report", "benchmarks/conformance"),
     ("benchmarks/api",),

@@ -35,6 +35,10 @@ class CaptureCAM(Method):
     def relevance(self, c: Capture) -> Tensor:
         """Return the maps (N, h, w) computed from a capture."""
 
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:  # noqa: ARG002
+        """Return a forward pass, and where gradients are needed a backward pass, which ends early at a late layer."""
+        return 2.0 if self.needs_gradients else 1.0
+
 
 def captured(methods: Sequence[CaptureCAM], model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Capture:
     """Return a capture that suffices for all these methods: without a backward pass if none of them needs gradients.
