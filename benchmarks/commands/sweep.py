@@ -17,7 +17,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from heatmark.benchmarks import api
-from heatmark.benchmarks.commands.gather import finish
 from heatmark.benchmarks.config.building import build, build_all, listed
 from heatmark.benchmarks.config.compose import command_line, run_command, run_folder
 from heatmark.benchmarks.config.errors import one_paragraph
@@ -28,7 +27,6 @@ from heatmark.benchmarks.sweep.estimate import Estimate, together
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.benchmarks.sweep.shards import Shard, parse_shard
-from heatmark.benchmarks.tables.gather import whole
 from heatmark.methods.base import Method
 from heatmark.metrics.base import Metric
 
@@ -47,7 +45,8 @@ IN_THE_DIGEST = ("name", "weights", "checkpoint", "seed", "preprocessing", "laye
 
 def main() -> int:
     """Run every job, gather the tables and print the summary; exit code 1 if the run has an error."""
-    sys.argv = ["dry_run=true" if argument == "--dry-run" else argument for argument in sys.argv]
+    if "--dry-run" in sys.argv:
+        sys.argv = with_options([argument for argument in sys.argv if argument != "--dry-run"], ["dry_run=true"])
     if any(argument.startswith(ONLY_SHOWS) for argument in sys.argv[1:]):
         run_command("sweep", job)
         return 0
@@ -57,6 +56,15 @@ def main() -> int:
     os.environ[STARTED] = str(time.time())  # for jobs in other processes, too
     os.environ[JOBS] = str(job_count(sys.argv[1:]))
     run_command("sweep", job)
+    return gathered(run)
+
+
+def gathered(run: Path) -> int:
+    """Gather a run's tables and print its summary; exit code 1 if the run has an error."""
+    # pandas and SciPy take as long to import as a small sweep takes to run, and no pass waits for them here
+    from heatmark.benchmarks.commands.gather import finish
+    from heatmark.benchmarks.tables.gather import whole
+
     if not whole(run):  # parts whose damage the checksums alone show: what was in them is computed now
         run_command("sweep", job)
     return finish(run)
@@ -81,12 +89,20 @@ def dry_run() -> int:
     found: list[Estimate | None] = []
     with tempfile.TemporaryDirectory() as folder:
         mine = [argument for argument in sys.argv if not argument.startswith(("hydra/launcher=", "hydra.launcher."))]
-        sys.argv = [*mine, f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}", "hydra/job_logging=disabled"]
+        nowhere = [f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}", "hydra/job_logging=disabled"]
+        sys.argv = with_options(mine, nowhere)
         run_command("sweep", lambda config: found.append(estimated(config)))
     known = [each for each in found if each is not None]
     if len(known) > 1:
         said([together(known)])
     return int(len(known) < len(found))
+
+
+def with_options(arguments: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Return arguments with more options in front of the first, because Hydra takes no two groups of options."""
+    first = (n for n, argument in enumerate(arguments) if "=" in argument and not argument.startswith("-"))
+    place = next(first, len(arguments))
+    return [*arguments[:place], *more, *arguments[place:]]
 
 
 def estimated(config: DictConfig) -> Estimate | None:

@@ -83,26 +83,27 @@ class Tally:
     def _share_now(self) -> float:
         return min(1.0, (self.seen - self.now.seen) / self.now.passes) if self.now.passes else 0.0
 
+    @property
     def times(self) -> str:
-        """Return the time until now and the time left, where it is known."""
+        """The time until now and the time left, where it is known."""
         least = "at least " if self._unknown else ""
         left = "" if self.left is None else f", {least}{duration(self.left)} left"
-        return f"{duration(self.elapsed)} elapsed{left}"
+        return f"{duration(self.elapsed)}{left}"
 
     def block_line(self) -> str:
         """Return a line about the block that has ended."""
         errors = "1 error" if self.errors == 1 else f"{self.errors} errors"
         return (
             f"{self.job}: block {self.ended_blocks} of {self.blocks}, {self.done}/{self.pictures} pictures, "
-            f"{errors}, {self.times()}"
+            f"{errors}, after {self.times}"
         )
 
     def lines(self, width: int) -> tuple[str, str]:
         """Return the job and what runs now as two lines of at most ``width`` characters."""
         errors = f", {self.errors} errors" if self.errors else ""
         images = f"  {self.images_now}/{self.now.images} images" if self.now.images else ""
-        first = fitted(self.job, f"  {self.done}/{self.pictures} pictures{errors}, {self.times()}", width)
-        where = f"{self.now.layer}, {self.now.what}" if self.now.layer else self.now.what
+        first = fitted(self.job, f"  {self.done}/{self.pictures} pictures{errors}, {self.times}", width)
+        where = f"{self.now.what} at {self.now.layer}" if self.now.layer else self.now.what
         return first, fitted(f"  {where}", images, width)
 
 
