@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from heatmark.benchmarks.sweep.durations import duration
 
+KNOWN = 0.01
+"""Share of a job's passes that is made before the time left is said: the first ones wait for imports."""
+
 
 @dataclass(frozen=True)
 class Now:
@@ -70,12 +73,12 @@ class Tally:
 
     @property
     def left(self) -> float | None:
-        """Seconds left: time until now × passes to be made / passes made; None before any is made and after all are.
+        """Seconds left: time until now × passes to be made / passes made; None before 1 % are made and after all are.
 
         All passes since the job began count, so that a slow step changes it little and never makes it unknown.
         """
         made = self._done_passes + self.now.passes * self._share_now
-        if made <= 0 or made >= self._passes:
+        if not KNOWN * self._passes <= made < self._passes:
             return None
         return self.elapsed * (self._passes - made) / made
 

@@ -74,15 +74,17 @@ def test_the_time_left_is_the_share_of_all_passes_made() -> None:
     assert tally.images_now == 32
 
 
-def test_the_time_left_is_unknown_before_a_pass_and_after_the_last() -> None:
+def test_the_time_left_is_unknown_before_a_hundredth_is_made_and_after_the_last() -> None:
     clock = Clock()
-    tally = Tally("a", 1, 1, 10.0, clock)
-    tally.begins("", "predictions", 1, 4.0)
-    clock.now = 3.0
+    tally = Tally("a", 1, 1, 1000.0, clock)
+    tally.begins("", "predictions", 1, 400.0)
+    clock.now, tally.seen = 3.0, 9
     assert tally.left is None
     assert "left" not in tally.times
-    tally.begins("input", "a", 1, 6.0)
-    assert tally.left == pytest.approx(3 * 6 / 4)
+    tally.seen = 10
+    assert tally.left == pytest.approx(3 * 990 / 10)
+    tally.begins("input", "a", 1, 600.0)
+    assert tally.left == pytest.approx(3 * 600 / 400)
     tally.ended(1, 0)
     assert tally.left is None
 
