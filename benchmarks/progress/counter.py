@@ -1,4 +1,4 @@
-"""A forward hook that counts the images that go through a model."""
+"""A forward hook that counts the passes of images through a model."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Counter:
-    """A forward hook that counts images and changes nothing.
+    """A forward hook that counts passes and changes nothing: an image's forward pass, and a backward pass to follow it.
 
     A copy of a model gets a hook that counts for nobody, so that models can be copied and pickled meanwhile.
 
@@ -17,11 +17,12 @@ class Counter:
     """
 
     def __init__(self, after: Callable[[], None] = lambda: None) -> None:
-        self.images, self._after = 0, after
+        self.passes, self._after = 0, after
 
     def __call__(self, _module: nn.Module, _inputs: tuple[object, ...], output: object) -> None:
-        """Count the images of a forward pass."""
-        self.images += len(output) if isinstance(output, Tensor) and output.ndim else 0
+        """Count a batch, twice where it has a graph, which is recorded for a backward pass."""
+        if isinstance(output, Tensor) and output.ndim:
+            self.passes += len(output) * (2 if output.requires_grad else 1)
         self._after()
 
     def __reduce__(self) -> tuple[type["Counter"], tuple[()]]:

@@ -127,5 +127,5 @@ class ShownProgress(Observer):
         self._view.changed()
 
     def _passed(self) -> None:
-        self._tally.seen = self._counter.images
+        self._tally.seen = self._counter.passes
         self._view.changed()

@@ -18,7 +18,7 @@ class Now:
         what: the method, and the metrics or ``maps``.
         images: number of images of the step; 0 for a step that does not count any.
         passes: their cost in forward passes.
-        seen: images that had gone through the model when it began.
+        seen: passes that had been seen when it began.
     """
 
     layer: str = ""

@@ -94,7 +94,7 @@ class Estimate:
             *(f"    {cost.part:12}{cost.name:32}{_count(cost):>14}{_said(cost)}" for cost in self.costs),
             f"    {'together':44}{self.passes:>14,.0f}",
             f"  time: {self._time()}",
-            f"  disk: about {megabytes(self.bytes)}" + (f" ({disk})" if disk else ""),
+            f"  disk: up to {megabytes(self.bytes)}" + (f" ({disk})" if disk else ""),
         ]
 
     def _time(self) -> str:
@@ -108,7 +108,7 @@ def together(estimates: Sequence[Estimate]) -> str:
     passes, size = sum(each.passes for each in estimates), sum(each.bytes for each in estimates)
     least = "at least" if any(each.unknown for each in estimates) else "about"
     seconds = duration(sum(each.seconds for each in estimates))
-    return f"{len(estimates)} jobs together: {passes:,.0f} passes, {least} {seconds}, about {megabytes(size)}"
+    return f"{len(estimates)} jobs together: {passes:,.0f} passes, {least} {seconds}, up to {megabytes(size)}"
 
 
 def megabytes(size: float) -> str:

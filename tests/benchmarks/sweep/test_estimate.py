@@ -164,7 +164,7 @@ def test_time_is_that_of_the_passes_and_timing_stops_early_for_slow_methods(tmp_
 
 def test_jobs_together() -> None:
     one = Estimate("net on toys", 1, {}, 2, {}, [Cost("method", "a", 10)], 0.5, 2, "cpu", {"maps": 2_000_000})
-    assert together([one, one]) == "2 jobs together: 20 passes, about 0:10, about 4.0 MB"
+    assert together([one, one]) == "2 jobs together: 20 passes, about 0:10, up to 4.0 MB"
 
 
 def test_the_disk_estimate_is_that_of_the_files(tmp_path: Path) -> None:
