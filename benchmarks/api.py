@@ -13,9 +13,12 @@ from heatmark.benchmarks.machine.devices import autocast, pick_device
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layers
 from heatmark.benchmarks.models.predictions import Prediction, predict, top_k
+from heatmark.benchmarks.sweep.estimate import Estimate
+from heatmark.benchmarks.sweep.estimate import estimate as estimated
+from heatmark.benchmarks.sweep.observer import Observer
 from heatmark.benchmarks.sweep.prepare import prepare
 from heatmark.benchmarks.sweep.record import JobRecord
-from heatmark.benchmarks.sweep.run import Observer, run
+from heatmark.benchmarks.sweep.run import run
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.methods.base import Method
 from heatmark.metrics.base import Metric
@@ -66,6 +69,31 @@ def sweep(
     observer.planned(plan, -(-size // settings.block_size))
     with autocast(classifier.module, plan.run.precision):
         run(plan, record, observer)
+
+
+def estimate(
+    classifier: Classifier,
+    dataset: Dataset,
+    methods: Mapping[str, Method],
+    metrics: Mapping[str, Metric],
+    settings: SweepSettings,
+    record: JobRecord,
+) -> Estimate:
+    """Return what a sweep with these arguments would cost; nothing is explained, and nothing is written.
+
+    Args:
+        classifier: the model.
+        dataset: its pictures.
+        methods, metrics: by their names in the tables.
+        settings: layers, target rule, device, precision, batch size, seed, timing.
+        record: the job's record in the run's folder, which is read alone.
+
+    Raises:
+        ValueError: for anything in the model, data or settings that cannot be run.
+    """
+    plan = prepare(classifier, dataset, methods, metrics, settings, record.batch_size_unwritten)
+    with autocast(classifier.module, plan.run.precision):
+        return estimated(plan, record.store)
 
 
 @dataclass(frozen=True)

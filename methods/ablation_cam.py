@@ -10,6 +10,7 @@ from heatmark.common.probabilities import full_precision, target_logits
 from heatmark.methods.base import Method
 from heatmark.methods.engine.cam import weighted_sum
 from heatmark.methods.engine.capture import layout_at
+from heatmark.methods.engine.cost import channels_at, share_behind
 from heatmark.methods.engine.partial_forward import PartialForward, partial_forwards
 
 
@@ -60,6 +61,10 @@ class AblationCAM(Method):
                 drops[n] = channel_drops(partial, feature_layout, n, int(targets[n]), rows)
         weights = drops / torch.where(y == 0, torch.nan, y)[:, None]
         return weighted_sum(weights.to(maps), maps).relu()
+
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:
+        """Return a forward pass, and per channel the share of one that lies behind the layer."""
+        return 1.0 + channels_at(model, layer, shape) * share_behind(model, layer, shape)
 
 
 def channel_drops(partial: PartialForward, feature_layout: FeatureLayout, n: int, target: int, rows: int) -> Tensor:

@@ -44,3 +44,15 @@ class Method(ABC):
     def unsupported(self, model: nn.Module, layer: str) -> str | None:  # noqa: ARG002
         """Return the reason why this model and layer must be skipped, or None if the method can explain them."""
         return None
+
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float | None:  # noqa: ARG002
+        """Return the cost of one image's map in plain forward passes, a backward pass counted as one; None if unknown.
+
+        It is used to estimate times alone, and changes no number.
+
+        Args:
+            model: a classifier in evaluation mode.
+            layer: dotted name of the layer to explain.
+            shape: (C, H, W) of the images.
+        """
+        return None

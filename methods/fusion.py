@@ -73,6 +73,11 @@ class FusedLayers(Method):
         reasons = (self.method.unsupported(model, name) for name in (layer, *self.layers))
         return next((reason for reason in reasons if reason), None)
 
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float | None:
+        """Return the cost of the method at all layers; None if it is unknown at one."""
+        known = [self.method.passes(model, name, shape) for name in dict.fromkeys((layer, *self.layers))]
+        return None if None in known else sum(cost for cost in known if cost is not None)
+
 
 def unit_range(maps: Tensor) -> Tensor:
     """Return maps (N, h, w), each min-max normalised to [0, 1]; NaN if a map is constant."""

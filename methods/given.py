@@ -26,6 +26,10 @@ class GivenMaps(Method):
     explains: ClassVar[Literal["layer", "input"]] = "input"
     speed_only: ClassVar[frozenset[str]] = frozenset({"batch_size", "maps"})
 
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:  # noqa: ARG002
+        """Return 0: nothing is computed."""
+        return 0.0
+
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:  # noqa: ARG002
         """Raise a ValueError: there are no maps of other images or other models."""
         raise ValueError("these maps were made elsewhere: no map of another image or model can be made")

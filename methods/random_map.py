@@ -39,3 +39,7 @@ class RandomMap(Method):
         for place, image in zip(maps, images, strict=True):
             place.copy_(torch.rand(place.shape, generator=image_generator(image, self.seed)))
         return maps
+
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:  # noqa: ARG002
+        """Return 0: the model is not asked."""
+        return 0.0

@@ -78,6 +78,10 @@ class RISE(Method):
                     saliency[n] += torch.tensordot(scores.to(masks), masks, dims=1)
         return saliency / (self.probability * self.masks)
 
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:  # noqa: ARG002
+        """Return the number of masks, each a forward pass."""
+        return float(self.masks)
+
     def _draws(self) -> list[tuple[Tensor, Tensor]]:
         """Return chunks of random grids (B, cells, cells) and crop offsets (B, 2) in [0, 1)², in units of one cell."""
         generator = torch.Generator().manual_seed(self.seed)

@@ -12,6 +12,7 @@ from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 from heatmark.methods.engine.cam import weighted_sum
 from heatmark.methods.engine.capture import activations_at
+from heatmark.methods.engine.cost import channels_at
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class ScoreCAM(Method):
         with observing(model):
             weights = self._increase_of_confidence(model, images, targets, activations)
         return weighted_sum(weights, activations).relu()
+
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:
+        """Return a forward pass per channel, and two more: of the image and of the zero image."""
+        return 2.0 + channels_at(model, layer, shape)
 
     def _increase_of_confidence(self, model: nn.Module, images: Tensor, targets: Tensor, activations: Tensor) -> Tensor:
         baseline = target_logits(class_probabilities(model(torch.zeros_like(images))), targets)

@@ -103,6 +103,10 @@ class Metric(ABC):
     def __call__(self, batch: Explained) -> Scores:
         """Return one number per image; NaN where undefined."""
 
+    def passes(self, image_size: tuple[int, int]) -> float | None:  # noqa: ARG002
+        """Return the cost of one image's score in plain forward passes, for images (H, W); None if it is unknown."""
+        return None
+
 
 class Path(ABC):
     """What is perturbed, and how; subclasses are frozen dataclasses whose fields define it.
@@ -118,6 +122,10 @@ class Path(ABC):
     @abstractmethod
     def curve(self, batch: Explained) -> Curve:
         """Return the curve of every image; NaN for an image whose map gives no order, because it contains NaN."""
+
+    def passes(self, image_size: tuple[int, int]) -> float | None:  # noqa: ARG002
+        """Return the cost of one image's curve in plain forward passes, for images (H, W); None if it is unknown."""
+        return None
 
 
 class CurveMetric(Metric):
@@ -142,6 +150,11 @@ class CurveMetric(Metric):
         curve = self.path.curve(batch)
         return replace(self.summarise(curve), curve=curve)
 
+    def passes(self, image_size: tuple[int, int]) -> float | None:
+        """Return the cost of an image's curves, each path counted once; None if that of any is unknown."""
+        known = [path.passes(image_size) for path in dict.fromkeys((self.path, *self.bounds))]
+        return None if None in known else sum(cost for cost in known if cost is not None)
+
 
 class Derived(Metric):
     """A metric that is a function of other metrics' values of the same image and map.
@@ -162,3 +175,7 @@ class Derived(Metric):
             f"{type(self).__name__} is derived from the scores under {', '.join(self.terms)}: it is computed in a "
             "run's tables, never from a batch of images"
         )
+
+    def passes(self, image_size: tuple[int, int]) -> float | None:  # noqa: ARG002
+        """Return 0: it is computed in tables."""
+        return 0.0

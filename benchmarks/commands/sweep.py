@@ -1,35 +1,34 @@
 """The command ``heatmark sweep``: methods explained, scored and timed, in one job per model and dataset."""
 
+import math
 import os
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from heatmark.benchmarks import api
-from heatmark.benchmarks.commands.gather import finish
 from heatmark.benchmarks.config.building import build, build_all, build_classifier, listed
 from heatmark.benchmarks.config.compose import command_line, run_command, run_folder
 from heatmark.benchmarks.config.errors import one_paragraph
-from heatmark.benchmarks.runs.heartbeat import Heartbeat
+from heatmark.benchmarks.data.base import Dataset
+from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.progress.shown import shown
 from heatmark.benchmarks.runs.names import opened
-from heatmark.benchmarks.sweep.prepare import Plan
+from heatmark.benchmarks.sweep.estimate import Estimate, together
 from heatmark.benchmarks.sweep.record import JobRecord
-from heatmark.benchmarks.sweep.run import Observer
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.benchmarks.sweep.shards import Shard, parse_shard
-from heatmark.benchmarks.tables.gather import whole
+from heatmark.methods.base import Method
+from heatmark.metrics.base import Metric
 
 ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
 """Hydra's own options that print something and run nothing."""
@@ -37,15 +36,32 @@ ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
 STARTED = "HEATMARK_SWEEP_STARTED"
 """The environment variable with the time at which a call began, seconds since 1970."""
 
+JOBS = "HEATMARK_SWEEP_JOBS"
+"""The environment variable with the number of a call's jobs; ``0`` where it is unknown."""
+
 
 def main() -> int:
     """Run every job, gather the tables and print the summary; exit code 1 if the run has an error."""
+    if "--dry-run" in sys.argv:
+        sys.argv = with_options([argument for argument in sys.argv if argument != "--dry-run"], ["dry_run=true"])
     if any(argument.startswith(ONLY_SHOWS) for argument in sys.argv[1:]):
         run_command("sweep", job)
         return 0
     run = run_folder("sweep", sys.argv[1:])  # a wrong name is said before anything runs
+    if "dry_run=true" in sys.argv:
+        return dry_run()
     os.environ[STARTED] = str(time.time())  # for jobs in other processes, too
+    os.environ[JOBS] = str(job_count(sys.argv[1:]))
     run_command("sweep", job)
+    return gathered(run)
+
+
+def gathered(run: Path) -> int:
+    """Gather a run's tables and print its summary; exit code 1 if the run has an error."""
+    # pandas and SciPy take as long to import as a small sweep takes to run, and no pass waits for them here
+    from heatmark.benchmarks.commands.gather import finish
+    from heatmark.benchmarks.tables.gather import whole
+
     if not whole(run):  # parts whose damage the checksums alone show: what was in them is computed now
         run_command("sweep", job)
     return finish(run)
@@ -53,21 +69,89 @@ def main() -> int:
 
 def job(config: DictConfig) -> None:
     """Run one job; if it cannot run, the reason is recorded in the run's folder, and other jobs go on."""
+    asked, record = begun(config)
+    try:
+        with shown(record, job_number()) as observer:
+            api.sweep(*built(config), asked, record, observer)
+    except Exception as error:  # noqa: BLE001 - a job that cannot run is a row of the table
+        record.failed(one_paragraph(error))
+        sys.stderr.write(f"{config.model.name} cannot run, reason below\n")
+
+
+def dry_run() -> int:
+    """Print what every job would cost, and the sums over several; exit code 1 if one cannot run.
+
+    All jobs are prepared in this process, and Hydra writes into a folder that is removed.
+    """
+    found: list[Estimate | None] = []
+    with tempfile.TemporaryDirectory() as folder:
+        mine = [argument for argument in sys.argv if not argument.startswith(("hydra/launcher=", "hydra.launcher."))]
+        nowhere = [f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}", "hydra/job_logging=disabled"]
+        sys.argv = with_options(mine, nowhere)
+        run_command("sweep", lambda config: found.append(estimated(config)))
+    known = [each for each in found if each is not None]
+    if len(known) > 1:
+        said([together(known)])
+    return int(len(known) < len(found))
+
+
+def with_options(arguments: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Return arguments with more options in front of the first, because Hydra takes no two groups of options."""
+    first = (n for n, argument in enumerate(arguments) if "=" in argument and not argument.startswith("-"))
+    place = next(first, len(arguments))
+    return [*arguments[:place], *more, *arguments[place:]]
+
+
+def estimated(config: DictConfig) -> Estimate | None:
+    """Print a job's estimate, or why it cannot run, and return it; None if it cannot run."""
+    asked, record = begun(config)
+    try:
+        estimate = api.estimate(*built(config), asked, record)
+    except Exception as error:  # noqa: BLE001 - a job that cannot run is said, and other jobs go on
+        said([f"{config.model.name} cannot run: {one_paragraph(error)}"])
+        return None
+    said(estimate.lines())
+    return estimate
+
+
+def said(lines: Sequence[str]) -> None:
+    """Write lines to the standard output, as they are."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def begun(config: DictConfig) -> tuple[SweepSettings, JobRecord]:
+    """Return a job's settings and its record, of which nothing is written yet."""
     given: Any = OmegaConf.to_container(config, resolve=True)
     shard = Shard(0, 1) if config.shard is None else parse_shard(str(config.shard))
     asked = settings(config, shard)  # a wrong option is said at once, and leaves no job behind
     started = float(os.environ.get(STARTED, time.time()))
-    record = JobRecord(
-        Path(config.results_dir) / config.name, given, str(config.model.name), shard, command_line(), started
-    )
+    folder = Path(config.results_dir) / config.name
+    return asked, JobRecord(folder, given, str(config.model.name), shard, command_line(), started)
+
+
+def built(config: DictConfig) -> tuple[Classifier, Dataset, dict[str, Method], dict[str, Metric]]:
+    """Return a job's classifier, dataset, methods and metrics."""
+    methods, metrics = (build_all(config.get(group) or {}, group) for group in ("method", "metric"))
+    return build_classifier(config.model), build(config.dataset, "dataset"), methods, metrics
+
+
+def job_count(arguments: Sequence[str]) -> int:
+    """Return how many jobs a call makes, 0 where only Hydra's sweeper knows."""
+    if not {"-m", "--multirun"} & set(arguments):
+        return 1
     try:
-        methods, metrics = (build_all(config.get(group) or {}, group) for group in ("method", "metric"))
-        classifier, dataset = build_classifier(config.model), build(config.dataset, "dataset")
-        with Bar(record) as bar:
-            api.sweep(classifier, dataset, methods, metrics, asked, record, bar)
-    except Exception as error:  # noqa: BLE001 - a job that cannot run is a row of the table
-        record.failed(one_paragraph(error))
-        Console(stderr=True).print(f"[red]{config.model.name} cannot run[/red], reason below")
+        given = OverridesParser.create().parse_overrides([a for a in arguments if not a.startswith("-")])
+        return math.prod(len(list(each.sweep_iterator())) for each in given if each.is_sweep_override())
+    except HydraException:
+        return 0
+
+
+def job_number() -> str:
+    """Return ``job 2 of 5`` for the job that runs now, ``""`` where it is the only one."""
+    hydra, count = HydraConfig.get(), os.environ.get(JOBS, "0")
+    if hydra.mode != RunMode.MULTIRUN:
+        return ""
+    return f"job {int(hydra.job.num) + 1}" + (f" of {count}" if count != "0" else "")
 
 
 def settings(config: DictConfig, shard: Shard) -> SweepSettings:
@@ -88,52 +172,3 @@ def settings(config: DictConfig, shard: Shard) -> SweepSettings:
         retry=config.retry,
         reuse=[str(opened(Path(config.results_dir), name)) for name in listed(config.reuse)],
     )
-
-
-class Bar(Observer):
-    """A progress bar on the terminal that counts a job's pictures, and the job's heartbeat in the run's folder.
-
-    Args:
-        record: the job's record.
-    """
-
-    def __init__(self, record: JobRecord) -> None:
-        columns = (
-            TextColumn("{task.fields[job]}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[layer]}", style="cyan"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-        )
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._record = record
-        self._heartbeat = Heartbeat(record.root, record.stem)
-        self._done = self._blocks = 0
-
-    def __enter__(self) -> "Bar":
-        self._progress.start()
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._progress.stop()
-        self._heartbeat.finish("error" if kind else "done")
-
-    def planned(self, plan: Plan, blocks: int) -> None:
-        """Show the job and how many pictures it has."""
-        name = f"{plan.classifier.name} on {plan.dataset.name}"
-        self._blocks = blocks
-        self._task = self._progress.add_task("", total=int(plan.request.facts["shard_size"]), job=name, layer="")
-        self._heartbeat.beat(0, blocks, 0)
-
-    def begins(self, layer: str) -> None:
-        """Show which layer is worked at."""
-        self._progress.update(self._task, layer=layer)
-
-    def ended(self, images: int, errors: int) -> None:
-        """Count the pictures of a block."""
-        self._done += 1
-        self._progress.update(self._task, advance=images, layer="")
-        self._heartbeat.beat(self._done, self._blocks, errors)
-        self._heartbeat.log(f"block {self._done} of {self._blocks}, {errors} errors")

@@ -8,19 +8,21 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 from torch import nn
 
 from heatmark.benchmarks import api
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.face.load import Images, load_images, load_model
+from heatmark.benchmarks.face.plan import DryRun
 from heatmark.benchmarks.face.run import Run
 from heatmark.benchmarks.face.things import MethodLike, MetricLike, methods_of, metrics_of
 from heatmark.benchmarks.models.classifier import Classifier
-from heatmark.benchmarks.progress import shown
+from heatmark.benchmarks.progress.shown import shown
+from heatmark.benchmarks.sweep.estimate import Estimate
+from heatmark.benchmarks.sweep.observer import Observer
 from heatmark.benchmarks.sweep.record import JobRecord
-from heatmark.benchmarks.sweep.run import Observer
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.benchmarks.sweep.shards import WHOLE, parse_shard
 from heatmark.benchmarks.tables.gather import gather, whole
@@ -30,6 +32,36 @@ from heatmark.methods.base import Method
 from heatmark.metrics.base import Metric
 
 ModelLike = str | Path | nn.Module | Classifier
+
+
+@overload
+def sweep(
+    model: ModelLike | Sequence[ModelLike],
+    images: Images | Sequence[Dataset],
+    methods: MethodLike | Iterable[MethodLike] | Mapping[str, MethodLike],
+    metrics: MetricLike | Iterable[MetricLike] | Mapping[str, MetricLike],
+    *,
+    out: str | Path,
+    dry_run: Literal[True],
+    **settings: Any,
+) -> DryRun: ...
+
+
+@overload
+def sweep(
+    model: ModelLike | Sequence[ModelLike],
+    images: Images | Sequence[Dataset],
+    methods: MethodLike | Iterable[MethodLike] | Mapping[str, MethodLike],
+    metrics: MetricLike | Iterable[MetricLike] | Mapping[str, MetricLike],
+    *,
+    out: str | Path,
+    layers: str | Sequence[str] = "last",
+    target: int | str | Sequence[int] = "predicted",
+    shard: str = "",
+    progress: bool = True,
+    dry_run: Literal[False] = False,
+    **settings: Any,
+) -> Run: ...
 
 
 def sweep(
@@ -43,8 +75,9 @@ def sweep(
     target: int | str | Sequence[int] = "predicted",
     shard: str = "",
     progress: bool = True,
+    dry_run: bool = False,
     **settings: Any,
-) -> Run:
+) -> Run | DryRun:
     """Explain pictures with methods, score every map with metrics, time the methods; return the run.
 
     What the folder holds already is not computed again. What fails on a picture is a row, and everything else goes on.
@@ -59,6 +92,7 @@ def sweep(
         target: the class to explain: ``predicted``, ``second``, ``label``, a number or a name, or a class per picture.
         shard: ``3/8`` takes pictures 3, 11, 19, … alone; other processes take the others.
         progress: whether progress is shown.
+        dry_run: whether only the cost is returned (cells, passes, time, disk), and nothing is run or written.
         settings: others of :class:`~heatmark.benchmarks.sweep.settings.SweepSettings`, such as ``device``,
             ``precision``, ``batch_size``, ``seed``, ``timing``, ``keep_maps``, ``retry``, ``reuse``.
 
@@ -82,6 +116,8 @@ def sweep(
     made, judges = methods_of(methods, asked.seed), metrics_of(metrics, asked.seed)
     session = _Session(made, judges, asked, Path(out).expanduser(), time.time(), progress)
     jobs = list(product(_models(model), _datasets(images)))
+    if dry_run:
+        return DryRun([session.estimate(load_model(source, asked.seed), dataset) for source, dataset in jobs])
     failed = session.run(jobs)
     if not whole(session.folder):  # parts whose damage the checksums alone show: what was in them is computed now
         failed = session.run(jobs)
@@ -121,25 +157,33 @@ class _Session:
             Exception: the error of the first, where none could run.
         """
         failed = []
-        for source, dataset in jobs:
+        for number, (source, dataset) in enumerate(jobs, start=1):
             try:
-                self._run(load_model(source, self.asked.seed), dataset)
+                said = f"job {number} of {len(jobs)}" if len(jobs) > 1 else ""
+                self._run(load_model(source, self.asked.seed), dataset, said)
             except Exception as error:  # noqa: BLE001 - a job that cannot run costs no other anything
                 failed.append((f"{_name(source)} on {dataset.name}", error))
         if len(failed) == len(jobs):
             raise failed[0][1]
         return failed
 
-    def _run(self, classifier: Classifier, dataset: Dataset) -> None:
-        record = JobRecord(
-            self.folder, self._given(classifier, dataset), classifier.name, self.asked.shard, again(), self.started
-        )
-        with shown(record) if self.progress else nullcontext(Observer()) as observer:
+    def estimate(self, classifier: Classifier, dataset: Dataset) -> Estimate:
+        """Return what a job would cost."""
+        record = self._record(classifier, dataset)
+        return api.estimate(classifier, dataset, self.methods, self.metrics, self.asked, record)
+
+    def _run(self, classifier: Classifier, dataset: Dataset, number: str) -> None:
+        record = self._record(classifier, dataset)
+        with shown(record, number) if self.progress else nullcontext(Observer()) as observer:
             try:
                 api.sweep(classifier, dataset, self.methods, self.metrics, self.asked, record, observer)
             except Exception as error:
                 record.failed(in_words(error))
                 raise
+
+    def _record(self, classifier: Classifier, dataset: Dataset) -> JobRecord:
+        given = self._given(classifier, dataset)
+        return JobRecord(self.folder, given, classifier.name, self.asked.shard, again(), self.started)
 
     def _given(self, classifier: Classifier, dataset: Dataset) -> dict[str, Any]:
         """Return what identifies the job, as plain values.

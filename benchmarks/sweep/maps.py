@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.faults import Images, broken_device, isolated
+from heatmark.benchmarks.sweep.observer import SILENT, Observer, Step
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.common.batching import halving, padded, with_batch_size
 from heatmark.common.resize import upsample
@@ -46,7 +47,12 @@ Reasons = dict[int, str]
 
 
 def explained(
-    cells: Sequence[Cell], classifier: Classifier, batch: Batch, which: Images, run: RunSettings
+    cells: Sequence[Cell],
+    classifier: Classifier,
+    batch: Batch,
+    which: Images,
+    run: RunSettings,
+    observer: Observer = SILENT,
 ) -> dict[str, tuple[Maps, Reasons]]:
     """Return the maps of some images, by the cell's key, and why an image has none.
 
@@ -58,14 +64,18 @@ def explained(
         batch: the block's images and targets.
         which: positions of the images to explain.
         run: device and batch size, which is halved each time memory runs out.
+        observer: is told which cells' maps are computed now.
     """
     sharing = [cell for cell in cells if can_share(cell.method)]
     found: dict[str, tuple[Maps, Reasons]] = {}
-    if len(sharing) > 1:
+    if len(sharing) > 1 and which:
+        observer.begins(Step(sharing, len(which)))
         found |= _shared(sharing, classifier, batch, which, run)
     for cell in cells:
         maps, _ = found.get(cell.key, ({}, {}))
         rest = [i for i in which if i not in maps]
+        if rest:
+            observer.begins(Step([cell], len(rest)))
         alone, reasons = isolated(lambda images, cell=cell: _alone(cell, classifier, batch, images, run), rest)  # type: ignore[misc]
         found[cell.key] = (maps | alone, reasons)
     return found

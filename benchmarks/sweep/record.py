@@ -17,7 +17,7 @@ from heatmark.common.digests import digest_json
 
 SPEED_ONLY = (
     "name", "results_dir", "batch_size", "block_size", "shard", "shards", "keep_maps", "retry", "timing", "hydra",
-    "decode_workers", "reuse",
+    "decode_workers", "reuse", "dry_run",
 )  # fmt: skip
 """Options of a sweep that change no number: the same job given with others of these continues its earlier request."""
 OF_THE_SUBJECT = ("model", "dataset", "target", "device", "precision", "seed")
@@ -73,14 +73,27 @@ class JobRecord:
 
     def batch_size(self, model: str, device: str, tune: Callable[[], int]) -> int:
         """Return the batch size of a model on a kind of device; the first job of a run tunes it, for all after it."""
-        path = self.root / "batch_sizes" / f"{model[:32]}.{device}.json"
-        with suppress(FileNotFoundError, ValueError):  # a file that is damaged is written anew
-            return int(json.loads(path.read_text()))
+        if (known := self._known_size(path := self._size_file(model, device))) is not None:
+            return known
         path.unlink(missing_ok=True)
         size = int(tune())
         path.parent.mkdir(parents=True, exist_ok=True)
         create_file(path, json.dumps(size).encode())
         return int(json.loads(path.read_text()))
+
+    def batch_size_unwritten(self, model: str, device: str, tune: Callable[[], int]) -> int:
+        """Return the batch size as :meth:`batch_size` does, and leave no file, for a job that is only estimated."""
+        known = self._known_size(self._size_file(model, device))
+        return int(tune()) if known is None else known
+
+    def _size_file(self, model: str, device: str) -> Path:
+        return self.root / "batch_sizes" / f"{model[:32]}.{device}.json"
+
+    @staticmethod
+    def _known_size(path: Path) -> int | None:
+        with suppress(FileNotFoundError, ValueError):  # a file that is damaged is written anew
+            return int(json.loads(path.read_text()))
+        return None
 
     def running(self, request: Request) -> None:
         """Write that the job runs, with what it asks for; entries of its earlier request stay until it meets them."""

@@ -8,6 +8,7 @@ from heatmark.benchmarks.sweep.cells import by_layer
 from heatmark.benchmarks.sweep.map_rows import GALLERY
 from heatmark.benchmarks.sweep.maps import Batch
 from heatmark.benchmarks.sweep.needs import stored
+from heatmark.benchmarks.sweep.observer import Observer, Step
 from heatmark.benchmarks.sweep.pictures import pictures
 from heatmark.benchmarks.sweep.predictions import Predicted, predicted
 from heatmark.benchmarks.sweep.prepare import Plan
@@ -16,19 +17,6 @@ from heatmark.benchmarks.sweep.reuse import reuse, wanted
 from heatmark.benchmarks.sweep.timings import time_cells, timed_alone
 from heatmark.benchmarks.sweep.work import Progress, Work, compute
 from heatmark.methods.given import GivenMaps
-
-
-class Observer:
-    """An observer of a sweep, whose methods are called while it runs; this one shows nothing."""
-
-    def planned(self, plan: Plan, blocks: int) -> None:
-        """Called once, when the job's cells and the number of its blocks are known."""
-
-    def begins(self, layer: str) -> None:
-        """Called before the cells of each layer in each block, and with ``timing`` before the cells are timed."""
-
-    def ended(self, images: int, errors: int) -> None:
-        """Called after each block with its number of pictures and the job's number of error rows until now."""
 
 
 def run(plan: Plan, record: JobRecord, observer: Observer) -> None:
@@ -42,13 +30,12 @@ def run(plan: Plan, record: JobRecord, observer: Observer) -> None:
         record.reused(reuse(store, plan.asked.reuse, wanted(plan)))
     work = Work(
         plan.classifier, plan.computed, settings, store,
-        stored(store, plan.cells, plan.computed, settings.seed, settings.retry), Progress(),
+        stored(store, plan.cells, plan.computed, settings.seed, settings.retry), Progress(), observer,
     )  # fmt: skip
     sample: Batch | None = None
-    for block in _predicted_blocks(plan, record, work.progress):
+    for block in _predicted_blocks(plan, record, work.progress, observer):
         if len(block.images):
-            for layer, cells in by_layer(plan.cells).items():
-                observer.begins(layer)
+            for cells in by_layer(plan.cells).values():
                 compute(work, block, cells)
             sample = sample or _sample(block)
         observer.ended(len(block.entries), work.progress.errors)
@@ -56,7 +43,7 @@ def run(plan: Plan, record: JobRecord, observer: Observer) -> None:
     record.done()
 
 
-def _predicted_blocks(plan: Plan, record: JobRecord, progress: Progress) -> Iterator[Predicted]:
+def _predicted_blocks(plan: Plan, record: JobRecord, progress: Progress, observer: Observer) -> Iterator[Predicted]:
     """Yield the job's blocks with their targets, once their pictures and entries are stored."""
     positions = plan.asked.shard.positions(len(plan.dataset))
     for number, block in enumerate(
@@ -64,6 +51,7 @@ def _predicted_blocks(plan: Plan, record: JobRecord, progress: Progress) -> Iter
     ):
         _keep_pictures(plan, record, block)
         block = replace(block, images=block.images.to(plan.run.device))  # once, for all cells and metrics
+        observer.begins(Step((), len(block.entries)))
         found = predicted(block, plan.classifier, plan.key, record.store, plan.asked.target, plan.run)
         if number == 0:
             _require_an_image(found)
@@ -99,6 +87,5 @@ def _time(plan: Plan, record: JobRecord, progress: Progress, sample: Batch | Non
     able = [cell for cell in plan.cells if cell.key not in progress.failed]
     cells = [cell for cell in able if not isinstance(cell.method, GivenMaps)]  # maps made elsewhere have no cost here
     if plan.asked.timed and sample is not None and cells:
-        observer.begins("timing")
         with timed_alone(record.root):
-            time_cells(cells, plan.classifier, sample, plan.run, plan.asked, record.store)
+            time_cells(cells, plan, sample, record.store, observer)

@@ -1,6 +1,6 @@
 """Timings of a job's cells, in a phase of their own: the cost of each method in milliseconds and in plain forwards."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.faults import broken_device, said
 from heatmark.benchmarks.sweep.keys import timing_key
 from heatmark.benchmarks.sweep.maps import Batch
+from heatmark.benchmarks.sweep.observer import Observer
+from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.settings import RunSettings, SweepSettings
 from heatmark.common.batching import halving, with_batch_size
 
@@ -26,26 +28,35 @@ def timed_alone(run: Path) -> FileLock:
     return FileLock(run / ".timing.lock")
 
 
-def time_cells(
-    cells: Sequence[Cell], classifier: Classifier, batch: Batch, run: RunSettings, asked: SweepSettings, store: Store
-) -> None:
+def time_cells(cells: Sequence[Cell], plan: Plan, batch: Batch, store: Store, observer: Observer) -> None:
     """Time the methods of all cells that have no timing yet on this device, and store each.
 
     Args:
         cells: the cells, without those that failed.
-        classifier: the model.
+        plan: the job: its model, device, batch size, precision, number of repeats and the longest time per cell.
         batch: images to explain, at least one; the first batch of them is timed.
-        run: device, batch size, precision.
-        asked: number of repeats and the longest time per cell.
+        store: the run's store.
+        observer: is told of each cell.
+    """
+    missing = list(untimed(cells, plan.run, min(plan.run.batch_size, len(batch.images)), store))
+    for number, (cell, key, row) in enumerate(missing, 1):
+        observer.times(cell, number, len(missing))
+        store.put("timings", _row(cell, key, row, plan.classifier, batch, plan.run, plan.asked))
+
+
+def untimed(cells: Sequence[Cell], run: RunSettings, size: int, store: Store) -> Iterator[tuple[Cell, str, str]]:
+    """Yield the cells that have no timing on this device, each with the key and the row of its timing.
+
+    Args:
+        cells: the cells.
+        run: device, and whether errors are timed again.
+        size: images per timed call.
         store: the run's store.
     """
-    where = device_name(run.device)
+    where, row = device_name(run.device), f"{size}.{torch.get_num_threads()}"
     keys = {cell.key: timing_key(cell.key, where, torch.__version__) for cell in cells}
     there = store.present("timings", list(keys.values()), errors=not run.retry)
-    for cell in cells:
-        row = f"{min(run.batch_size, len(batch.images))}.{torch.get_num_threads()}"
-        if row not in there.get(keys[cell.key], ()):
-            store.put("timings", _row(cell, keys[cell.key], row, classifier, batch, run, asked))
+    return ((cell, keys[cell.key], row) for cell in cells if row not in there.get(keys[cell.key], ()))
 
 
 def _row(

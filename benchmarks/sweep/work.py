@@ -16,6 +16,7 @@ from heatmark.benchmarks.sweep.keys import curve_key, score_key
 from heatmark.benchmarks.sweep.map_rows import failed_cell, map_rows, stored_maps
 from heatmark.benchmarks.sweep.maps import Batch, Maps, Reasons, explained
 from heatmark.benchmarks.sweep.needs import Need, Stored, need
+from heatmark.benchmarks.sweep.observer import Observer, Step
 from heatmark.benchmarks.sweep.predictions import Predicted
 from heatmark.benchmarks.sweep.scores import Value, lacking, score_rows, scored
 from heatmark.benchmarks.sweep.settings import RunSettings
@@ -52,6 +53,7 @@ class Work:
         store: the run's store.
         there: which rows were stored when the job began.
         progress: what is known from the blocks before.
+        observer: is told of every step.
     """
 
     classifier: Classifier
@@ -60,6 +62,7 @@ class Work:
     store: Store
     there: Stored
     progress: Progress
+    observer: Observer
 
 
 class Parts:
@@ -113,7 +116,7 @@ def _maps(work: Work, block: Predicted, needs: Sequence[Need]) -> dict[str, tupl
         groups.setdefault(lacking, []).append(n.cell)
     batch = Batch(block.block.images, block.targets)
     for which, cells in groups.items():
-        for key, (maps, reasons) in explained(cells, work.classifier, batch, which, work.run).items():
+        for key, (maps, reasons) in explained(cells, work.classifier, batch, which, work.run, work.observer).items():
             found[key] = (found[key][0] | maps, found[key][1] | reasons)
     return found
 
@@ -175,6 +178,8 @@ class _CellWork:
         needed = set(self.need.with_curves(path, self.work.metrics)) - set(self.need.curves[path])
         rows = {self.entries[i].row(): i for i in needed}
         read, _ = stored_curves(self.work.store.read("curves", [key], rows=list(rows))) if rows else ({}, {})
+        if missing:
+            self.work.observer.begins(Step([self.need.cell], len(missing), path))
         found, reasons = curves_along(path, explaining, missing)
         self.work.progress.errors += len(reasons)
         self.parts.add("curves", curve_rows(self.need.cell.key, path, self.entries, found, reasons))
@@ -186,6 +191,8 @@ class _CellWork:
         without = {i: Value(float("nan"), why) for i in which if (why := lacking(metric, self.entries[i]))}
         along = [curves[path] for path in paths({name: metric})]
         able = [i for i in which if i not in without and all(i in points for points in along)]
+        if able and not along:
+            self.work.observer.begins(Step([self.need.cell], len(able), name))
         found, reasons = scored(metric, explaining, able, curves)
         self.work.progress.errors += len(reasons)
         self.parts.add("scores", score_rows(key, sorted(metric.needs), self.entries, without | found, reasons))

@@ -35,6 +35,10 @@ class CaptureCAM(Method):
     def relevance(self, c: Capture) -> Tensor:
         """Return the maps (N, h, w) computed from a capture."""
 
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:  # noqa: ARG002
+        """Return a forward pass, and where gradients are needed a backward pass, which ends early at a late layer."""
+        return 2.0 if self.needs_gradients else 1.0
+
 
 def can_share(method: Method) -> TypeGuard[CaptureCAM]:
     """Return whether a method's maps are its :meth:`CaptureCAM.relevance` of a capture that others may read, too.

@@ -40,6 +40,15 @@ class CaptumGradient(Method):
         """Return how many of ``count`` images go through Captum together."""
         return count
 
+    @property
+    def copies(self) -> int:
+        """How many copies of an image go through the model, forward and backward."""
+        return 1
+
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:  # noqa: ARG002
+        """Return a forward and a backward pass per copy of the image."""
+        return 2.0 * self.copies
+
     @abstractmethod
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
         """Return Captum's attributions reduced to (N, H, W); the caller restores the model, the images are a copy."""
@@ -94,6 +103,11 @@ class IntegratedGradients(CaptumGradient):
         """Return no more images than the batch size."""
         return min(count, self.batch_size)
 
+    @property
+    def copies(self) -> int:
+        """One copy per point of the quadrature."""
+        return self.n_steps
+
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
         """Return the signed sum over the channels, (N, H, W)."""
         from captum.attr import IntegratedGradients as Library
@@ -128,6 +142,11 @@ class GradientSHAP(CaptumGradient):
 
     one_by_one = True
 
+    @property
+    def copies(self) -> int:
+        """One copy per draw."""
+        return self.n_samples
+
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
         """Return the signed sum over the channels, (1, H, W)."""
         from captum.attr import GradientShap as Library
@@ -157,6 +176,11 @@ class SmoothGrad(CaptumGradient):
     seed: int = 0
 
     one_by_one = True
+
+    @property
+    def copies(self) -> int:
+        """One noisy copy per draw."""
+        return self.n_samples
 
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
         """Return max_c |mean gradient|, (1, H, W)."""
@@ -219,6 +243,11 @@ class DeepLIFT(CaptumGradient):
     """
 
     one_by_one = True
+
+    @property
+    def copies(self) -> int:
+        """The image and its baseline."""
+        return 2
 
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
         """Return the signed sum over the channels, (1, H, W)."""

@@ -81,6 +81,10 @@ class GuidedGradCAM(Method):
         """Return the reason if the layer gives tokens, or Captum's hooks miss some ReLU, else None."""
         return TOKENS if gives_tokens(model, layer) else hidden_relus(model)
 
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:  # noqa: ARG002
+        """Return the forward and the backward passes of Grad-CAM and of guided backpropagation."""
+        return 4.0
+
 
 @contextmanager
 def _channels_first(model: nn.Module, images: Tensor, layer: str) -> Iterator[None]:

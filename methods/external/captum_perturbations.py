@@ -6,6 +6,7 @@ all colour channels, so that Captum gives each channel the same number; the firs
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from math import ceil
 from typing import ClassVar
 
 import torch
@@ -81,6 +82,11 @@ class Occlusion(CaptumPerturbation):
         )
         return attributions
 
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:  # noqa: ARG002
+        """Return the number of windows, and one: of the image as it is."""
+        along = [1 + ceil(max(0, side - self.window) / self.stride) for side in shape[1:]]
+        return 1.0 + along[0] * along[1]
+
 
 @dataclass(frozen=True)
 class FeatureAblation(CaptumPerturbation):
@@ -103,6 +109,10 @@ class FeatureAblation(CaptumPerturbation):
             perturbations_per_eval=self.batch_size,
         )
         return attributions
+
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:  # noqa: ARG002
+        """Return the number of superpixels asked for, and one: of the image as it is."""
+        return 1.0 + self.n_superpixels
 
 
 @dataclass(frozen=True)
@@ -134,6 +144,10 @@ class _Surrogate(CaptumPerturbation):
             perturbations_per_eval=self.batch_size,
         )
         return attributions
+
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:  # noqa: ARG002
+        """Return the number of samples, each a forward pass."""
+        return float(self.n_samples)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from heatmark.common.features import FeatureLayout, find_layer
 from heatmark.common.names import look_up
 from heatmark.methods.base import Method
 from heatmark.methods.engine.capture import layout_at
+from heatmark.methods.engine.cost import channels_at
 from heatmark.methods.external.preserved import in_chunks, preserved, recorded, seed_all
 from heatmark.methods.external.structure import gives_tokens
 
@@ -124,6 +125,10 @@ class ScoreCAM(PytorchGradCAM):
         cam.batch_size = self.batch_size
         return cam
 
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:
+        """Return a forward pass per channel, and one of the image as it is."""
+        return 1.0 + channels_at(model, layer, shape)
+
 
 @dataclass(frozen=True)
 class AblationCAM(PytorchGradCAM):
@@ -153,6 +158,10 @@ class AblationCAM(PytorchGradCAM):
         ablation = AblationLayerVit() if gives_tokens(model, name) else AblationLayer()
         kind = library_class(self.cam)
         return kind(model, [layer], reshape_transform=reshape, ablation_layer=ablation, batch_size=self.perturbations)
+
+    def passes(self, model: nn.Module, layer: str, shape: tuple[int, int, int]) -> float:
+        """Return a forward pass per channel, and two of the image as it is."""
+        return 2.0 + channels_at(model, layer, shape)
 
 
 def library_class(name: str) -> Any:

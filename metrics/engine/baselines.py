@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -42,6 +41,8 @@ def blur(images: Tensor) -> Tensor:
 
 @functools.cache
 def _rise_kernel() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    from scipy.ndimage import gaussian_filter  # a third of a second, before the first forward pass of any sweep
+
     delta = np.zeros((KERNEL_PIXELS, KERNEL_PIXELS))
     delta[KERNEL_PIXELS // 2, KERNEL_PIXELS // 2] = 1
     kernel: np.ndarray[tuple[int, int], np.dtype[np.float32]] = gaussian_filter(delta, SIGMA_PIXELS).astype(np.float32)

@@ -83,6 +83,10 @@ class PixelPath(Path):
         x = torch.tensor([count / pixels for count in counts], dtype=y.dtype, device=y.device)
         return Curve(x, y, AXES[self.order])
 
+    def passes(self, image_size: tuple[int, int]) -> float:
+        """Return the number of points of an image's curve, each a forward pass."""
+        return float((self.steps or image_size[0]) + 1)
+
 
 def _fill(baseline: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """Return the baseline of each image computed alone, so that neighbours change no bit."""

@@ -9,9 +9,10 @@ import pandas as pd
 
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.sweep.observer import Observer
 from heatmark.benchmarks.sweep.prepare import prepare
 from heatmark.benchmarks.sweep.record import JobRecord
-from heatmark.benchmarks.sweep.run import Observer, run
+from heatmark.benchmarks.sweep.run import run
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.benchmarks.tables.gather import gather
 from heatmark.methods.base import Method

@@ -1,0 +1,74 @@
+"""Tests of ``heatmark sweep --dry-run``: it says what a sweep would cost, and leaves nothing behind."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Heatmark = Callable[..., tuple[int, str, str]]
+
+SMALL = (
+    "sweep", "model.weights=null", "dataset.limit=3", "metric.deletion.steps=2", "metric.insertion.steps=3",
+    "batch_size=2", "timing.phase=false", "method=[grad_cam,random]",
+)  # fmt: skip
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
+def test_a_dry_run_says_the_costs_and_leaves_nothing_behind(heatmark: Heatmark, tmp_path: Path) -> None:
+    code, out, _ = heatmark(*SMALL, "--dry-run")
+    assert code == 0
+    assert "shapes_residual on shapes: 3 pictures, 2 cells, 0 skipped" in out
+    assert [line.split()[1:3] for line in out.splitlines() if line.startswith("    m")] == [
+        ["grad_cam", "8"],
+        ["random", "0"],
+        ["deletion", "20"],  # 3 images of 3 points each in batches of 2, by 2 methods
+        ["insertion", "24"],
+    ]
+    assert "together" in out
+    assert "batches of 2" in out
+    assert files(tmp_path) == {}
+
+
+def test_a_dry_run_of_a_finished_sweep_changes_no_file(heatmark: Heatmark, tmp_path: Path) -> None:
+    assert heatmark(*SMALL)[0] == 0
+    before = files(tmp_path)
+    code, out, _ = heatmark(*SMALL, "dry_run=true")
+    assert code == 0
+    assert "stored already: predictions 3 of 3, maps 6 of 6, scores 12 of 12" in out
+    assert files(tmp_path) == before
+
+
+def test_several_jobs_have_a_table_each_and_a_total(heatmark: Heatmark, tmp_path: Path) -> None:
+    two = ("model=shapes_residual,shapes_plain", "hydra/launcher=joblib")
+    code, out, _ = heatmark(*SMALL, *two, "-m", "--dry-run")
+    assert code == 0
+    assert "shapes_plain on shapes" in out
+    assert "2 jobs together: 112 passes" in out
+    assert files(tmp_path) == {}
+
+
+def test_a_job_that_cannot_run_is_said(heatmark: Heatmark, tmp_path: Path) -> None:
+    code, out, _ = heatmark(*SMALL, "layer=nowhere", "--dry-run")
+    assert code == 1
+    assert "shapes_residual cannot run: " in out
+    assert "nowhere" in out
+    assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (["a=1"], 1),
+        (["a=1,2"], 1),
+        (["-m", "a=1,2", "b=x"], 2),
+        (["--multirun", "a=1,2", "b=range(3)"], 6),
+        (["-m", "a=glob(*)"], 0),
+    ],
+)
+def test_the_number_of_jobs_of_a_call(arguments: list[str], count: int) -> None:
+    from heatmark.benchmarks.commands.sweep import job_count
+
+    assert job_count(arguments) == count
