@@ -83,4 +83,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*PLACES, *NAMESPACES, "__version__"])
+    return sorted([*PLACES, *NAMESPACES])

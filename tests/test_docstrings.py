@@ -75,7 +75,10 @@ def documented(path: Path) -> Iterator[Documented]:
 
 
 def is_public(node: Documented, path: Path) -> bool:
-    return isinstance(node, ast.Module) or not (node.name.startswith("_") or _is_of_a_private_class(node, path))
+    if isinstance(node, ast.Module):
+        return True
+    is_overload = any(ast.unparse(each) == "overload" for each in node.decorator_list)  # types for a function below it
+    return not (node.name.startswith("_") or is_overload or _is_of_a_private_class(node, path))
 
 
 def _is_of_a_private_class(node: Documented, path: Path) -> bool:
