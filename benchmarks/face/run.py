@@ -34,6 +34,15 @@ def load_run(place: str | Path) -> "Run":
 
     Raises:
         ValueError: where there is no such run; it names the nearest.
+
+    >>> import heatmark as hm, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = hm.sweep(
+    ...         "shapes_residual", hm.load_images("shapes", limit=2), "random", "deletion(steps=2)", out=folder,
+    ...         progress=False, timing=False,
+    ...     )
+    ...     hm.load_run(folder).images["predicted"].tolist()
+    ['circle', 'square']
     """
     path = Path(place).expanduser()
     if isinstance(place, Path) or not path.is_dir():
