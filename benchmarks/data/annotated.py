@@ -40,7 +40,10 @@ class Annotated(Dataset):
         if self.limit is not None and (not isinstance(self.limit, int) or self.limit < 1):
             raise ValueError(f"limit is {self.limit!r}, expected a whole number of at least 1, or None for all")
         for what in ("labels", "masks", "groups"):
-            self._require_fitting(what, getattr(self, what))
+            facts = getattr(self, what)
+            self._require_fitting(what, facts)
+            if facts is not None and not isinstance(facts, Mapping):
+                object.__setattr__(self, what, list(facts))  # by position: a pandas Series goes by its index
 
     def _require_fitting(self, what: str, facts: Facts) -> None:
         if isinstance(facts, Mapping):
