@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from heatmark.benchmarks.data.base import Dataset, Mask, Sample
 from heatmark.common.names import did_you_mean
 
-Facts = Sequence[Any] | Mapping[str, Any] | None
+Facts = Sequence[Any] | NDArray[Any] | Tensor | Mapping[str, Any] | None
 """One value per picture, in their order or by their names; None where nothing is given."""
 
 
@@ -117,5 +119,10 @@ def as_mask(mask: Any) -> Mask:
     if isinstance(mask, Image.Image):
         return np.asarray(mask.convert("L")) > 0
     values = np.asarray(mask.detach().cpu() if hasattr(mask, "detach") else mask)
-    found: Mask = values.reshape(values.shape[-2:]) > 0
+    plane = values[..., 0] if values.ndim == 3 and values.shape[-1] == 1 else values
+    if plane.ndim == 3 and plane.shape[0] == 1:
+        plane = plane[0]
+    if plane.ndim != 2:
+        raise ValueError(f"a mask has the shape {values.shape}, expected (H, W)")
+    found: Mask = plane > 0
     return found

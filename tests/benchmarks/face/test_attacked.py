@@ -130,6 +130,17 @@ def test_a_table_of_labels_belongs_to_a_folder() -> None:
         hm.load_images(PICTURES, labels="labels.csv")
 
 
+@pytest.mark.parametrize("shape", [(20, 24), (1, 20, 24), (20, 24, 1)])
+def test_a_mask_may_have_one_channel(shape: tuple[int, ...]) -> None:
+    masks = (PICTURES[..., 0] > 99).reshape(4, *shape)
+    assert np.array_equal(hm.load_images(PICTURES, labels=[0] * 4, masks=masks)[3].mask, PICTURES[3, ..., 0] > 99)
+
+
+def test_a_mask_of_colours_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"a mask has the shape \(20, 24, 3\)"):
+        _ = hm.load_images(PICTURES, labels=[0] * 4, masks=PICTURES)[0]
+
+
 def test_pixels_of_bfloat16_are_pictures() -> None:
     pixels = torch.zeros(3, 4, 5, dtype=torch.bfloat16)
     pixels[0] = 1
