@@ -133,7 +133,9 @@ def test_a_table_of_labels_belongs_to_a_folder() -> None:
 @pytest.mark.parametrize("shape", [(20, 24), (1, 20, 24), (20, 24, 1)])
 def test_a_mask_may_have_one_channel(shape: tuple[int, ...]) -> None:
     masks = (PICTURES[..., 0] > 99).reshape(4, *shape)
-    assert np.array_equal(hm.load_images(PICTURES, labels=[0] * 4, masks=masks)[3].mask, PICTURES[3, ..., 0] > 99)
+    found = hm.load_images(PICTURES, labels=[0] * 4, masks=masks)[3].mask
+    assert found is not None
+    assert np.array_equal(found, PICTURES[3, ..., 0] > 99)
 
 
 def test_a_mask_of_colours_is_refused() -> None:
