@@ -14,8 +14,11 @@ FUTURE_FLAGS = 0xFFFE0000
 def text(code: CodeType) -> Any:
     """Return a code object's source, or its bytecode and constants, as plain JSON values.
 
+    A lambda counts by its bytecode: its source is a part of a line, which may hold others, or of several lines.
     Source that does not compile to this code is not its source: the file may have been edited after its import.
     """
+    if code.co_name == "<lambda>":
+        return _bytecode(code)
     try:
         lines, number = inspect.findsource(code)
     except (OSError, TypeError, IndexError):

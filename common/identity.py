@@ -148,9 +148,22 @@ def options(thing: object) -> dict[str, Any]:
     """
     if not is_dataclass(thing) or isinstance(thing, type):
         raise ValueError(f"{thing!r} is a {type(thing).__name__}, expected a frozen dataclass")
+    _require_fields_alone(thing)
     speed_only: frozenset[str] = getattr(thing, "speed_only", frozenset())
     names = [f.name for f in fields(thing) if f.name not in speed_only]
     return {name: _plain(f"{type(thing).__name__}.{name}", getattr(thing, name)) for name in names}
+
+
+def _require_fields_alone(thing: object) -> None:
+    """Raise where a class without ``@dataclass``, below one with it, keeps values that are no fields."""
+    if "__dataclass_fields__" in vars(type(thing)):
+        return
+    known = {f.name for f in fields(thing)}  # type: ignore[arg-type]
+    if own := [name for name in getattr(thing, "__dict__", {}) if name not in known]:
+        raise ValueError(
+            f"{type(thing).__name__} keeps {', '.join(own)} in its object and is no dataclass, so that nothing "
+            "tells its options: put @dataclass(frozen=True) above the class and make them fields"
+        )
 
 
 def _nested(thing: object) -> dict[str, Any]:

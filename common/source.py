@@ -13,7 +13,7 @@ import secrets
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, ModuleType
 from typing import Any
@@ -136,7 +136,7 @@ class _Digests:
         if isinstance(thing, type):
             return self._class(thing) if self._is_own(thing) else _named(thing)
         if isinstance(thing, FunctionType):
-            return self._function(thing) if self._is_own(thing) else [_named(thing), self._wrapped(thing)]
+            return self._function(thing) if self._is_own(thing) else self._foreign(thing)
         return self._descriptor(thing)
 
     def _descriptor(self, thing: Any) -> Any:
@@ -163,6 +163,11 @@ class _Digests:
         inner = getattr(thing, "__wrapped__", None)
         return "" if inner is None else self.of(inner)
 
+    def _foreign(self, function: FunctionType) -> Any:
+        """Return the name of a package's function, and what the user gave it, if a function of the package made it."""
+        given = [content for cell in function.__closure__ or () for content in _content(cell)]
+        return [_named(function), self._wrapped(function), [self.of(each) for each in given if _is_told(each)]]
+
     def _class(self, cls: type) -> Any:
         parts = {name: part for name, part in vars(cls).items() if name not in NO_PART_OF_A_CLASS}
         fields = parts.pop("__dataclass_fields__", {})
@@ -174,7 +179,9 @@ class _Digests:
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         closure = {name: [self.of(content) for content in _content(cell)] for name, cell in cells}
         given = [self.of(function.__defaults__), self.of(function.__kwdefaults__)]
-        return ["function", text(function.__code__), given, closure, self._globals(function), self._wrapped(function)]
+        kept = {name: self.of(part) for name, part in vars(function).items() if not name.startswith("__")}
+        parts = [given, closure, self._globals(function), self._wrapped(function), *([kept] if kept else [])]
+        return ["function", text(function.__code__), *parts]
 
     def _globals(self, function: FunctionType) -> dict[str, str]:
         """Return the digests of what a function's code refers to by global names, and in modules by attributes."""
@@ -216,6 +223,11 @@ def _content(cell: Any) -> list[object]:
         return [cell.cell_contents]
     except ValueError:  # empty as yet
         return []
+
+
+def _is_told(content: object) -> bool:
+    """Return whether a thing has code, or a value that is the same in every process."""
+    return type(content) in PLAIN or isinstance(content, FunctionType | type | Tensor | tuple | partial)
 
 
 def _is_written_by_dataclass(part: object) -> bool:

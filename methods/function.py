@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -43,12 +44,17 @@ def from_function(function: Function, name: str = "") -> Method:
 
     def call(_self: Method, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
         with untouched(model):
-            return torch.as_tensor(function(model, images, targets, layer))
+            return as_tensor(function(model, images, targets, layer))
 
     call.__wrapped__ = function  # type: ignore[attr-defined]  # by which the identity finds the user's code
     members = {"__call__": call, "__module__": _module_of(function), "__doc__": inspect.getdoc(function)}
     cls: type[Method] = dataclass(frozen=True)(type(own, (Method,), members))
     return cls()
+
+
+def as_tensor(maps: Any) -> Tensor:
+    """Return maps as a tensor; an array may have any strides, as after ``maps[:, ::-1]``."""
+    return torch.as_tensor(np.ascontiguousarray(maps) if isinstance(maps, np.ndarray) else maps)
 
 
 def _require_arguments(function: Function, name: str) -> None:
@@ -64,4 +70,4 @@ def _require_arguments(function: Function, name: str) -> None:
 
 def _module_of(function: Function) -> str:
     """Return the module that a function is of; for any other object the user's script, so that its content counts."""
-    return function.__module__ if isinstance(function, FunctionType) else "__main__"
+    return (function.__module__ if isinstance(function, FunctionType) else "") or "__main__"

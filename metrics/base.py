@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeGuard
 
 from torch import Tensor, nn
 
@@ -121,7 +121,10 @@ class Path(ABC):
 
     @abstractmethod
     def curve(self, batch: Explained) -> Curve:
-        """Return the curve of every image; NaN for an image whose map gives no order, because it contains NaN."""
+        """Return the curve of every image; NaN for an image whose map gives no order, because it contains NaN.
+
+        The batch is one :func:`without_annotations`, because a curve's key holds none of these.
+        """
 
     def passes(self, image_size: tuple[int, int]) -> float | None:  # noqa: ARG002
         """Return the cost of one image's curve in plain forward passes, for images (H, W); None if it is unknown."""
@@ -147,13 +150,26 @@ class CurveMetric(Metric):
 
     def __call__(self, batch: Explained) -> Scores:
         """Return the sum of every image's curve, and the curves."""
-        curve = self.path.curve(batch)
+        curve = self.path.curve(without_annotations(batch))
         return replace(self.summarise(curve), curve=curve)
 
     def passes(self, image_size: tuple[int, int]) -> float | None:
         """Return the cost of an image's curves, each path counted once; None if that of any is unknown."""
         known = [path.passes(image_size) for path in dict.fromkeys((self.path, *self.bounds))]
         return None if None in known else sum(cost for cost in known if cost is not None)
+
+
+def sums_up_curves(metric: Metric) -> TypeGuard[CurveMetric]:
+    """Return whether a metric's values are its :meth:`CurveMetric.summarise` of curves that others may share, too.
+
+    A subclass with a call of its own may do more than that.
+    """
+    return isinstance(metric, CurveMetric) and type(metric).__call__ is CurveMetric.__call__
+
+
+def without_annotations(batch: Explained) -> Explained:
+    """Return a batch without masks, labels and counterfactuals, and with the seed 0, as a path reads it."""
+    return replace(batch, masks=None, has_mask=None, ignore=None, labels=None, counterfactuals=None, seed=0)
 
 
 class Derived(Metric):

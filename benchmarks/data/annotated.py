@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from heatmark.benchmarks.data.base import Dataset, Mask, Sample
 from heatmark.common.names import did_you_mean
 
-Facts = Sequence[Any] | Mapping[str, Any] | None
+Facts = Sequence[Any] | NDArray[Any] | Tensor | Mapping[str, Any] | None
 """One value per picture, in their order or by their names; None where nothing is given."""
 
 
@@ -40,7 +42,10 @@ class Annotated(Dataset):
         if self.limit is not None and (not isinstance(self.limit, int) or self.limit < 1):
             raise ValueError(f"limit is {self.limit!r}, expected a whole number of at least 1, or None for all")
         for what in ("labels", "masks", "groups"):
-            self._require_fitting(what, getattr(self, what))
+            facts = getattr(self, what)
+            self._require_fitting(what, facts)
+            if facts is not None and not isinstance(facts, Mapping):
+                object.__setattr__(self, what, list(facts))  # by position: a pandas Series goes by its index
 
     def _require_fitting(self, what: str, facts: Facts) -> None:
         if isinstance(facts, Mapping):
@@ -114,5 +119,10 @@ def as_mask(mask: Any) -> Mask:
     if isinstance(mask, Image.Image):
         return np.asarray(mask.convert("L")) > 0
     values = np.asarray(mask.detach().cpu() if hasattr(mask, "detach") else mask)
-    found: Mask = values.reshape(values.shape[-2:]) > 0
+    plane = values[..., 0] if values.ndim == 3 and values.shape[-1] == 1 else values
+    if plane.ndim == 3 and plane.shape[0] == 1:
+        plane = plane[0]
+    if plane.ndim != 2:
+        raise ValueError(f"a mask has the shape {values.shape}, expected (H, W)")
+    found: Mask = plane > 0
     return found

@@ -14,6 +14,7 @@ from PIL import Image
 
 from heatmark.benchmarks.data.base import Dataset, Sample
 from heatmark.benchmarks.data.pictures import as_rgb, content_digest, decoded, read_content
+from heatmark.common.errors import in_words
 
 Picture = str | Path | Image.Image | NDArray[Any] | torch.Tensor
 """A file, a picture, or pixels: (H, W), (H, W, 3) or (3, H, W), whole numbers 0 to 255 or real ones in [0, 1]."""
@@ -110,11 +111,11 @@ class FromItems(Dataset):
 
         Raises:
             IndexError: for a position outside the dataset.
-            ValueError: where an item has no picture.
+            ValueError: where an item has no picture, or the dataset cannot give it.
         """
         if not 0 <= index < len(self):
             raise IndexError(index)
-        item = self.items[index]
+        item = self._item(index)
         if isinstance(item, Mapping):
             picture, label = _first(item, KEYS_OF_PICTURES), _first(item, KEYS_OF_LABELS)
         elif isinstance(item, tuple | list):
@@ -123,6 +124,12 @@ class FromItems(Dataset):
             picture, label = item, None
         found = sample(picture, self.name_of(index))
         return Sample(found.name, found.image, _label(label), digest=found.digest)
+
+    def _item(self, index: int) -> Any:
+        try:
+            return self.items[index]
+        except Exception as error:  # a dataset may raise anything over a broken picture, which costs this one alone
+            raise ValueError(f"{type(self.items).__name__} cannot give item {index}: {in_words(error)}") from error
 
 
 def sample(picture: Picture, name: str) -> Sample:
@@ -163,7 +170,7 @@ def from_pixels(pixels: NDArray[Any] | torch.Tensor, name: str) -> Image.Image:
         ValueError: for another shape, or numbers out of range.
     """
     front = isinstance(pixels, torch.Tensor)
-    values = pixels.detach().cpu().numpy() if isinstance(pixels, torch.Tensor) else pixels
+    values = _array(pixels) if isinstance(pixels, torch.Tensor) else pixels
     if values.ndim == 3 and (values.shape[0] in (1, 3)) and (front or values.shape[-1] not in (1, 3)):
         values = np.moveaxis(values, 0, -1)
     if values.ndim == 3 and values.shape[-1] == 1:
@@ -171,6 +178,13 @@ def from_pixels(pixels: NDArray[Any] | torch.Tensor, name: str) -> Image.Image:
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[-1] != 3) or not values.size:
         raise ValueError(f"{name} has the shape {tuple(pixels.shape)}, expected (H, W, 3), (3, H, W) or (H, W)")
     return Image.fromarray(_bytes(values, name)).convert("RGB")
+
+
+def _array(pixels: torch.Tensor) -> NDArray[Any]:
+    """Return a tensor as an array; real numbers as float32, because NumPy has no bfloat16."""
+    plain = pixels.detach().cpu()
+    found: NDArray[Any] = (plain.float() if plain.is_floating_point() else plain).numpy()
+    return found
 
 
 def _bytes(values: NDArray[Any], name: str) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from heatmark.benchmarks.data.given import Given
 from heatmark.benchmarks.explain.explanation import Column, picture_name, read_image
 from heatmark.benchmarks.explain.overlay import Look
 from heatmark.benchmarks.face.load import Images, load_images, load_model
+from heatmark.benchmarks.face.preserved import preserved
 from heatmark.benchmarks.face.things import MethodLike, methods_of
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.predictions import Prediction
@@ -70,7 +71,8 @@ def explain(
     for sample in dataset:
         true = label if label is not None else _label(sample, dataset, classifier)
         settings = ExplainSettings([str(name) for name in layers], targets, true, device, precision)
-        found.append(explain_picture(classifier, sample.image, sample.name, made, settings))
+        with preserved(classifier):
+            found.append(explain_picture(classifier, sample.image, sample.name, made, settings))
     if not any(each.explanation.columns for each in found):
         raise ValueError("no method works here: " + "; ".join(found[0].left_out))
     return Explanations(found, one_target=not isinstance(target, list | tuple))

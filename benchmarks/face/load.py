@@ -14,6 +14,7 @@ from heatmark.benchmarks.data.annotated import Annotated, Facts
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.data.folder import SUFFIXES, Folder
 from heatmark.benchmarks.data.given import FromItems, Given, Items, Picture, local_path
+from heatmark.benchmarks.face.preserved import preserved
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.benchmarks.models.sources import custom_model
@@ -25,7 +26,7 @@ def load_model(source: str | Path | nn.Module | Classifier, seed: int = 0, **opt
 
     Args:
         source: a name that ``heatmark sweep model=…`` takes (``resnet50``, ``torchvision:regnet_y_400mf``, a yaml
-            file, ``resnet18(weights=null)``), or a network of your own.
+            file, ``resnet18(weights=null)``), or a network of your own, whose modes and device no call changes.
         seed: of random weights.
         options: for a name, those of its config (``weights=None`` draws random ones, ``checkpoint="mine.pth"``,
             ``preprocessing={"resize": 288}``); for a network ``name``, ``weights`` (their name in the tables),
@@ -42,7 +43,8 @@ def load_model(source: str | Path | nn.Module | Classifier, seed: int = 0, **opt
     if isinstance(source, Classifier):
         return source
     if isinstance(source, nn.Module):
-        return _network(source, seed, options)
+        with preserved(source):
+            return _network(source, seed, options)
     if not isinstance(source, str | Path):
         raise ValueError(f"{source!r} is a {type(source).__name__}, expected a model's name or a torch.nn.Module")
     plain = {key: asdict(value) if isinstance(value, Preprocessing) else value for key, value in options.items()}
@@ -102,6 +104,8 @@ def load_images(
     """
     table = labels if isinstance(labels, str | Path) else None
     found = _pictures(source, table, name)
+    if table is not None and not isinstance(found, Folder):
+        raise ValueError(f"labels is {str(table)!r}, a table of a folder's pictures; expected one label per picture")
     facts = None if table is not None else labels
     if all(given is None for given in (facts, masks, groups, limit)):
         return found
@@ -118,13 +122,18 @@ def _pictures(source: Any, table: str | Path | None, name: str) -> Dataset:
         return Given([source], **title)
     if isinstance(source, np.ndarray | Tensor):
         return Given(list(source) if source.ndim == 4 else [source], **title)
-    if isinstance(source, list | tuple):
+    if isinstance(source, list | tuple) or _is_series(source):
         return Given(list(source), **title)
     if isinstance(source, Items):
         return FromItems(source, **title)
     raise ValueError(
         f"{source!r} is a {type(source).__name__}, expected a folder, files, PIL images, an array, a tensor, a dataset"
     )
+
+
+def _is_series(source: Any) -> bool:
+    """Return whether this is a column of pandas, whose items go by its index and not by position."""
+    return hasattr(source, "iloc") and getattr(source, "ndim", 0) == 1
 
 
 def _at(source: str | Path, table: str | Path | None, name: str) -> Dataset:

@@ -11,13 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.benchmarks import api
+from heatmark.benchmarks.data.base import Dataset
+from heatmark.benchmarks.data.told_apart import ToldApart
 from heatmark.benchmarks.face.explain import Explanations
 from heatmark.benchmarks.face.load import Images, load_images, load_model
+from heatmark.benchmarks.face.preserved import preserved
+from heatmark.benchmarks.face.targets import plain_target
 from heatmark.benchmarks.face.things import MetricLike, metrics_of
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.benchmarks.tables.gather import gather
+from heatmark.methods.function import as_tensor
 from heatmark.methods.given import given_maps
 
 Maps = Any
@@ -37,6 +42,8 @@ def score(
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return the scores of maps that were made anywhere, one row per picture and metric, as a sweep's table has them.
+
+    Rows come in the order of the pictures; a picture that is broken has one row.
 
     Args:
         maps: (N, h, w) at any resolution, one map per picture in the order of the images, with its sign; an array, a
@@ -68,10 +75,16 @@ def score(
         layers=(), target=_target(target, maps), device=device, precision=precision, batch_size=batch_size, seed=seed,
         timing=False, keep_maps="none",
     )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, preserved(classifier):
         record = JobRecord(Path(folder), {}, classifier.name)
-        api.sweep(classifier, dataset, methods, judges, settings, record)
-        return gather(Path(folder))
+        api.sweep(classifier, ToldApart(dataset), methods, judges, settings, record)
+        return _by_picture(gather(Path(folder)), dataset)
+
+
+def _by_picture(table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """Return rows in the order of the pictures, also of those that are broken."""
+    order = {dataset.name_of(position): position for position in range(len(dataset))}
+    return table.sort_values("image", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
 def _named(maps: Maps) -> dict[str, Any]:
@@ -91,10 +104,8 @@ def _target(target: int | str | Sequence[int] | None, maps: Maps) -> int | str |
             raise ValueError(
                 "these explanations are of several classes per picture; score those of one, explain(target=…)"
             )
-        return [int(each) for each in maps.targets]
-    if target is None:
-        return "predicted"
-    return target if isinstance(target, int | str) else [int(each) for each in target]
+        return plain_target(maps.targets)
+    return "predicted" if target is None else plain_target(target)
 
 
 def tensors(maps: Any, count: int, name: str) -> list[Tensor]:
@@ -105,7 +116,7 @@ def tensors(maps: Any, count: int, name: str) -> list[Tensor]:
     """
     if isinstance(maps, str | Path):
         maps = np.load(_file(maps), allow_pickle=False)
-    found = [torch.as_tensor(np.asarray(each) if not isinstance(each, Tensor) else each) for each in maps]
+    found = [as_tensor(each if isinstance(each, Tensor) else np.asarray(each)) for each in maps]
     if count == 1 and found and found[0].ndim == 1:  # one map (h, w) of one picture
         found = [torch.stack(found)]
     if len(found) != count:

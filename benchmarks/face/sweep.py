@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -16,7 +16,9 @@ from heatmark.benchmarks import api
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.face.load import Images, load_images, load_model
 from heatmark.benchmarks.face.plan import DryRun
+from heatmark.benchmarks.face.preserved import preserved
 from heatmark.benchmarks.face.run import Run
+from heatmark.benchmarks.face.targets import plain_target
 from heatmark.benchmarks.face.things import MethodLike, MetricLike, methods_of, metrics_of
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.progress.shown import shown
@@ -29,6 +31,7 @@ from heatmark.benchmarks.tables.gather import gather, whole
 from heatmark.common.errors import in_words
 from heatmark.common.identity import options
 from heatmark.methods.base import Method
+from heatmark.methods.given import GivenMaps
 from heatmark.metrics.base import Metric
 
 ModelLike = str | Path | nn.Module | Classifier
@@ -110,10 +113,11 @@ def sweep(
     {'grad_cam': 4, 'random': 4}
     """
     asked = SweepSettings(
-        layers=[layers] if isinstance(layers, str) else list(layers), target=target,
+        layers=[layers] if isinstance(layers, str) else list(layers), target=plain_target(target),
         shard=parse_shard(shard) if shard else WHOLE, **settings,
     )  # fmt: skip
     made, judges = methods_of(methods, asked.seed), metrics_of(metrics, asked.seed)
+    _require_computed(made)
     session = _Session(made, judges, asked, Path(out).expanduser(), time.time(), progress)
     jobs = list(product(_models(model), _datasets(images)))
     if dry_run:
@@ -127,6 +131,13 @@ def sweep(
     return Run(session.folder)
 
 
+def _require_computed(methods: Mapping[str, Method]) -> None:
+    """Raise for maps made elsewhere: a run's rows are told by picture and method, and not by the maps' order."""
+    for name, method in methods.items():
+        if isinstance(method, GivenMaps):
+            raise ValueError(f"{name} are maps that were made elsewhere: score them with heatmark.score")
+
+
 def _models(model: Any) -> list[ModelLike]:
     found = list(model) if isinstance(model, list | tuple) else [model]
     if not found:
@@ -136,7 +147,23 @@ def _models(model: Any) -> list[ModelLike]:
 
 def _datasets(images: Any) -> list[Dataset]:
     several = isinstance(images, list | tuple) and len(images) and all(isinstance(each, Dataset) for each in images)
-    return list(images) if several else [load_images(images)]
+    found = list(images) if several else [load_images(images)]
+    told = [_told(dataset) for dataset in found]
+    for dataset, facts in zip(found, told, strict=True):
+        if told.count(facts) > 1:
+            raise ValueError(
+                f"two datasets are called {dataset.name}, and one would replace the other in the run: give each a "
+                f'name of its own, as in load_images(…, name="{dataset.name}-2")'
+            )
+    return found
+
+
+def _told(dataset: Dataset) -> dict[str, Any]:
+    """Return what tells a dataset from others, as plain values: its name and options, not how many pictures it has."""
+    own: dict[str, Any] = {f.name: getattr(dataset, f.name) for f in fields(dataset)} if is_dataclass(dataset) else {}
+    plain = {name: value for name, value in own.items() if isinstance(value, str | int | float) and name != "limit"}
+    inner = {name: _told(value) for name, value in own.items() if isinstance(value, Dataset)}
+    return {"_target_": type(dataset).__name__, "name": dataset.name, **plain, **inner}
 
 
 @dataclass(frozen=True)
@@ -170,11 +197,12 @@ class _Session:
     def estimate(self, classifier: Classifier, dataset: Dataset) -> Estimate:
         """Return what a job would cost."""
         record = self._record(classifier, dataset)
-        return api.estimate(classifier, dataset, self.methods, self.metrics, self.asked, record)
+        with preserved(classifier):
+            return api.estimate(classifier, dataset, self.methods, self.metrics, self.asked, record)
 
     def _run(self, classifier: Classifier, dataset: Dataset, number: str) -> None:
         record = self._record(classifier, dataset)
-        with shown(record, number) if self.progress else nullcontext(Observer()) as observer:
+        with preserved(classifier), shown(record, number) if self.progress else nullcontext(Observer()) as observer:
             try:
                 api.sweep(classifier, dataset, self.methods, self.metrics, self.asked, record, observer)
             except Exception as error:
@@ -192,7 +220,7 @@ class _Session:
         """
         return {
             "model": {"name": classifier.name, "weights": classifier.weights, "digest": classifier.network_digest()},
-            "dataset": {"_target_": type(dataset).__name__, "name": dataset.name},
+            "dataset": _told(dataset),
             "layer": list(self.asked.layers),
             "method": {name: options(method) for name, method in self.methods.items()},
             "metric": {name: options(metric) for name, metric in self.metrics.items()},

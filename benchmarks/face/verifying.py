@@ -8,6 +8,7 @@ import pandas as pd
 
 from heatmark.benchmarks.config.recorded import recorded
 from heatmark.benchmarks.face.load import Images, load_images, load_model
+from heatmark.benchmarks.face.preserved import preserved
 from heatmark.benchmarks.face.things import MethodLike, MetricLike, methods_of, metrics_of
 from heatmark.benchmarks.verify.jobs import matching
 from heatmark.benchmarks.verify.verify import verify
@@ -28,14 +29,11 @@ def verified(
     classifier, dataset = load_model(model), load_images(images)
     asked = [job.request for job in matching(run, classifier)]
     options = {("images" if name == "pictures" else name): _listed(name, value) for name, value in which.items()}
-    return verify(
-        run,
-        classifier,
-        dataset,
-        _joined(recorded("method", ((c.method, c.options) for each in asked for c in each.cells)), methods_of(methods)),
-        _joined(recorded("metric", ((m.name, m.options) for each in asked for m in each.metrics)), metrics_of(metrics)),
-        Which(**options),
-    )
+    known_methods = recorded("method", ((c.method, c.options) for each in asked for c in each.cells))
+    known_metrics = recorded("metric", ((m.name, m.options) for each in asked for m in each.metrics))
+    all_methods, all_metrics = _joined(known_methods, methods_of(methods)), _joined(known_metrics, metrics_of(metrics))
+    with preserved(classifier):
+        return verify(run, classifier, dataset, all_methods, all_metrics, Which(**options))
 
 
 def _listed(name: str, value: Any) -> Any:

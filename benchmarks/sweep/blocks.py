@@ -225,6 +225,8 @@ def _digest(objects: Mapping[int, Tensor], ignore: Tensor | None) -> str:
 def class_of(label: int | str, dataset: Dataset, classifier: Classifier) -> int:
     """Return a label of a dataset as an index of the model's logits, −1 where it is no class of the model."""
     named = isinstance(label, int) and dataset.classes and classifier.classes  # else a number is all there is
+    if named and not 0 <= int(label) < len(dataset.classes):  # such as -1, by which many datasets say unknown
+        return -1
     try:
         return classifier.class_index(dataset.classes[int(label)] if named else label)
     except ValueError:  # a dataset's class need not be one of the model's; the summary counts these

@@ -15,7 +15,7 @@ from heatmark.benchmarks.sweep.explaining import Explaining
 from heatmark.benchmarks.sweep.faults import isolated
 from heatmark.benchmarks.sweep.keys import curve_key
 from heatmark.common.batching import halving
-from heatmark.metrics.base import Curve, CurveMetric, Metric, Path
+from heatmark.metrics.base import Curve, Metric, Path, sums_up_curves, without_annotations
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ Curves = dict[int, Point]
 
 def paths(metrics: Mapping[str, Metric]) -> list[Path]:
     """Return the distinct paths of some metrics, those of their bounds among them."""
-    curved = [metric for metric in metrics.values() if isinstance(metric, CurveMetric)]
+    curved = [metric for metric in metrics.values() if sums_up_curves(metric)]
     return list(dict.fromkeys(path for metric in curved for path in (metric.path, *metric.bounds)))
 
 
@@ -40,7 +40,10 @@ def curves_along(path: Path, explaining: Explaining, images: Sequence[int]) -> t
     """Return the curves of some images along a path, and why an image has none."""
 
     def run(which: Sequence[int]) -> list[Point]:
-        return halving(lambda size: points(path.curve(explaining.batch(which, size))), explaining.run.batch_size)
+        return halving(
+            lambda size: points(path.curve(without_annotations(explaining.batch(which, size)))),
+            explaining.run.batch_size,
+        )
 
     return isolated(run, images)
 

@@ -43,7 +43,7 @@ class Explaining:
         """
         places, block, device = list(which), self.block.block, self.run.device
         images, masks = block.images[places], self.block.masks
-        full = upsample(torch.stack([self.maps[i] for i in places]), tuple(images.shape[-2:]))
+        full = _upsampled([self.maps[i] for i in places], (images.shape[-2], images.shape[-1]))
         preprocessing = self.classifier.preprocessing
         return Explained(
             self.classifier.module,
@@ -59,3 +59,10 @@ class Explaining:
             seed=self.run.seed,
             batch_size=size,
         )
+
+
+def _upsampled(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    """Return maps (h, w), of one shape or of several, at the images' size, (N, H, W)."""
+    if len({raw.shape for raw in maps}) == 1:
+        return upsample(torch.stack(list(maps)), size)
+    return torch.cat([upsample(raw[None], size) for raw in maps])

@@ -8,7 +8,7 @@ from heatmark.common.digests import digest_json
 from heatmark.common.identity import identity
 from heatmark.common.source import is_users, source_digest
 from heatmark.methods.base import Method
-from heatmark.metrics.base import CurveMetric, Metric, Path
+from heatmark.metrics.base import Metric, Path, sums_up_curves
 
 
 def model_key(classifier: Classifier, network: str, precision: str, device: str) -> str:
@@ -55,7 +55,7 @@ def score_key(maps: str, metric: Metric, seed: int) -> str:
         seed: the run's seed, a part of the key for a metric that draws.
     """
     facts: dict[str, Any] = {"metric": identity(metric), "seed": seed if metric.draws else None}
-    if isinstance(metric, CurveMetric):
+    if sums_up_curves(metric):
         return digest_json({"scores": facts | {"curves": [curve_key(maps, p) for p in (metric.path, *metric.bounds)]}})
     return digest_json({"scores": facts | {"maps": maps, "resize": resize.VERSION}})
 

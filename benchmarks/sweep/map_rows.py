@@ -45,8 +45,9 @@ def map_rows(
         keep: ``all``, ``gallery`` or ``none``; see :class:`.settings.SweepSettings`.
     """
     rows = [_error(cell, entries[i].row(), why) for i, why in reasons.items()]
-    if maps:
-        rows += _described(cell.key, [entries[i] for i in maps], torch.stack(list(maps.values())), size, keep)
+    for shape in dict.fromkeys(raw.shape for raw in maps.values()):  # maps that were made elsewhere may differ in it
+        alike = {i: raw for i, raw in maps.items() if raw.shape == shape}
+        rows += _described(cell.key, [entries[i] for i in alike], torch.stack(list(alike.values())), size, keep)
     return pa.Table.from_pylist(rows, schema=full_schema("maps"))
 
 

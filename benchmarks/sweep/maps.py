@@ -14,7 +14,7 @@ from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.common.batching import halving, padded, with_batch_size
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
-from heatmark.methods.engine.cam import can_share, captured
+from heatmark.methods.engine.cam import can_share, captured, own_view
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _shared(
             continue
         for cell, method in zip(cells, methods, strict=True):
             try:
-                maps = _checked(method.relevance(c), len(images))
+                maps = _checked(method.relevance(own_view(method, c)), len(images))
             except Exception as error:
                 if broken_device(error):
                     raise

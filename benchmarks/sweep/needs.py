@@ -8,7 +8,7 @@ from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.curves import paths
 from heatmark.benchmarks.sweep.keys import curve_key, score_key
-from heatmark.metrics.base import CurveMetric, Metric, Path
+from heatmark.metrics.base import Metric, Path, sums_up_curves
 
 Stored = Mapping[str, Mapping[str, Collection[str]]]
 """Ids of the stored rows, by artefact and key."""
@@ -55,7 +55,7 @@ class Need:
 
     def with_maps(self, metrics: Mapping[str, Metric]) -> list[int]:
         """Return the images whose maps must be at hand, computed now or read from the store."""
-        judged = [which for name, which in self.scores.items() if not isinstance(metrics[name], CurveMetric)]
+        judged = [which for name, which in self.scores.items() if not sums_up_curves(metrics[name])]
         return sorted({*self.maps, *(i for which in (*self.curves.values(), *judged) for i in which)})
 
     def with_curves(self, path: Path, metrics: Mapping[str, Metric]) -> list[int]:

@@ -17,7 +17,7 @@ from heatmark.benchmarks.sweep.observer import Step
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.methods.base import Method
 from heatmark.methods.engine.cam import CaptureCAM
-from heatmark.metrics.base import CurveMetric, Metric
+from heatmark.metrics.base import Metric, sums_up_curves
 
 ASSUMED = 2.0
 """Passes per image of a method that does not say what it costs: one forward and one backward."""
@@ -124,7 +124,7 @@ def _judged(n: Need, metrics: Mapping[str, Metric]) -> Iterator[Step]:
         if which:
             yield Step([n.cell], len(which), path)
     for name, which in n.scores.items():
-        if which and not isinstance(metrics[name], CurveMetric):
+        if which and not sums_up_curves(metrics[name]):
             yield Step([n.cell], len(which), name)
 
 

@@ -24,7 +24,7 @@ from heatmark.benchmarks.sweep.settings import RunSettings, SweepSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.common.identity import definition, options, require_distinct
 from heatmark.methods.base import Method
-from heatmark.metrics.base import CurveMetric, Derived, Metric
+from heatmark.metrics.base import Derived, Metric, sums_up_curves
 
 Tune = Callable[[str, str, Callable[[], int]], int]
 """(network's digest, kind of device, how to find it) -> the run's batch size."""
@@ -185,7 +185,7 @@ def _requested_score(maps: str, name: str, metric: Metric, seed: int) -> Request
     if isinstance(metric, Derived):
         return RequestedScore(maps, name, "")
     key = score_key(maps, metric, seed)
-    if not isinstance(metric, CurveMetric):
+    if not sums_up_curves(metric):
         return RequestedScore(maps, name, key)
     return RequestedScore(maps, name, key, curve_key(maps, metric.path), [curve_key(maps, p) for p in metric.bounds])
 

@@ -13,7 +13,7 @@ from heatmark.benchmarks.sweep.curves import Curves, together
 from heatmark.benchmarks.sweep.explaining import Explaining
 from heatmark.benchmarks.sweep.faults import isolated
 from heatmark.common.batching import halving
-from heatmark.metrics.base import CurveMetric, Metric, Path, Scores
+from heatmark.metrics.base import CurveMetric, Metric, Path, Scores, sums_up_curves
 
 UNDEFINED = "undefined"
 """The reason of a value that is NaN where the metric gives none."""
@@ -51,7 +51,7 @@ def scored(
         images: positions of the images.
         curves: curves by path, for a metric that sums up curves.
     """
-    if isinstance(metric, CurveMetric):
+    if sums_up_curves(metric):
         return isolated(lambda which: _summed(metric, which, curves), images)
     return isolated(lambda which: _judged(metric, explaining, which), images)
 
@@ -96,10 +96,13 @@ def _values(metric: Metric, scores: Scores, images: int) -> list[Value]:
         )
     values = scores.values.detach().double().cpu().tolist()
     reasons = scores.reasons or [""] * images
-    return [
-        Value(value, (why or UNDEFINED) if math.isnan(value) else "")
-        for value, why in zip(values, reasons, strict=True)
-    ]
+    return [_value(value, why) for value, why in zip(values, reasons, strict=True)]
+
+
+def _value(value: float, why: str) -> Value:
+    if math.isinf(value):  # no mean and no rank can hold it
+        return Value(math.nan, why or f"the value is {value}")
+    return Value(value, (why or UNDEFINED) if math.isnan(value) else "")
 
 
 def score_rows(

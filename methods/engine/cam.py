@@ -8,6 +8,7 @@ from typing import ClassVar, TypeGuard
 import torch
 from torch import Tensor, nn
 
+from heatmark.common.source import is_outside
 from heatmark.methods.base import Method
 from heatmark.methods.engine.capture import Capture, activations_at, capture
 
@@ -63,7 +64,19 @@ def captured(methods: Sequence[CaptureCAM], model: nn.Module, images: Tensor, ta
     """
     if any(method.needs_gradients for method in methods):
         return capture(model, images, targets, layer)
-    activations = activations_at(model, images, layer)
+    return _without_gradients(activations_at(model, images, layer))
+
+
+def own_view(method: CaptureCAM, shared: Capture) -> Capture:
+    """Return a capture that several methods share as one of them gets it alone; a user's may change it in place."""
+    if not method.needs_gradients:
+        shared = _without_gradients(shared.activations)
+    if not is_outside(type(method)):
+        return shared
+    return Capture(shared.activations.clone(), shared.gradients.clone(), shared.logits.clone())
+
+
+def _without_gradients(activations: Tensor) -> Capture:
     nan = activations.new_tensor(torch.nan)
     return Capture(activations, nan.expand_as(activations), nan.expand(len(activations), 1))
 

@@ -292,3 +292,57 @@ def test_a_class_of_the_package_has_no_source() -> None:
 
     assert "source" not in identity(GradCAM())
     assert "source" in identity(Here())
+
+
+def digest_of(function: Callable[..., Any]) -> str:
+    """Return the digest of a class whose call is this function."""
+    return source_digest(type("Holder", (), {"__call__": function, "__module__": __name__}))
+
+
+def test_lambdas_of_one_line_differ() -> None:
+    first, second = (lambda x: x + 1), (lambda x: x + 2)
+    assert digest_of(first) != digest_of(second)
+
+
+def test_a_lambda_counts_past_the_first_of_its_lines() -> None:
+    first = dict(
+        f=lambda x: x
+        + 1,
+    )  # fmt: skip
+    second = dict(
+        f=lambda x: x
+        + 2,
+    )  # fmt: skip
+    assert digest_of(first["f"]) != digest_of(second["f"])
+
+
+def test_attributes_of_a_function_count() -> None:
+    def scaled(x: Any) -> Any:
+        return x * scaled.factor  # type: ignore[attr-defined]
+
+    digests = set()
+    for scaled.factor in (1, 2):  # type: ignore[attr-defined]
+        digests.add(digest_of(scaled))
+    assert len(digests) == 2
+
+
+def test_what_a_user_gives_to_a_function_of_a_package_counts() -> None:
+    made = [torch.func.vmap(step, in_dims=axis) for step in (torch.sin, lambda x: -x) for axis in (0, 1)]
+
+    def using(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda x: function(x)
+
+    assert len({digest_of(using(each)) for each in made}) == 4
+    assert digest_of(using(made[3])) == digest_of(using(made[3]))
+
+
+def test_values_that_are_no_fields_are_refused_inside_an_option_too() -> None:
+    from heatmark.methods.fusion import FusedLayers
+    from heatmark.methods.grad_cam import GradCAM
+
+    class Scaled(GradCAM):
+        def __init__(self, scale: int) -> None:
+            object.__setattr__(self, "scale", scale)
+
+    with pytest.raises(ValueError, match="Scaled keeps scale in its object"):
+        identity(FusedLayers(Scaled(2), ["1"]))
