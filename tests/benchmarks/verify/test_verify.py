@@ -264,3 +264,50 @@ def test_mistakes_are_named(tmp_path: Path, published: Path) -> None:
         verified(tmp_path / "run")
     with pytest.raises(ValueError, match="images is 0, expected a number of at least 1"):
         Which(images=0)
+
+
+def test_of_two_definitions_of_one_metric_each_is_verified_as_its_own_job_has_it(tmp_path: Path) -> None:
+    for steps in (3, 4):
+        swept(tmp_path / "run", {"red": Red()}, {"deletion": Deletion(steps=steps)}, given={"model": "n", "s": steps})
+    gather(tmp_path / "run")
+    both = {"three": Deletion(steps=3), "four": Deletion(steps=4)}
+    found = verified(tmp_path / "run", methods={"red": Red()}, metrics=both, asked=Which(images=2))
+    assert found["verdict"].tolist() == ["equal"] * 4
+    assert found["definition"].nunique() == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("definition", "deletion:x"), ("maps", "0" * 64), ("options", "{1}"), ("model", "other")]
+)
+def test_rows_that_no_job_asks_for_are_never_passed_over(
+    column: str, value: str, published: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(published, tmp_path / "copy")
+    table = pd.read_parquet(tmp_path / "copy" / "results.parquet")
+    changed = (table["method"] == "layer_cam") & (table["metric"] == "deletion") & (table["image"] == "0.png")
+    table.loc[changed, column] = value
+    table.to_parquet(tmp_path / "copy" / "results.parquet")
+    found = verified(tmp_path / "copy", asked=Which(images=["1.png"]))
+    (wrong,) = found[found["verdict"] != "equal"].itertuples()
+    assert (wrong.image, wrong.method, wrong.metric, wrong.verdict) == ("0.png", "layer_cam", "deletion", "cannot")
+    assert wrong.note.startswith("no job of the run asks for this row")
+
+
+def test_one_key_for_all_cells_hides_no_row(published: Path, tmp_path: Path) -> None:
+    shutil.copytree(published, tmp_path / "copy")
+    table = pd.read_parquet(tmp_path / "copy" / "results.parquet")
+    table["cell"] = "0"
+    table.loc[table["method"] == "layer_cam", "value"] += 0.5
+    table.to_parquet(tmp_path / "copy" / "results.parquet")
+    found = verified(tmp_path / "copy")
+    assert found.groupby("method")["verdict"].agg(set).to_dict() == {
+        "aimed": {"equal"}, "grad_cam": {"equal"}, "layer_cam": {"deviates"},
+    }  # fmt: skip
+
+
+def test_rows_of_another_run_may_be_another_machines(published: Path, tmp_path: Path) -> None:
+    swept(tmp_path / "run", METHODS, METRICS, reuse=[str(published)])
+    gather(tmp_path / "run")
+    for shift, expected in ((1e-7, "equal"), (1e-5, "deviates")):
+        copy = _shifted(tmp_path / "run", tmp_path / expected, shift)
+        assert set(verified(copy, asked=Which(images=1))["verdict"]) == {expected}
