@@ -114,8 +114,8 @@ def test_mistakes_are_named(run: Path, tmp_path: Path) -> None:
 
 def test_a_request_that_names_another_folder_writes_nothing_there(run: Path, tmp_path: Path) -> None:
     (path,) = (run / "requests").glob("*.json")
-    crafted = json.loads(path.read_text()) | {"job": "../../../elsewhere"}
+    crafted = json.loads(path.read_text()) | {"job": "../../elsewhere"}
     (run / "requests" / "elsewhere.0-of-1.json").write_text(json.dumps(crafted))
     export(run, tmp_path / "out", Parts(), no_tables)
-    assert not list(tmp_path.rglob("*elsewhere*.json"))[1:], "the damaged one alone"
+    assert not list(tmp_path.glob("*elsewhere*"))
     assert [each.job for each in requests.read(tmp_path / "out")] == ["j" * 64]
