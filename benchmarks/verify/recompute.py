@@ -23,6 +23,9 @@ Row = Mapping[str, Any]
 Place = tuple[str, str, str, str]
 """Layer, method, metric, digest of the picture."""
 
+MOST_IMAGES = 4096
+"""The largest batch size that is taken from a run's folder."""
+
 
 @dataclass(frozen=True)
 class Recomputed:
@@ -83,11 +86,22 @@ def _settings(job: Job, layers: Sequence[str], device: torch.device) -> SweepSet
         target=str(facts["target_rule"]),
         device=str(device),
         precision=str(facts["precision"]),
-        batch_size=int(facts["batch_size"]),
+        batch_size=_batch_size(facts["batch_size"]),
         seed=seed_of(job),
         timing=False,
         keep_maps="none",
     )
+
+
+def _batch_size(recorded: object) -> int:
+    """Return a job's batch size.
+
+    Raises:
+        ValueError: for none that a sweep has had; short batches are filled up to it, and memory would end.
+    """
+    if not isinstance(recorded, int) or not 1 <= recorded <= MOST_IMAGES:
+        raise ValueError(f"the run's batch_size is {recorded!r}, expected 1 to {MOST_IMAGES}")
+    return recorded
 
 
 def _read(folder: Path) -> Recomputed:

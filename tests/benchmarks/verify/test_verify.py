@@ -1,5 +1,6 @@
 """Tests of a run verified from elsewhere: the same bits, one weight changed, pictures, methods and inputs missing."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -256,6 +257,18 @@ def test_what_fails_here_cannot_be_verified(tmp_path: Path) -> None:
     of_method = found.groupby("method")["verdict"].agg(list).to_dict()
     assert of_method == {"grad_cam": ["equal"] * 2, "red": ["cannot"] * 2}
     assert set(found[found["method"] == "red"]["note"]) == {"RuntimeError: no memory here"}
+
+
+@pytest.mark.parametrize("size", [10**9, 0, "x", None])
+def test_a_batch_size_that_no_sweep_has_had_is_not_tried(size: object, published: Path, tmp_path: Path) -> None:
+    shutil.copytree(published, tmp_path / "copy")
+    (path,) = (tmp_path / "copy" / "requests").glob("*.json")
+    asked = json.loads(path.read_text())
+    asked["facts"]["batch_size"] = size
+    path.write_text(json.dumps(asked))
+    found = verified(tmp_path / "copy")
+    assert set(found["verdict"]) == {"cannot"}
+    assert set(found["note"]) == {f"the run's batch_size is {size!r}, expected 1 to 4096"}
 
 
 def test_mistakes_are_named(tmp_path: Path, published: Path) -> None:
