@@ -21,7 +21,7 @@ from heatmark.metrics.base import Metric
 
 Row = Mapping[str, Any]
 Place = tuple[str, str, str, str]
-"""Layer, method, metric, digest of the picture."""
+"""Layer, method, metric, the picture's name here."""
 
 MOST_IMAGES = 4096
 """The largest batch size that is taken from a run's folder."""
@@ -32,13 +32,13 @@ class Recomputed:
     """What a sweep of some of a job's pictures gave.
 
     Args:
-        entries: the pictures by digest.
+        entries: the pictures by digest, several where they are equal but for their labels or masks.
         rows: of the results table.
         cells: why a cell gave nothing at all, by layer and method.
         reason: why nothing could be computed; ``""`` where it could.
     """
 
-    entries: Mapping[str, Entry] = field(default_factory=dict)
+    entries: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
     rows: Mapping[Place, Row] = field(default_factory=dict)
     cells: Mapping[tuple[str, str], str] = field(default_factory=dict)
     reason: str = ""
@@ -106,12 +106,14 @@ def _batch_size(recorded: object) -> int:
 
 def _read(folder: Path) -> Recomputed:
     (request,) = requests.current(folder)
-    digests = {entry.image: entry.digest for entry in request.entries}
+    entries: dict[str, list[Entry]] = {}
+    for entry in request.entries:
+        entries.setdefault(entry.digest, []).append(entry)
     table: list[Any] = gather(folder).to_dict("records")
     return Recomputed(
-        {entry.digest: entry for entry in request.entries},
+        entries,
         {
-            (row["layer"], row["method"], row["metric"], digests[row["image"]]): row
+            (row["layer"], row["method"], row["metric"], row["image"]): row
             for row in table
             if row["image"] and row["metric"]
         },

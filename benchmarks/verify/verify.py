@@ -1,6 +1,6 @@
 """A run verified: random or named rows of it, computed again from the reader's own weights and pictures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ class _Reader:
 
     classifier: Classifier
     dataset: Dataset
-    places: Mapping[str, int]
+    places: Mapping[str, Sequence[int]]
     methods: Mapping[str, Method]
     metrics: Mapping[str, Metric]
 
@@ -131,7 +131,7 @@ def _recomputed(
     return recompute(
         job,
         reader.classifier,
-        Chosen(reader.dataset, [reader.places[digest] for digest in digests]),
+        Chosen(reader.dataset, [place for digest in digests for place in reader.places[digest]]),
         {name: method for name, method in at_hand.methods.items() if name in {row["method"] for row in able}},
         {name: metric for name, metric in at_hand.metrics.items() if name in names},
         sorted({row["layer"] for row in able} - {"input"}),

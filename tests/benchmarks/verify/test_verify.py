@@ -324,3 +324,13 @@ def test_rows_of_another_run_may_be_another_machines(published: Path, tmp_path: 
     for shift, expected in ((1e-7, "equal"), (1e-5, "deviates")):
         copy = _shifted(tmp_path / "run", tmp_path / expected, shift)
         assert set(verified(copy, asked=Which(images=1))["verdict"]) == {expected}
+
+
+def test_equal_pictures_of_two_labels_are_verified_each_with_its_own(tmp_path: Path) -> None:
+    data = toys(4)
+    data.pictures[1] = data.pictures[0]
+    swept(tmp_path / "run", METHODS, METRICS, dataset=data, target="label")
+    gather(tmp_path / "run")
+    found = verified(tmp_path / "run", dataset=shuffled(data, [3, 1, 0, 2]), asked=Which(images=4))
+    assert set(found["verdict"]) == {"equal"}
+    assert len(found) == 4 * 3 * 4
