@@ -154,6 +154,7 @@ def test_the_first_folder_is_asked_first_and_what_is_there_stays(tmp_path: Path)
     put(tmp_path / "b", "scores", "k", ["0", "1", "2", "3"], value=0.2)
     put(tmp_path / "b", "scores", "unasked", ["1"])
     put(tmp_path / "c", "scores", "k", ["3"], value=0.3)
+    put(tmp_path / "a", "scores", "k", ["1", "2"], status="ok", value=0.1, reason="the same rows in another part")
     store = Store(tmp_path / "mine")
     said = reuse(store, [tmp_path / name for name in "abc"], {"scores": ["k"]})
     assert [(each["run"], each["rows"], each["parts"]) for each in said] == [("a", 2, 1), ("b", 1, 1), ("c", 0, 0)]
