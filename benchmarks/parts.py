@@ -66,7 +66,7 @@ def listed(folder: Path) -> Iterator[Path]:
         places = list(os.scandir(folder))
     except FileNotFoundError:
         return
-    for place in places:
+    for place in (place for place in places if place.is_dir()):  # a file manager may leave files of its own
         for file in os.scandir(place.path):
             if file.name.endswith(".parquet"):  # those that are being written have another ending
                 yield Path(file.path)

@@ -250,9 +250,12 @@ def _read(path: Path) -> Request:
     if schema != SCHEMA:
         raise ValueError(f"the request {path} has schema {schema}, this version of Heatmark reads {SCHEMA}")
     try:
-        return _made(found)
+        made = _made(found)
+        if made.file != path.name:  # written again under its own name it would lie elsewhere, perhaps in another folder
+            raise ValueError(f"it is the request of another file, {made.file}")
     except (TypeError, KeyError, ValueError) as error:
         raise _DamagedError(str(error)) from error
+    return made
 
 
 def counted(entries: Collection[Entry]) -> dict[str, Any]:

@@ -33,6 +33,8 @@ from heatmark.metrics.base import Metric
 ONLY_SHOWS = ("--cfg", "-c", "--info", "-i", "--version")
 """Hydra's own options that print something and run nothing."""
 
+YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
 STARTED = "HEATMARK_SWEEP_STARTED"
 """The environment variable with the time at which a call began, seconds since 1970."""
 
@@ -42,13 +44,13 @@ JOBS = "HEATMARK_SWEEP_JOBS"
 
 def main() -> int:
     """Run every job, gather the tables and print the summary; exit code 1 if the run has an error."""
-    if "--dry-run" in sys.argv:
-        sys.argv = with_options([argument for argument in sys.argv if argument != "--dry-run"], ["dry_run=true"])
+    if dry := [argument for argument in sys.argv[1:] if is_dry(argument)]:
+        sys.argv = with_options([argument for argument in sys.argv if argument not in dry], ["dry_run=true"])
     if any(argument.startswith(ONLY_SHOWS) for argument in sys.argv[1:]):
         run_command("sweep", job)
         return 0
     run = run_folder("sweep", sys.argv[1:])  # a wrong name is said before anything runs
-    if "dry_run=true" in sys.argv:
+    if dry:
         return dry_run()
     os.environ[STARTED] = str(time.time())  # for jobs in other processes, too
     os.environ[JOBS] = str(job_count(sys.argv[1:]))
@@ -68,7 +70,13 @@ def gathered(run: Path) -> int:
 
 
 def job(config: DictConfig) -> None:
-    """Run one job; if it cannot run, the reason is recorded in the run's folder, and other jobs go on."""
+    """Run one job; if it cannot run, the reason is recorded in the run's folder, and other jobs go on.
+
+    Raises:
+        ValueError: where a file asks for a dry run, which begins before any file is read.
+    """
+    if config.dry_run not in (None, False, *NO, 0):
+        raise ValueError(f"dry_run is {config.dry_run} in a file of options; give --dry-run on the command line")
     asked, record = begun(config)
     try:
         with shown(record, job_number()) as observer:
@@ -93,6 +101,20 @@ def dry_run() -> int:
     if len(known) > 1:
         said([together(known)])
     return int(len(known) < len(found))
+
+
+def is_dry(argument: str) -> bool:
+    """Whether an argument asks for a dry run.
+
+    Raises:
+        ValueError: for a value of ``dry_run`` that is neither yes nor no, so that nothing runs in its place.
+    """
+    option, _, value = argument.partition("=")
+    if option.lstrip("+") != "dry_run":
+        return argument == "--dry-run"
+    if value.lower() not in (*YES, *NO):
+        raise ValueError(f"dry_run is {value!r}, expected true or false")
+    return value.lower() in YES
 
 
 def with_options(arguments: Sequence[str], more: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from heatmark.benchmarks.config.compose import CONF, KEYED, compose_command
@@ -143,8 +143,9 @@ def values(group: str, named: Named) -> dict[str, Any]:
 def _value(text: str, what: str) -> Any:
     try:
         override = OverridesParser.create().parse_override(f"x={text}")
-    except OverrideParseException as error:
-        raise ValueError(f"cannot read {text!r} in {what}: {error.message.splitlines()[0]}") from None
+    except HydraException as error:
+        said = str(error).splitlines()[0]
+        raise ValueError(f"cannot read {text!r} in {what}: {said}; a text with such signs needs quotes") from None
     if override.is_sweep_override():
         raise ValueError(f"{what}: an option has one value, got {text}")
     return override.value()

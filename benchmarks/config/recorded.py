@@ -30,7 +30,7 @@ def recorded(group: str, asked: Iterable[tuple[str, str]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, options in wanted:
         try:
-            made = build(OmegaConf.create(_with(shipped[_base(name)], json.loads(options))), f"{group}={name}")
+            made = build(OmegaConf.create(_with(shipped[_base(name)], _read(options))), f"{group}={name}")
         except (KeyError, ValueError):  # the caller says that it is missing, in each of its rows
             continue
         found[name if name not in found else f"{name} {len(found)}"] = made
@@ -39,6 +39,21 @@ def recorded(group: str, asked: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 def _base(name: str) -> str:
     return name.partition("(")[0].strip()
+
+
+def _read(options: str) -> dict[str, Any]:
+    """Return options from JSON.
+
+    Raises:
+        ValueError: for what is no JSON, or no mapping.
+    """
+    try:
+        found = json.loads(options)
+    except RecursionError as error:
+        raise ValueError("the options are nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"the options are {options}, expected names and values")
+    return found
 
 
 def _shipped(group: str, names: Iterable[str]) -> Mapping[str, dict[str, Any]]:

@@ -8,8 +8,10 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 WORD = r"""[^\s'"`,;()\[\]{}<>|]+"""
-ABSOLUTE = re.compile(rf"(?<![\w./:\\])(?:~?/|[A-Za-z]:[\\/]|\\\\){WORD}")
-"""A path in a text: what begins with ``/``, ``~/``, ``C:\\`` or ``\\\\``, and is no part of a word or an address."""
+ABSOLUTE = re.compile(rf"(?<![\w./:\\])(?:~[\w.-]*/|/|[A-Za-z]:[\\/]|\\\\){WORD}")
+"""A path in a text: what begins with ``/``, ``~/``, ``~me/``, ``C:\\`` or ``\\\\``, no part of a word or an address."""
+HOME = re.compile(r"(?:/home|/Users|[A-Za-z]:[\\/]Users)[\\/][^\\/]+[\\/]*")
+"""A person's own folder, whose last component is the person's name."""
 
 
 class Paths:
@@ -59,5 +61,7 @@ def _is_absolute(text: str) -> bool:
 
 
 def _last(path: str) -> str:
-    """Return a path's last component, with a mark of punctuation that follows it; ``""`` for a root."""
+    """Return a path's last component, with the punctuation that follows it; ``""`` for a root, ``~`` for a home."""
+    if HOME.fullmatch(path):
+        return "~"
     return PureWindowsPath(path).name or PureWindowsPath(path).drive.replace(":", "")

@@ -49,6 +49,7 @@ class Estimate:
         batch_size: images per forward pass.
         machine: name of the device.
         disk: bytes still to be written, by artefact.
+        reuse: other runs, whose rows come for nothing; they are not looked at, and nothing is taken off for them.
     """
 
     job: str
@@ -61,6 +62,7 @@ class Estimate:
     batch_size: int
     machine: str
     disk: Mapping[str, int]
+    reuse: Sequence[str] = ()
 
     @property
     def passes(self) -> float:
@@ -93,20 +95,23 @@ class Estimate:
             "  passes still to be made, in plain forward passes:",
             *(f"    {cost.part:12}{cost.name:32}{_count(cost):>14}{_said(cost)}" for cost in self.costs),
             f"    {'together':44}{self.passes:>14,.0f}",
+            *([f"  less what is reused of {', '.join(map(str, self.reuse))}"] if self.reuse else []),
             f"  time: {self._time()}",
             f"  disk: up to {megabytes(self.bytes)}" + (f" ({disk})" if disk else ""),
         ]
 
     def _time(self) -> str:
+        about = "up to" if self.reuse else "about"
         least = f"at least {duration(self.seconds)}, without {', '.join(self.unknown)}"
         measured = f"{1000 * self.seconds_per_pass:.3g} ms per image, batches of {self.batch_size}, on {self.machine}"
-        return f"{least if self.unknown else 'about ' + duration(self.seconds)} ({measured})"
+        return f"{least if self.unknown else f'{about} {duration(self.seconds)}'} ({measured})"
 
 
 def together(estimates: Sequence[Estimate]) -> str:
     """Return the sums over several jobs as a line of text."""
     passes, size = sum(each.passes for each in estimates), sum(each.bytes for each in estimates)
-    least = "at least" if any(each.unknown for each in estimates) else "about"
+    most = "up to" if any(each.reuse for each in estimates) else "about"
+    least = "at least" if any(each.unknown for each in estimates) else most
     seconds = duration(sum(each.seconds for each in estimates))
     return f"{len(estimates)} jobs together: {passes:,.0f} passes, {least} {seconds}, up to {megabytes(size)}"
 
@@ -151,6 +156,7 @@ def estimate(plan: Plan, store: Store, measure: Callable[[Plan], float] | None =
         plan.run.batch_size,
         device_name(plan.run.device),
         disk_space(plan, found),
+        plan.asked.reuse,
     )
 
 

@@ -12,7 +12,7 @@ import torch
 
 from heatmark.benchmarks.disk import flush_folder, replace_file
 from heatmark.benchmarks.machine.provenance import device_name
-from heatmark.benchmarks.parts import among, failed, is_whole, listed, opened
+from heatmark.benchmarks.parts import failed, is_whole, listed, opened
 from heatmark.benchmarks.schema import ARTEFACTS
 from heatmark.benchmarks.store import Store, full_schema
 from heatmark.benchmarks.sweep.keys import timing_key
@@ -38,11 +38,11 @@ def wanted(plan: Plan) -> dict[str, list[str]]:
 def reuse(store: Store, folders: Sequence[str | Path], keys: Mapping[str, Collection[str]]) -> list[dict[str, Any]]:
     """Bring what other runs have of these keys, and the store lacks, into the store; say what came from where.
 
-    A part with such rows is linked whole, or copied where links are impossible, once its checksum was verified: its
-    name stays its checksum, and rows that nobody asks for cost nothing and go with ``clean``. Rows that are errors are
-    not taken over, because they may be those of the other machine: of a part that has some, the others are copied. A
-    damaged part, or one of another version of Heatmark, is named in a warning and left out. Nothing is ever written,
-    moved or executed in the other folders.
+    A part whose rows all come is linked, or copied where links are impossible, once its checksum was verified: its name
+    stays its checksum. Of any other part the rows that come are copied: none that the store or an earlier folder has,
+    whose value would then depend on the parts' names, none of other keys, and no error, which may be the other
+    machine's. A damaged part, or one of another version of Heatmark, is named in a warning and left out. Nothing is
+    ever written, moved or executed in the other folders.
 
     Args:
         store: the run's store.
@@ -70,24 +70,27 @@ def _from(folder: Path, store: Store, keys: Mapping[str, Collection[str]]) -> di
 
 
 def _brought(folder: Path, store: Store, artefact: str, keys: Collection[str]) -> Iterator[int]:
-    """Bring the parts of an artefact that hold rows of these keys which the store lacks; yield the number of each."""
+    """Bring rows of these keys which the store lacks, part by part; yield how many rows of each part came."""
     there = store.present(artefact, keys, errors=False)
+    brought: set[tuple[str, str]] = set()
     for path in sorted(listed(folder / "store" / artefact)):
         ids = _read(path, [name for name in ("status",) if name in ARTEFACTS[artefact].names])
         if ids is None:
             continue
-        found = among(ids, "key", keys)
-        bad = failed(found)
-        good = found.filter(pc.invert(bad))
-        pairs = zip(good["key"].to_pylist(), good["row"].to_pylist(), strict=True)
-        new = sum(row not in there[key] for key, row in pairs)
-        if not new or not _undamaged(path):
+        pairs = list(zip(ids["key"].to_pylist(), ids["row"].to_pylist(), strict=True))
+        good = pc.invert(failed(ids)).to_pylist()
+        new = [
+            is_good and key in there and row not in there[key] and (key, row) not in brought
+            for (key, row), is_good in zip(pairs, good, strict=True)
+        ]
+        if not any(new) or not _undamaged(path):
             continue
-        if pc.any(bad).as_py():
-            _copy_rows(path, store, artefact, keys)
-        else:
+        if all(new):
             _link(path, store.root / path.relative_to(folder))
-        yield new
+        else:
+            _copy_rows(path, store, artefact, new)
+        brought |= {pair for pair, is_new in zip(pairs, new, strict=True) if is_new}
+        yield sum(new)
 
 
 def _read(path: Path, columns: Sequence[str]) -> pa.Table | None:
@@ -113,11 +116,10 @@ def _undamaged(path: Path) -> bool:
     return whole
 
 
-def _copy_rows(path: Path, store: Store, artefact: str, keys: Collection[str]) -> None:
-    """Store the rows of these keys that are no errors as a part of the store's own."""
+def _copy_rows(path: Path, store: Store, artefact: str, which: Sequence[bool]) -> None:
+    """Store some rows of a part as a part of the store's own."""
     with opened(path) as part:
-        rows = among(part.read(use_threads=False).cast(full_schema(artefact)), "key", keys)
-    store.put(artefact, rows.filter(pc.invert(failed(rows))))
+        store.put(artefact, part.read(use_threads=False).cast(full_schema(artefact)).filter(pa.array(which)))
 
 
 def _link(path: Path, place: Path) -> None:

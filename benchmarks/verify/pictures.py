@@ -40,12 +40,12 @@ class Chosen(Dataset):
         return self.dataset.name_of(self.positions[index])
 
 
-def by_digest(dataset: Dataset) -> dict[str, int]:
-    """Return the position of each picture that can be read, by its digest; of equal ones that of the first."""
-    found: dict[str, int] = {}
+def by_digest(dataset: Dataset) -> dict[str, list[int]]:
+    """Return the positions of the pictures that can be read, by their digests; equal ones may have other labels."""
+    found: dict[str, list[int]] = {}
     for position in range(len(dataset)):
         try:
-            found.setdefault(sample_digest(dataset[position]), position)
+            found.setdefault(sample_digest(dataset[position]), []).append(position)
         except BROKEN:  # it is none of the run's pictures, or one that the verdict says is missing
             continue
     return found

@@ -21,7 +21,10 @@ from heatmark.metrics.base import Metric
 
 Row = Mapping[str, Any]
 Place = tuple[str, str, str, str]
-"""Layer, method, metric, digest of the picture."""
+"""Layer, method, metric, the picture's name here."""
+
+MOST_IMAGES = 4096
+"""The largest batch size that is taken from a run's folder."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,13 @@ class Recomputed:
     """What a sweep of some of a job's pictures gave.
 
     Args:
-        entries: the pictures by digest.
+        entries: the pictures by digest, several where they are equal but for their labels or masks.
         rows: of the results table.
         cells: why a cell gave nothing at all, by layer and method.
         reason: why nothing could be computed; ``""`` where it could.
     """
 
-    entries: Mapping[str, Entry] = field(default_factory=dict)
+    entries: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
     rows: Mapping[Place, Row] = field(default_factory=dict)
     cells: Mapping[tuple[str, str], str] = field(default_factory=dict)
     reason: str = ""
@@ -83,21 +86,34 @@ def _settings(job: Job, layers: Sequence[str], device: torch.device) -> SweepSet
         target=str(facts["target_rule"]),
         device=str(device),
         precision=str(facts["precision"]),
-        batch_size=int(facts["batch_size"]),
+        batch_size=_batch_size(facts["batch_size"]),
         seed=seed_of(job),
         timing=False,
         keep_maps="none",
     )
 
 
+def _batch_size(recorded: object) -> int:
+    """Return a job's batch size.
+
+    Raises:
+        ValueError: for none that a sweep has had; short batches are filled up to it, and memory would end.
+    """
+    if not isinstance(recorded, int) or not 1 <= recorded <= MOST_IMAGES:
+        raise ValueError(f"the run's batch_size is {recorded!r}, expected 1 to {MOST_IMAGES}")
+    return recorded
+
+
 def _read(folder: Path) -> Recomputed:
     (request,) = requests.current(folder)
-    digests = {entry.image: entry.digest for entry in request.entries}
+    entries: dict[str, list[Entry]] = {}
+    for entry in request.entries:
+        entries.setdefault(entry.digest, []).append(entry)
     table: list[Any] = gather(folder).to_dict("records")
     return Recomputed(
-        {entry.digest: entry for entry in request.entries},
+        entries,
         {
-            (row["layer"], row["method"], row["metric"], digests[row["image"]]): row
+            (row["layer"], row["method"], row["metric"], row["image"]): row
             for row in table
             if row["image"] and row["metric"]
         },

@@ -1,7 +1,8 @@
 """The verdict on a row: equal, deviates and by how much, or cannot and what is missing."""
 
 import struct
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def cannot(reason: str) -> Verdict:
     return Verdict(np.nan, np.nan, CANNOT, reason)
 
 
-def verdict(recorded: Row, entry: Entry, here: Recomputed, needs: Any, tolerance: float) -> Verdict:
+def verdict(recorded: Row, entry: Entry, here: Recomputed, needs: Iterable[str], tolerance: float) -> Verdict:
     """Return the verdict on a row whose picture, method and metric are at hand.
 
     Args:
@@ -42,10 +43,12 @@ def verdict(recorded: Row, entry: Entry, here: Recomputed, needs: Any, tolerance
         needs: names of the further inputs that the metric needs.
         tolerance: largest difference that counts as none.
     """
-    place: Place = (recorded["layer"], recorded["method"], recorded["metric"], entry.digest)
-    own, row = here.entries.get(entry.digest), here.rows.get(place)
-    if here.reason or own is None:
+    found = here.entries.get(entry.digest, ())
+    if here.reason or not found:
         return cannot(here.reason or "it was not computed here")
+    own = max(found, key=lambda each: _in_common(each, entry, needs))
+    place: Place = (recorded["layer"], recorded["method"], recorded["metric"], own.image)
+    row = here.rows.get(place)
     if own.reason:
         return cannot(own.reason)
     for name in needs:
@@ -56,6 +59,12 @@ def verdict(recorded: Row, entry: Entry, here: Recomputed, needs: Any, tolerance
     if row["status"] == "error" and recorded["status"] != "error":
         return cannot(row["reason"])
     return _compared(recorded, row, _other_class(entry, own), tolerance)
+
+
+def _in_common(own: Entry, entry: Entry, needs: Iterable[str]) -> int:
+    """Return in how much two entries of equal pictures agree: the class explained, and the inputs of a metric."""
+    inputs = sum(own.inputs.get(name, "") == entry.inputs.get(name, "") for name in needs)
+    return inputs + (own.target == entry.target)
 
 
 def _compared(recorded: Row, row: Row, other: str, tolerance: float) -> Verdict:

@@ -41,6 +41,30 @@ def test_a_dry_run_of_a_finished_sweep_changes_no_file(heatmark: Heatmark, tmp_p
     assert files(tmp_path) == before
 
 
+@pytest.mark.parametrize("spelt", ["dry_run=True", "dry_run=yes", "dry_run=1", "+dry_run=true", "++dry_run=TRUE"])
+def test_every_spelling_of_a_dry_run_is_one(spelt: str, heatmark: Heatmark, tmp_path: Path) -> None:
+    code, out, _ = heatmark(*SMALL, spelt)
+    assert (code, files(tmp_path)) == (0, {})
+    assert "passes still to be made" in out
+
+
+@pytest.mark.parametrize("spelt", ["dry_run=", "dry_run=ture", "dry_run=${x}"])
+def test_a_dry_run_that_is_neither_yes_nor_no_runs_nothing(spelt: str, heatmark: Heatmark, tmp_path: Path) -> None:
+    code, _, err = heatmark(*SMALL, spelt)
+    assert code == 1
+    assert "expected true or false" in err
+    assert files(tmp_path) == {}
+
+
+def test_a_file_that_asks_for_a_dry_run_runs_nothing(heatmark: Heatmark, tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "careful.yaml").write_text("# @package _global_\ndry_run: true\n")
+    code, _, err = heatmark(*SMALL, "experiment=careful", f"hydra.searchpath=[file://{tmp_path}]")
+    assert code == 1
+    assert "give --dry-run on the command line" in err
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
 def test_several_jobs_have_a_table_each_and_a_total(heatmark: Heatmark, tmp_path: Path) -> None:
     two = ("model=shapes_residual,shapes_plain", "hydra/launcher=joblib")
     code, out, _ = heatmark(*SMALL, *two, "-m", "--dry-run")

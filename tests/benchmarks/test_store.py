@@ -624,3 +624,10 @@ def test_a_group_may_read_where_the_umask_lets_it(tmp_path: Path) -> None:
     path = files(tmp_path / "run")[0]
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
+
+
+def test_a_file_of_a_file_manager_among_the_folders_is_no_part(tmp_path: Path) -> None:
+    root = filled(tmp_path)
+    (root / "store" / "scores" / ".DS_Store").write_bytes(b"x")
+    assert {path.suffix for path in parts.listed(root / "store" / "scores")} == {".parquet"}
+    assert Store(root).verify() == []

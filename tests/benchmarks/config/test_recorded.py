@@ -45,8 +45,12 @@ def test_one_name_with_two_sets_of_options_is_two_objects() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [("mine", "{}"), ("rise", '{"masks": "many"}'), ("rise", '{"new_option": 1}'), ("rise", '{"masks": -1}')]
-)
+    "asked",
+    [
+        ("mine", "{}"), ("rise", '{"masks": "many"}'), ("rise", '{"new_option": 1}'), ("rise", '{"masks": -1}'),
+        ("rise", "[]"), ("rise", "null"), ("rise", "{"), ("rise", "[" * 100_000),
+    ],
+)  # fmt: skip
 def test_what_does_not_ship_is_left_out(asked: tuple[str, str]) -> None:
     assert recorded("method", [asked]) == {}
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from heatmark.benchmarks.config.arguments import rewritten
 from heatmark.benchmarks.config.strings import Named, elements, quoted, read, readable, split, unquoted
 
 
@@ -54,3 +55,8 @@ def test_an_override_is_shown_as_a_person_types_it() -> None:
     assert readable(given) == "method=[rise,rise(masks=8,seed=1),'m(a=[1,2])',a b]"
     assert readable("model='/x y/n.yaml'") == "model=/x y/n.yaml"
     assert readable(r"model=torchvision\:n") == "model=torchvision:n"
+
+
+def test_a_value_that_cannot_be_read_is_named_with_what_it_is_of() -> None:
+    with pytest.raises(ValueError, match=r"cannot read '/a\(b\)/d' in dataset=folder.*needs quotes"):
+        rewritten("sweep", ["dataset=folder(root=/a(b)/d)"])

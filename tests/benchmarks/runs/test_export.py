@@ -49,7 +49,7 @@ def test_no_absolute_path_leaves_the_machine(run: Path, tmp_path: Path) -> None:
     (found,) = requests.read(tmp_path / "out")
     assert found.facts["checkpoint"] == "w.pt"
     assert found.facts["command"] == ["heatmark", "dataset.root=my pictures"]
-    assert (found.facts["cwd"], found.facts["config"]) == ("somebody", {"dataset": {"root": "my pictures"}})
+    assert (found.facts["cwd"], found.facts["config"]) == ("~", {"dataset": {"root": "my pictures"}})
     assert found.facts["reused"] == [{"folder": "base", "rows": 1}]
     assert found.facts["classes"] == ["a /b/ c"], "names of classes stay"
     assert "z.3" in Store(tmp_path / "out").present("maps", ["k-grad_cam"])["k-grad_cam"]
@@ -110,3 +110,12 @@ def test_mistakes_are_named(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there has no requests"):
         export(tmp_path / "there", tmp_path / "out", Parts(), no_tables)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_request_that_names_another_folder_writes_nothing_there(run: Path, tmp_path: Path) -> None:
+    (path,) = (run / "requests").glob("*.json")
+    crafted = json.loads(path.read_text()) | {"job": "../../elsewhere"}
+    (run / "requests" / "elsewhere.0-of-1.json").write_text(json.dumps(crafted))
+    export(run, tmp_path / "out", Parts(), no_tables)
+    assert not list(tmp_path.glob("*elsewhere*"))
+    assert [each.job for each in requests.read(tmp_path / "out")] == ["j" * 64]

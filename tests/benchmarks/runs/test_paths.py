@@ -14,6 +14,8 @@ KNOWN = Paths([{"root": "/my pictures/a b", "words": ["dataset.root=/x y/z"], "s
         ("'C:\\Users\\me\\w.pt' and ~/q", "'w.pt' and q"),
         ('File "/home/me/x.py", line 3', 'File "x.py", line 3'),
         ("reuse=[/a/b,/a/c]", "reuse=[b,c]"),
+        ("in /home/alice, /Users/alice/ or C:\\Users\\alice", "in ~, ~ or ~"),
+        ("~alice/x", "x"),
         *((same, same) for same in ("https://a.org/b/c", "shard 0/8", "h/w", "relative/a.png", "n/a", "/", "", "x:1")),
     ],
 )

@@ -162,6 +162,15 @@ def test_time_is_that_of_the_passes_and_timing_stops_early_for_slow_methods(tmp_
     assert slow.seconds == slow.passes * SECONDS
 
 
+def test_what_would_be_reused_is_named_and_the_time_an_upper_bound(tmp_path: Path) -> None:
+    found = estimated({"red": Red()}, {"deletion": Deletion(steps=3)}, tmp_path, reuse=["runs/base"])
+    assert "  less what is reused of runs/base" in found.lines()
+    assert any(line.startswith("  time: up to ") for line in found.lines())
+    plain = estimated({"red": Red()}, {"deletion": Deletion(steps=3)}, tmp_path)
+    assert any(line.startswith("  time: about ") for line in plain.lines())
+    assert "reused" not in " ".join(plain.lines())
+
+
 def test_jobs_together() -> None:
     one = Estimate("net on toys", 1, {}, 2, {}, [Cost("method", "a", 10)], 0.5, 2, "cpu", {"maps": 2_000_000})
     assert together([one, one]) == "2 jobs together: 20 passes, about 0:10, up to 4.0 MB"

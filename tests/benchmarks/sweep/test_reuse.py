@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from heatmark.benchmarks import requests
@@ -147,15 +148,30 @@ def test_of_a_part_with_an_error_the_other_rows_are_copied(tmp_path: Path) -> No
     assert (said["rows"], said["parts"]) == (1, 1)
 
 
-def test_the_first_folder_is_asked_first_and_a_part_comes_whole(tmp_path: Path) -> None:
-    put(tmp_path / "a", "scores", "k", ["1", "2"])
-    put(tmp_path / "b", "scores", "k", ["2", "3"])
+def test_the_first_folder_is_asked_first_and_what_is_there_stays(tmp_path: Path) -> None:
+    put(tmp_path / "mine", "scores", "k", ["0"], value=0.0)
+    put(tmp_path / "a", "scores", "k", ["1", "2"], value=0.1)
+    put(tmp_path / "b", "scores", "k", ["0", "1", "2", "3"], value=0.2)
     put(tmp_path / "b", "scores", "unasked", ["1"])
-    put(tmp_path / "c", "scores", "k", ["3"])
+    put(tmp_path / "c", "scores", "k", ["3"], value=0.3)
+    put(tmp_path / "a", "scores", "k", ["1", "2"], status="ok", value=0.1, reason="the same rows in another part")
     store = Store(tmp_path / "mine")
     said = reuse(store, [tmp_path / name for name in "abc"], {"scores": ["k"]})
     assert [(each["run"], each["rows"], each["parts"]) for each in said] == [("a", 2, 1), ("b", 1, 1), ("c", 0, 0)]
-    assert len(list((tmp_path / "mine" / "store").rglob("*.parquet"))) == 2
+    stored = pa.concat_tables(pa.Table.from_batches([batch]) for batch in store.batches("scores"))
+    assert sorted(zip(stored["row"].to_pylist(), stored["value"].to_pylist(), strict=True)) == [
+        ("0", 0.0), ("1", 0.1), ("2", 0.1), ("3", 0.2),
+    ], "each once, whatever the parts are called"  # fmt: skip
+
+
+def test_of_a_part_with_rows_of_other_jobs_only_those_asked_for_come(tmp_path: Path) -> None:
+    put(tmp_path / "other", "scores", "k", ["1"])
+    put(tmp_path / "other", "scores", "later", ["1"], status="error")
+    Store(tmp_path / "other").compact()
+    store = Store(tmp_path / "mine")
+    reuse(store, [tmp_path / "other"], {"scores": ["k"]})
+    found = store.present("scores", ["k", "later"])
+    assert {key: list(rows) for key, rows in found.items()} == {"k": ["1"], "later": []}, "no error of theirs"
 
 
 def test_a_folder_without_a_store_is_refused(tmp_path: Path) -> None:

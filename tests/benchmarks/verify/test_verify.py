@@ -1,5 +1,6 @@
 """Tests of a run verified from elsewhere: the same bits, one weight changed, pictures, methods and inputs missing."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -258,9 +259,78 @@ def test_what_fails_here_cannot_be_verified(tmp_path: Path) -> None:
     assert set(found[found["method"] == "red"]["note"]) == {"RuntimeError: no memory here"}
 
 
+@pytest.mark.parametrize("size", [10**9, 0, "x", None])
+def test_a_batch_size_that_no_sweep_has_had_is_not_tried(size: object, published: Path, tmp_path: Path) -> None:
+    shutil.copytree(published, tmp_path / "copy")
+    (path,) = (tmp_path / "copy" / "requests").glob("*.json")
+    asked = json.loads(path.read_text())
+    asked["facts"]["batch_size"] = size
+    path.write_text(json.dumps(asked))
+    found = verified(tmp_path / "copy")
+    assert set(found["verdict"]) == {"cannot"}
+    assert set(found["note"]) == {f"the run's batch_size is {size!r}, expected 1 to 4096"}
+
+
 def test_mistakes_are_named(tmp_path: Path, published: Path) -> None:
     swept(tmp_path / "run", {"red": Red()}, {"mean": Mean()})
     with pytest.raises(ValueError, match=r"run has no results.parquet: .* heatmark gather"):
         verified(tmp_path / "run")
     with pytest.raises(ValueError, match="images is 0, expected a number of at least 1"):
         Which(images=0)
+
+
+def test_of_two_definitions_of_one_metric_each_is_verified_as_its_own_job_has_it(tmp_path: Path) -> None:
+    for steps in (3, 4):
+        swept(tmp_path / "run", {"red": Red()}, {"deletion": Deletion(steps=steps)}, given={"model": "n", "s": steps})
+    gather(tmp_path / "run")
+    both = {"three": Deletion(steps=3), "four": Deletion(steps=4)}
+    found = verified(tmp_path / "run", methods={"red": Red()}, metrics=both, asked=Which(images=2))
+    assert found["verdict"].tolist() == ["equal"] * 4
+    assert found["definition"].nunique() == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("definition", "deletion:x"), ("maps", "0" * 64), ("options", "{1}"), ("model", "other")]
+)
+def test_rows_that_no_job_asks_for_are_never_passed_over(
+    column: str, value: str, published: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(published, tmp_path / "copy")
+    table = pd.read_parquet(tmp_path / "copy" / "results.parquet")
+    changed = (table["method"] == "layer_cam") & (table["metric"] == "deletion") & (table["image"] == "0.png")
+    table.loc[changed, column] = value
+    table.to_parquet(tmp_path / "copy" / "results.parquet")
+    found = verified(tmp_path / "copy", asked=Which(images=["1.png"]))
+    (wrong,) = found[found["verdict"] != "equal"].itertuples()
+    assert (wrong.image, wrong.method, wrong.metric, wrong.verdict) == ("0.png", "layer_cam", "deletion", "cannot")
+    assert wrong.note.startswith("no job of the run asks for this row")
+
+
+def test_one_key_for_all_cells_hides_no_row(published: Path, tmp_path: Path) -> None:
+    shutil.copytree(published, tmp_path / "copy")
+    table = pd.read_parquet(tmp_path / "copy" / "results.parquet")
+    table["cell"] = "0"
+    table.loc[table["method"] == "layer_cam", "value"] += 0.5
+    table.to_parquet(tmp_path / "copy" / "results.parquet")
+    found = verified(tmp_path / "copy")
+    assert found.groupby("method")["verdict"].agg(set).to_dict() == {
+        "aimed": {"equal"}, "grad_cam": {"equal"}, "layer_cam": {"deviates"},
+    }  # fmt: skip
+
+
+def test_rows_of_another_run_may_be_another_machines(published: Path, tmp_path: Path) -> None:
+    swept(tmp_path / "run", METHODS, METRICS, reuse=[str(published)])
+    gather(tmp_path / "run")
+    for shift, expected in ((1e-7, "equal"), (1e-5, "deviates")):
+        copy = _shifted(tmp_path / "run", tmp_path / expected, shift)
+        assert set(verified(copy, asked=Which(images=1))["verdict"]) == {expected}
+
+
+def test_equal_pictures_of_two_labels_are_verified_each_with_its_own(tmp_path: Path) -> None:
+    data = toys(4)
+    data.pictures[1] = data.pictures[0]
+    swept(tmp_path / "run", METHODS, METRICS, dataset=data, target="label")
+    gather(tmp_path / "run")
+    found = verified(tmp_path / "run", dataset=shuffled(data, [3, 1, 0, 2]), asked=Which(images=4))
+    assert set(found["verdict"]) == {"equal"}
+    assert len(found) == 4 * 3 * 4
