@@ -43,12 +43,21 @@ def from_function(function: Function, name: str = "") -> Method:
 
     def call(_self: Method, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
         with untouched(model):
-            return torch.as_tensor(function(model, images, targets, layer))
+            return _tensor(function(model, images, targets, layer), own)
 
     call.__wrapped__ = function  # type: ignore[attr-defined]  # by which the identity finds the user's code
     members = {"__call__": call, "__module__": _module_of(function), "__doc__": inspect.getdoc(function)}
     cls: type[Method] = dataclass(frozen=True)(type(own, (Method,), members))
     return cls()
+
+
+def _tensor(maps: Any, name: str) -> Tensor:
+    try:
+        return torch.as_tensor(maps)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"the function {name} returned a {type(maps).__name__}, expected maps (N, h, w): a tensor or an array"
+        ) from error
 
 
 def _require_arguments(function: Function, name: str) -> None:

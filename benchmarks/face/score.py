@@ -78,6 +78,8 @@ def _named(maps: Maps) -> dict[str, Any]:
     if isinstance(maps, Explanations):
         return dict(maps.raw)
     if isinstance(maps, Mapping):
+        if not maps:
+            raise ValueError("there are no maps: the mapping is empty")
         return {str(name): each for name, each in maps.items()}
     if isinstance(maps, str | Path) and Path(maps).suffix == ".npz":
         with np.load(_file(maps)) as found:
@@ -105,12 +107,24 @@ def tensors(maps: Any, count: int, name: str) -> list[Tensor]:
     """
     if isinstance(maps, str | Path):
         maps = np.load(_file(maps), allow_pickle=False)
-    found = [torch.as_tensor(np.asarray(each) if not isinstance(each, Tensor) else each) for each in maps]
+    found = [_tensor(each, name) for each in maps]
     if count == 1 and found and found[0].ndim == 1:  # one map (h, w) of one picture
         found = [torch.stack(found)]
     if len(found) != count:
         raise ValueError(f"{name}: {len(found)} maps for {count} pictures, expected one per picture, in their order")
-    return [_plane(each, name) for each in found]
+    planes = [_plane(each, name) for each in found]
+    if len(shapes := {tuple(each.shape) for each in planes}) > 1:
+        raise ValueError(
+            f"{name}: the maps differ in shape ({', '.join(map(str, sorted(shapes)))}), expected (h, w) of one size"
+        )
+    return planes
+
+
+def _tensor(each: Any, name: str) -> Tensor:
+    try:
+        return each if isinstance(each, Tensor) else torch.as_tensor(np.asarray(each))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: a map is a {type(each).__name__} of no real numbers, expected (h, w)") from error
 
 
 def _plane(found: Tensor, name: str) -> Tensor:

@@ -1,11 +1,12 @@
 """A sweep of objects: models, pictures, methods and metrics as a user has them."""
 
+import inspect
 import sys
 import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -28,6 +29,7 @@ from heatmark.benchmarks.sweep.shards import WHOLE, parse_shard
 from heatmark.benchmarks.tables.gather import gather, whole
 from heatmark.common.errors import in_words
 from heatmark.common.identity import options
+from heatmark.common.names import did_you_mean
 from heatmark.methods.base import Method
 from heatmark.metrics.base import Metric
 
@@ -109,6 +111,7 @@ def sweep(
     ...     run.scores.groupby("method").size().to_dict()
     {'grad_cam': 4, 'random': 4}
     """
+    _require_known(settings)
     asked = SweepSettings(
         layers=[layers] if isinstance(layers, str) else list(layers), target=target,
         shard=parse_shard(shard) if shard else WHOLE, **settings,
@@ -125,6 +128,15 @@ def sweep(
     for name, error in failed:
         warnings.warn(f"{name} cannot run: {in_words(error)}", stacklevel=2)
     return Run(session.folder)
+
+
+def _require_known(settings: Mapping[str, Any]) -> None:
+    """Raise for a setting that a sweep has not, with the nearest that it has."""
+    known = [*inspect.signature(sweep).parameters, *(field.name for field in fields(SweepSettings))]
+    known = [name for name in dict.fromkeys(known) if name != "settings"]
+    if unknown := [name for name in settings if name not in known]:
+        hint = did_you_mean(unknown[0], known, f"it has {', '.join(known)}")
+        raise ValueError(f"sweep has no setting {unknown[0]!r}: {hint}")
 
 
 def _models(model: Any) -> list[ModelLike]:

@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,17 @@ def tables_of(results: pd.DataFrame, timing: pd.DataFrame, width: int) -> list[G
         apart = [part for table in tables for part in (Text(), table)]
         found.append(Group(title, *apart[1:], *notes))
     return found
+
+
+def in_letters(results: pd.DataFrame, timing: pd.DataFrame) -> str:
+    """Return the leaderboards of a run as plain text, as the terminal shows them."""
+    file = StringIO()
+    width = _console().width
+    console = Console(file=file, width=width, force_jupyter=False, force_terminal=False)
+    for group in tables_of(results, timing, width):
+        console.print(group, crop=False)
+        console.print()
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
 def _console() -> Console:
