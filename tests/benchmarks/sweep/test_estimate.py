@@ -99,6 +99,13 @@ def test_what_says_nothing_is_assumed_or_unknown(tmp_path: Path) -> None:
     assert f"at least {duration(found.seconds)}, without mean, other" in "\n".join(found.lines())
 
 
+def test_what_a_remark_means_and_what_other_runs_bring_is_said(tmp_path: Path) -> None:
+    said = "\n".join(estimated({"red": Red()}, {"mean": Mean()}, tmp_path, reuse=["a/theirs"]).lines())
+    assert "  assumed: two passes per image, because the method does not say what it costs\n" in said
+    assert "shared" not in said
+    assert "  reuse: what theirs has is taken over, so it costs less than is said below\n" in said
+
+
 def test_nothing_is_written(tmp_path: Path) -> None:
     root = tmp_path / "run"
     asked = SweepSettings(device="cpu", block_size=3)  # its batch size is tuned
