@@ -13,8 +13,9 @@ from rich.text import Text
 
 from heatmark.benchmarks.schema import SETTING
 from heatmark.benchmarks.statistics.comparisons import Comparison, arrow, comparisons
+from heatmark.benchmarks.statistics.gains import CONTROLS
 from heatmark.benchmarks.statistics.leaderboard import standings
-from heatmark.benchmarks.statistics.variants import told_apart
+from heatmark.benchmarks.statistics.variants import plain, told_apart
 from heatmark.benchmarks.tables.gathered import read_table
 from heatmark.benchmarks.tables.layout import Block, fitting
 from heatmark.benchmarks.tables.troubles import named_troubles
@@ -130,6 +131,9 @@ def _meaning(block: Block, apart: bool) -> str:
     parts = ["mean [95 % BCa interval] over " + over if several else f"scores of {over}, without intervals"]
     if not apart and len(block.leaderboards) > 1 and leaderboards["rank"].notna().any():
         parts.append(f"#: rank by {block.leading}")
+    controls = leaderboards["method"].map(plain).isin(CONTROLS)
+    if controls.any() and not controls.all():
+        parts.append("controls stand last, whatever their rank")
     if leaderboards["gain"].notna().any():
         parts.append("gain: how much better than random, paired by image")
     if (leaderboards["undefined"] > 0).any():

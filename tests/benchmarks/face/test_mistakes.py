@@ -140,6 +140,7 @@ def test_a_run_in_letters_and_in_html(tmp_path: Path) -> None:
     text = str(run)
     assert text.startswith(repr(run))
     assert "gain over random" in text
+    assert "controls stand last, whatever their rank" in " ".join(text.split())
     assert [line.split()[1] for line in text.splitlines() if line[:2] in ("1 ", "2 ")] == ["grad_cam", "random"]
     (gain,) = run.leaderboard().query("method == 'grad_cam'")["gain"]
     html = leaderboards(run.leaderboard())
