@@ -143,8 +143,11 @@ def explain(
         settings: layers, classes, device, precision.
 
     Raises:
-        ValueError: for an unknown class or layer, or a model that gives no logits.
+        ValueError: for an unknown class or layer, a model that gives no logits, or an empty list.
     """
+    for what, given in (("method", methods), ("layer", settings.layers), ("target", settings.targets)):
+        if not given:
+            raise ValueError(f"{what} is empty, expected at least one")
     device = pick_device(settings.device)
     classifier.module.to(device).eval()
     image = classifier.preprocessing.image(picture)[None].to(device)

@@ -44,7 +44,7 @@ def from_function(function: Function, name: str = "") -> Method:
 
     def call(_self: Method, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:
         with untouched(model):
-            return as_tensor(function(model, images, targets, layer))
+            return _tensor(function(model, images, targets, layer), own)
 
     call.__wrapped__ = function  # type: ignore[attr-defined]  # by which the identity finds the user's code
     members = {"__call__": call, "__module__": _module_of(function), "__doc__": inspect.getdoc(function)}
@@ -55,6 +55,15 @@ def from_function(function: Function, name: str = "") -> Method:
 def as_tensor(maps: Any) -> Tensor:
     """Return maps as a tensor; an array may have any strides, as after ``maps[:, ::-1]``."""
     return torch.as_tensor(np.ascontiguousarray(maps) if isinstance(maps, np.ndarray) else maps)
+
+
+def _tensor(maps: Any, name: str) -> Tensor:
+    try:
+        return as_tensor(maps)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"the function {name} returned a {type(maps).__name__}, expected maps (N, h, w): a tensor or an array"
+        ) from error
 
 
 def _require_arguments(function: Function, name: str) -> None:

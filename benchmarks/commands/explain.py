@@ -37,7 +37,7 @@ def job(config: DictConfig) -> None:
     source = str(config.image)
     picture = read_image(source)
     classifier: Classifier = build(config.model, "model")
-    methods = build_all(config.method, "method")
+    methods = build_all(config.get("method") or {}, "method")
     found = api.explain(classifier, picture, picture_name(source), methods, settings(config))
     console = Console(width=None if sys.stdout.isatty() else COLUMNS)
     console.print(table(classifier, found.top, found.explanation.targets))

@@ -178,6 +178,9 @@ def job_number() -> str:
 
 def settings(config: DictConfig, shard: Shard) -> SweepSettings:
     """Return the settings in a configuration of ``heatmark sweep``: all but model, dataset, methods and metrics."""
+    if not isinstance(config.timing, DictConfig):
+        given = str(config.timing).lower()
+        raise ValueError(f"timing={given} sets no option of it: give timing.phase={given}")
     return SweepSettings(
         layers=listed(config.layer),
         target=config.target,

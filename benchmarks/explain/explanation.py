@@ -18,6 +18,7 @@ from torch import Tensor
 from heatmark.benchmarks.data.pictures import BROKEN, as_rgb, read_picture
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.predictions import Prediction
+from heatmark.benchmarks.sweep.maps import one_each
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.common.probabilities import class_probabilities
 from heatmark.common.resize import upsample
@@ -131,6 +132,9 @@ def maps_of(
         classifier: the model that is explained.
         image: (1, 3, H, W), preprocessed, on the model's device.
         targets: the classes; all of one column go through the model as one batch.
+
+    Raises:
+        ValueError: if a method gives anything but one map per image.
     """
     images = image.expand(len(targets), -1, -1, -1).contiguous()
     classes = torch.tensor(targets, device=image.device)
@@ -140,10 +144,18 @@ def maps_of(
             if reason := method.unsupported(classifier.module, layer):
                 refused.append(f"{name} at {layer}: {reason}")
                 continue
-            raw = method(classifier.module, images, classes, layer).detach().float().cpu()
+            raw = torch.stack(_maps(name, method, classifier, (images, classes), layer))
             shown = upsample(raw, (image.shape[2], image.shape[3]))
             columns.append(Column(name, layer, raw.numpy(), shown.numpy()))
     return columns, refused
+
+
+def _maps(name: str, method: Method, classifier: Classifier, batch: tuple[Tensor, Tensor], layer: str) -> list[Tensor]:
+    images, classes = batch
+    try:
+        return one_each(method(classifier.module, images, classes, layer), len(images))
+    except ValueError as error:
+        raise ValueError(f"{name} at {layer}: {error}") from error
 
 
 def _role(index: int, logits: Tensor, true: int) -> str:

@@ -50,6 +50,11 @@ def check(
     if not claimed:
         raise ValueError(f"{name} does not say what it is: give the in-house method that it claims to be, against=…")
     ((_, definition),) = methods_of(claimed).items()
+    if definition.implementation != "heatmark":
+        raise ValueError(
+            f"against={claimed} is of {definition.implementation}, expected an in-house method with known stages; "
+            "check(method, libraries=True) compares those with the reference libraries"
+        )
     models = [] if model is None else [("model", lambda: load_model(model))]
     settings = CheckSettings(
         layers=[layers] if isinstance(layers, str) else list(layers), suite=False, libraries=libraries
@@ -97,7 +102,7 @@ class Conformance:
         return f"{self.method} against {self.against}: {len(self.found)} checks, {said}"
 
     def _repr_html_(self) -> str:
-        console = Console(record=True, width=100, file=io.StringIO())
+        console = Console(record=True, width=100, file=io.StringIO(), force_jupyter=False)  # else it shows itself twice
         console.print(table(self.found))
         for line in map(sentence, self.red):
             console.print(line, markup=False, highlight=False)

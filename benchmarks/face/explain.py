@@ -1,7 +1,6 @@
 """Pictures explained: maps, panels, and the classes that a model sees."""
 
 import base64
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -18,8 +17,10 @@ from heatmark.benchmarks.data.base import Dataset, Sample
 from heatmark.benchmarks.data.given import Given
 from heatmark.benchmarks.explain.explanation import Column, picture_name, read_image
 from heatmark.benchmarks.explain.overlay import Look
+from heatmark.benchmarks.face.html import png, showing_itself
 from heatmark.benchmarks.face.load import Images, load_images, load_model
 from heatmark.benchmarks.face.preserved import preserved
+from heatmark.benchmarks.face.run import counted
 from heatmark.benchmarks.face.things import MethodLike, methods_of
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.predictions import Prediction
@@ -171,7 +172,7 @@ class Explanations:
         """
         from heatmark.benchmarks.explain.panels import draw
 
-        return draw(self.pictures[index].explanation, Look(**look))
+        return showing_itself(draw(self.pictures[index].explanation, Look(**look)))
 
     def save(self, folder: str | Path, **look: Any) -> list[Path]:
         """Write every picture's panel as PNG and PDF, and its raw maps as .npy; return the files and folders.
@@ -191,15 +192,13 @@ class Explanations:
     def __repr__(self) -> str:
         first = self.pictures[0].explanation
         names = dict.fromkeys(column.method for column in first.columns)
-        return f"Explanations of {len(self)} pictures by {first.model} ({first.weights}): {', '.join(names)}"
+        return f"Explanations of {counted(len(self), 'picture')} by {first.model} ({first.weights}): {', '.join(names)}"
 
     def _repr_png_(self) -> bytes:
         return self._png(0)
 
     def _png(self, index: int) -> bytes:
-        file = io.BytesIO()
-        self.figure(index).savefig(file, format="png", dpi=150)
-        return file.getvalue()
+        return png(self.figure(index))
 
     def _repr_html_(self) -> str:
         parts = [f"<p>left out: {escape(reason)}</p>" for reason in self.left_out]

@@ -148,6 +148,7 @@ class Run:
         Raises:
             ValueError: for an unknown figure, or one that this run has no data for: why.
         """
+        from heatmark.benchmarks.face.html import showing_itself
         from heatmark.benchmarks.figures.atlas import drawings
         from heatmark.benchmarks.figures.style import styled
         from heatmark.benchmarks.figures.tables import load
@@ -158,7 +159,7 @@ class Run:
             found = draw(load(self.path))
         if isinstance(found, str):
             raise ValueError(f"figure {name}: {found}")
-        return found
+        return showing_itself(found)
 
     def report(self, images: int | None = 100) -> Path:
         """Write the run as one HTML page to look at; return its file.
@@ -226,6 +227,11 @@ class Run:
         counts = [counted(rows[name].nunique(), name) for name in ("model", "method", "metric", "image")]
         failed = [counted(len(self.errors), "error")] if len(self.errors) else []
         return f"Run {self.name}: {', '.join([*counts, *failed])} ({self.path})"
+
+    def __str__(self) -> str:
+        from heatmark.benchmarks.tables.summary import in_letters
+
+        return f"{self!r}\n\n{in_letters(self.scores, self.timing)}"
 
     def _repr_html_(self) -> str:
         from heatmark.benchmarks.face.html import leaderboards

@@ -91,6 +91,8 @@ def _named(maps: Maps) -> dict[str, Any]:
     if isinstance(maps, Explanations):
         return dict(maps.raw)
     if isinstance(maps, Mapping):
+        if not maps:
+            raise ValueError("there are no maps: the mapping is empty")
         return {str(name): each for name, each in maps.items()}
     if isinstance(maps, str | Path) and Path(maps).suffix == ".npz":
         with np.load(_file(maps)) as found:
@@ -116,12 +118,19 @@ def tensors(maps: Any, count: int, name: str) -> list[Tensor]:
     """
     if isinstance(maps, str | Path):
         maps = np.load(_file(maps), allow_pickle=False)
-    found = [as_tensor(each if isinstance(each, Tensor) else np.asarray(each)) for each in maps]
+    found = [_tensor(each, name) for each in maps]
     if count == 1 and found and found[0].ndim == 1:  # one map (h, w) of one picture
         found = [torch.stack(found)]
     if len(found) != count:
         raise ValueError(f"{name}: {len(found)} maps for {count} pictures, expected one per picture, in their order")
     return [_plane(each, name) for each in found]
+
+
+def _tensor(each: Any, name: str) -> Tensor:
+    try:
+        return each if isinstance(each, Tensor) else as_tensor(np.asarray(each))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: a map is a {type(each).__name__} of no real numbers, expected (h, w)") from error
 
 
 def _plane(found: Tensor, name: str) -> Tensor:

@@ -1,5 +1,6 @@
 """A sweep of objects: models, pictures, methods and metrics as a user has them."""
 
+import inspect
 import sys
 import time
 import warnings
@@ -30,6 +31,7 @@ from heatmark.benchmarks.sweep.shards import WHOLE, parse_shard
 from heatmark.benchmarks.tables.gather import gather, whole
 from heatmark.common.errors import in_words
 from heatmark.common.identity import options
+from heatmark.common.names import did_you_mean
 from heatmark.methods.base import Method
 from heatmark.methods.given import GivenMaps
 from heatmark.metrics.base import Metric
@@ -112,6 +114,7 @@ def sweep(
     ...     run.scores.groupby("method").size().to_dict()
     {'grad_cam': 4, 'random': 4}
     """
+    _require_known(settings)
     asked = SweepSettings(
         layers=[layers] if isinstance(layers, str) else list(layers), target=plain_target(target),
         shard=parse_shard(shard) if shard else WHOLE, **settings,
@@ -136,6 +139,15 @@ def _require_computed(methods: Mapping[str, Method]) -> None:
     for name, method in methods.items():
         if isinstance(method, GivenMaps):
             raise ValueError(f"{name} are maps that were made elsewhere: score them with heatmark.score")
+
+
+def _require_known(settings: Mapping[str, Any]) -> None:
+    """Raise for a setting that a sweep has not, with the nearest that it has."""
+    known = [*inspect.signature(sweep).parameters, *(field.name for field in fields(SweepSettings))]
+    known = [name for name in dict.fromkeys(known) if name != "settings"]
+    if unknown := [name for name in settings if name not in known]:
+        hint = did_you_mean(unknown[0], known, f"it has {', '.join(known)}")
+        raise ValueError(f"sweep has no setting {unknown[0]!r}: {hint}")
 
 
 def _models(model: Any) -> list[ModelLike]:

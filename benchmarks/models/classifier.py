@@ -49,6 +49,8 @@ class Classifier:
         Raises:
             ValueError: where there is no such class, or several of that name; it names the nearest ones.
         """
+        if not isinstance(label, int | str):
+            raise ValueError(f"a class is {label!r} ({type(label).__name__}), expected its number or its name")
         if isinstance(label, int) or label.isdecimal():
             if self.classes and not 0 <= int(label) < len(self.classes):
                 raise ValueError(f"class {label} is out of range: {self.name} has {len(self.classes)} classes")
@@ -63,6 +65,12 @@ class Classifier:
             )
         hint = did_you_mean(_plain(label), names, "give its number instead.")
         raise ValueError(f"unknown class {label!r} of {self.name}: {hint}")
+
+    def __repr__(self) -> str:
+        known = f"{len(self.classes)} classes" if self.classes else "classes without names"
+        size = "its own size" if self.preprocessing.crop is None else "×".join(map(str, self.preprocessing.crop))
+        roles = ", ".join(f"{role}={layer}" for role, layer in self.layers.items())
+        return f"Classifier {self.name} ({self.weights}): {known}, pictures of {size}, layers {roles or 'by name'}"
 
     def digest(self) -> str:
         """Return the SHA-256 of the parameters and buffers: names, types, shapes and values."""

@@ -44,6 +44,11 @@ class Preprocessing:
             raise ValueError(f"resize is {self.resize}, expected at least 1 pixel, or null")
         if self.crop is not None and (len(self.crop) != 2 or min(self.crop) < 1):
             raise ValueError(f"crop is {list(self.crop)}, expected [height, width] in pixels, or null")
+        if self.resize is not None and self.crop is not None and self.resize < min(self.crop):
+            raise ValueError(
+                f"resize is {self.resize}, less than crop {list(self.crop)}: pictures would have black borders; "
+                "give crop, too, no larger than resize, or null for no crop"
+            )
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ValueError(f"mean {list(self.mean)} and std {list(self.std)} must have 3 values each, std above 0")
 

@@ -73,11 +73,13 @@ class Tally:
 
     @property
     def left(self) -> float | None:
-        """Seconds left: time until now × passes to be made / passes made; None before 1 % are made and after all are.
+        """Seconds left: time until now × passes to be made / passes made; None before 1 % are made and at the end.
 
         All passes since the job began count, so that a slow step changes it little and never makes it unknown.
         """
         made = self._done_passes + self.now.passes * self._share_now
+        if self.ended_blocks >= self.blocks:  # rows that came from other runs are counted, and never made
+            return None
         if not KNOWN * self._passes <= made < self._passes:
             return None
         return self.elapsed * (self._passes - made) / made

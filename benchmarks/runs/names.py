@@ -65,4 +65,7 @@ def is_component(name: str) -> bool:
 def _none(results: Path, name: str) -> str:
     known = sorted(path.name for path in results.glob("[!.]*") if path.is_dir())
     hint = did_you_mean(name, known, f"there are {', '.join(known)}" if known else "check name= and results_dir=")
+    if name and not is_component(name):
+        place = Path(name).expanduser().absolute()
+        return f"no run in the folder {name} (looked for {place}): expected one that heatmark sweep has written"
     return f"no run {name!r} in {results}: expected a folder that heatmark sweep has written; {hint}"

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from heatmark.benchmarks.statistics.comparisons import FACTS, Comparison, comparisons
+from heatmark.benchmarks.statistics.comparisons import Comparison, comparisons
 from heatmark.benchmarks.statistics.defined import Floats, columnwise, means, tolerance
 from heatmark.benchmarks.statistics.effects import cohen_dz, rank_biserial
 from heatmark.benchmarks.statistics.groups import group_counts, group_means
@@ -16,10 +16,13 @@ from heatmark.common.names import did_you_mean
 
 SIDE = ["cell", "label", "layer", "method"]
 COLUMNS = [
-    *FACTS, *[f"{name}_{side}" for side in "ab" for name in SIDE], "n", "n_groups", "unit", "undefined", "flagged",
-    "difference", "ci_low", "ci_high", "hypothesis", "p_value", "p_holm", "n_pairs", "p_holm_family", "n_family",
-    "d_z", "d_z_low", "d_z_high", "rank_biserial", "rank_biserial_low", "rank_biserial_high",
+    "model", "weights", "dataset", "target_rule", "metric", "method_a", "layer_a", "method_b", "layer_b",
+    "difference", "ci_low", "ci_high", "p_value", "p_holm", "n_pairs", "p_holm_family", "n_family", "n", "n_groups",
+    "unit", "undefined", "flagged", "hypothesis",
+    "d_z", "d_z_low", "d_z_high", "rank_biserial", "rank_biserial_low", "rank_biserial_high", "label_a", "label_b",
+    "definition", "device", "precision", "cell_a", "cell_b", "weights_digest", "images_digest",
 ]  # fmt: skip
+"""What is read at first, then its details; ids and digests last."""
 
 
 def pairwise(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -14,6 +15,11 @@ from heatmark.benchmarks.sweep.durations import duration
 from heatmark.benchmarks.sweep.passes import ASSUMED, Costs, Lack, lacks, names_of
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.timings import untimed
+
+REMARKS = {
+    "assumed": "two passes per image, because the method does not say what it costs",
+    "shared": "made from the pass of a method before it",
+}
 
 
 @dataclass(frozen=True)
@@ -92,10 +98,14 @@ class Estimate:
             f"{self.job}: {self.pictures:,} pictures, {self.cells:,} cells, {len(self.skipped):,} skipped",
             *(f"  skipped {cell}: {reason}" for cell, reason in self.skipped.items()),
             f"  stored already: {stored}",
+            *(
+                f"  reuse: what {Path(each).name} has is taken over, so it costs less than is said below"
+                for each in self.reuse
+            ),
             "  passes still to be made, in plain forward passes:",
             *(f"    {cost.part:12}{cost.name:32}{_count(cost):>14}{_said(cost)}" for cost in self.costs),
             f"    {'together':44}{self.passes:>14,.0f}",
-            *([f"  less what is reused of {', '.join(map(str, self.reuse))}"] if self.reuse else []),
+            *(f"  {word}: {meaning}" for word, meaning in REMARKS.items() if any(c.remark == word for c in self.costs)),
             f"  time: {self._time()}",
             f"  disk: up to {megabytes(self.bytes)}" + (f" ({disk})" if disk else ""),
         ]
@@ -130,7 +140,7 @@ def _count(cost: Cost) -> str:
 
 
 def _said(cost: Cost) -> str:
-    return f"  {cost.remark}" if cost.remark in ("assumed", "shared") else ""
+    return f"  {cost.remark}" if cost.remark in REMARKS else ""
 
 
 def estimate(plan: Plan, store: Store, measure: Callable[[Plan], float] | None = None) -> Estimate:

@@ -93,13 +93,18 @@ def _alone(cell: Cell, classifier: Classifier, batch: Batch, which: Images, run:
         for start in range(0, len(which), size):
             part = which[start : start + size]
             images, targets = batch.padded(part, size, run.device)
-            found += _checked(method(classifier.module, images, targets, cell.layer), len(images))[: len(part)]
+            found += one_each(method(classifier.module, images, targets, cell.layer), len(images))[: len(part)]
         return found
 
     return halving(maps, run.batch_size)
 
 
-def _checked(maps: Tensor, images: int) -> list[Tensor]:
+def one_each(maps: Tensor, images: int) -> list[Tensor]:
+    """Return what a method gave as one raw map (h, w) per image, on the CPU.
+
+    Raises:
+        ValueError: if it is anything but one map per image.
+    """
     if maps.ndim != 3 or len(maps) != images:
         raise ValueError(f"the method gave {tuple(maps.shape)} for {images} images, expected (N, h, w)")
     return list(maps.detach().float().cpu())
@@ -122,7 +127,7 @@ def _shared(
             continue
         for cell, method in zip(cells, methods, strict=True):
             try:
-                maps = _checked(method.relevance(own_view(method, c)), len(images))
+                maps = one_each(method.relevance(own_view(method, c)), len(images))
             except Exception as error:
                 if broken_device(error):
                     raise

@@ -83,6 +83,8 @@ def prepare(
         ValueError: for anything in the model, the data or the settings that cannot be run.
     """
     _require_some(methods, metrics)
+    if not settings.layers and any(method.explains == "layer" for method in methods.values()):
+        raise ValueError("layer is empty, expected at least one, such as layer=[last]")
     first = reference(dataset, classifier)[None]
     network = classifier.network_digest()
     run = _run_settings(settings, classifier, network, first, tuned)
@@ -120,7 +122,11 @@ def _require_some(methods: Mapping[str, Method], metrics: Mapping[str, Metric]) 
         require_distinct(given)
     for name, metric in metrics.items():
         if isinstance(metric, Derived) and (absent := [term for term in metric.terms if term not in metrics]):
-            raise ValueError(f"metric {name} is derived from {', '.join(absent)}, which the sweep has not; add it")
+            example = f'{{"{absent[0]}": "{absent[0]}(steps=14)", …}}'
+            raise ValueError(
+                f"metric {name} is derived from {', '.join(absent)}, which the sweep has not; add it under this name "
+                f"(with options: metric.{absent[0]}.steps=14, or from Python {example})"
+            )
 
 
 def _run_settings(

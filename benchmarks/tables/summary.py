@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from rich.text import Text
 
 from heatmark.benchmarks.schema import SETTING
 from heatmark.benchmarks.statistics.comparisons import Comparison, arrow, comparisons
+from heatmark.benchmarks.statistics.gains import CONTROLS
 from heatmark.benchmarks.statistics.leaderboard import standings
-from heatmark.benchmarks.statistics.variants import told_apart
+from heatmark.benchmarks.statistics.variants import plain, told_apart
 from heatmark.benchmarks.tables.gathered import read_table
 from heatmark.benchmarks.tables.layout import Block, fitting
 from heatmark.benchmarks.tables.troubles import named_troubles
@@ -63,6 +65,17 @@ def tables_of(results: pd.DataFrame, timing: pd.DataFrame, width: int) -> list[G
         apart = [part for table in tables for part in (Text(), table)]
         found.append(Group(title, *apart[1:], *notes))
     return found
+
+
+def in_letters(results: pd.DataFrame, timing: pd.DataFrame) -> str:
+    """Return the leaderboards of a run as plain text, as the terminal shows them."""
+    file = StringIO()
+    width = _console().width
+    console = Console(file=file, width=width, force_jupyter=False, force_terminal=False)
+    for group in tables_of(results, timing, width):
+        console.print(group, crop=False)
+        console.print()
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
 def _console() -> Console:
@@ -118,6 +131,9 @@ def _meaning(block: Block, apart: bool) -> str:
     parts = ["mean [95 % BCa interval] over " + over if several else f"scores of {over}, without intervals"]
     if not apart and len(block.leaderboards) > 1 and leaderboards["rank"].notna().any():
         parts.append(f"#: rank by {block.leading}")
+    controls = leaderboards["method"].map(plain).isin(CONTROLS)
+    if controls.any() and not controls.all():
+        parts.append("controls stand last, whatever their rank")
     if leaderboards["gain"].notna().any():
         parts.append("gain: how much better than random, paired by image")
     if (leaderboards["undefined"] > 0).any():

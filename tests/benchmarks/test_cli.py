@@ -217,6 +217,8 @@ def test_a_configuration_that_is_only_shown_runs_nothing(heatmark: Heatmark, tmp
         (["batch_size=-1"], "batch_size is -1, expected a positive number or auto"),
         (["batch_size=abc"], "batch_size is 'abc'"),
         (["timing.repeats=0"], "repeats"),
+        (["timing=false"], "timing=false sets no option of it: give timing.phase=false"),
+        (["layer=[]"], "layer is empty, expected at least one"),
         (["dataset=folder"], "dataset.root"),
         (["dataset=folder", "dataset.root=nowhere"], "nowhere"),
         (["model.checkpoint=nowhere.safetensors"], "nowhere.safetensors"),

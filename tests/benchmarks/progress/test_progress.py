@@ -89,6 +89,15 @@ def test_the_time_left_is_unknown_before_a_hundredth_is_made_and_after_the_last(
     assert tally.left is None
 
 
+def test_no_time_is_left_after_the_last_block_though_rows_of_other_runs_were_never_made() -> None:
+    tally = Tally("a", 2, 2, 1000.0, Clock())
+    tally.begins("", "predictions", 1, 400.0)
+    tally.ended(1, 0)
+    assert tally.left is not None
+    tally.ended(1, 0)
+    assert tally.left is None
+
+
 def test_the_time_left_stays_within_a_slow_step() -> None:
     clock = Clock()
     tally = Tally("a", 4, 2, 100.0, clock)

@@ -99,6 +99,13 @@ def test_what_says_nothing_is_assumed_or_unknown(tmp_path: Path) -> None:
     assert f"at least {duration(found.seconds)}, without mean, other" in "\n".join(found.lines())
 
 
+def test_what_a_remark_means_and_what_other_runs_bring_is_said(tmp_path: Path) -> None:
+    said = "\n".join(estimated({"red": Red()}, {"mean": Mean()}, tmp_path, reuse=["a/theirs"]).lines())
+    assert "  assumed: two passes per image, because the method does not say what it costs\n" in said
+    assert "shared" not in said
+    assert "  reuse: what theirs has is taken over, so it costs less than is said below\n" in said
+
+
 def test_nothing_is_written(tmp_path: Path) -> None:
     root = tmp_path / "run"
     asked = SweepSettings(device="cpu", block_size=3)  # its batch size is tuned
@@ -164,7 +171,7 @@ def test_time_is_that_of_the_passes_and_timing_stops_early_for_slow_methods(tmp_
 
 def test_what_would_be_reused_is_named_and_the_time_an_upper_bound(tmp_path: Path) -> None:
     found = estimated({"red": Red()}, {"deletion": Deletion(steps=3)}, tmp_path, reuse=["runs/base"])
-    assert "  less what is reused of runs/base" in found.lines()
+    assert "  reuse: what base has is taken over, so it costs less than is said below" in found.lines()
     assert any(line.startswith("  time: up to ") for line in found.lines())
     plain = estimated({"red": Red()}, {"deletion": Deletion(steps=3)}, tmp_path)
     assert any(line.startswith("  time: about ") for line in plain.lines())
