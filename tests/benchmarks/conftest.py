@@ -1,12 +1,27 @@
 """The command line as a person uses it."""
 
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from heatmark.benchmarks.cli import dispatch
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_before() -> Iterator[None]:
+    """Give every logger back as it was: Hydra switches those off that it does not know, for the whole process."""
+    before = {name: each.disabled for name, each in _loggers().items()}
+    yield
+    for name, each in _loggers().items():
+        each.disabled = before.get(name, False)
+
+
+def _loggers() -> dict[str, logging.Logger]:
+    known = logging.root.manager.loggerDict.items()
+    return {name: each for name, each in known if isinstance(each, logging.Logger)}
 
 
 @pytest.fixture
