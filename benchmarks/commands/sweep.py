@@ -94,7 +94,7 @@ def dry_run() -> int:
     found: list[Estimate | None] = []
     with tempfile.TemporaryDirectory() as folder:
         mine = [argument for argument in sys.argv if not argument.startswith(("hydra/launcher=", "hydra.launcher."))]
-        nowhere = [f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}", "hydra/job_logging=disabled"]
+        nowhere = [f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}", "hydra/job_logging=none"]
         sys.argv = with_options(mine, nowhere)
         run_command("sweep", lambda config: found.append(estimated(config)))
     known = [each for each in found if each is not None]

@@ -13,10 +13,15 @@ from heatmark.benchmarks.cli import dispatch
 @pytest.fixture(autouse=True)
 def loggers_as_before() -> Iterator[None]:
     """Give every logger back as it was: Hydra switches those off that it does not know, for the whole process."""
-    before = {name: each.disabled for name, each in _loggers().items()}
+    before = {name: (each.disabled, each.propagate, each.level) for name, each in _loggers().items()}
+    root, switched_off = logging.root, logging.root.manager.disable
+    level, handlers = root.level, root.handlers[:]
     yield
     for name, each in _loggers().items():
-        each.disabled = before.get(name, False)
+        each.disabled, each.propagate, each.level = before.get(name, (False, True, logging.NOTSET))
+    root.setLevel(level)  # and empty the caches of what is enabled
+    root.handlers[:] = handlers
+    logging.disable(switched_off)
 
 
 def _loggers() -> dict[str, logging.Logger]:
