@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from heatmark.metrics.engine.per_image import precise, sums
 from heatmark.metrics.engine.placement import Placement, pixels
@@ -35,13 +36,10 @@ class AveragePrecision(Placement):
 
     def placed(self, relevance: Tensor, masks: Tensor) -> Tensor:
         """Return the average precision, (n,)."""
-        values, inside = relevance.flatten(1), masks.flatten(1)
-        hits = _at_least(values, values.masked_fill(~inside, -torch.inf))
-        precision = precise(hits) / precise(_at_least(values, values))
-        return sums(precision * inside) / precise(pixels(masks))
-
-
-def _at_least(values: Tensor, others: Tensor) -> Tensor:
-    """Return how many of the other values of the same image are at least as large as each value, (n, P)."""
-    ascending = others.sort(dim=1).values
-    return others.shape[1] - torch.searchsorted(ascending, values.contiguous())
+        ascending, order = relevance.flatten(1).sort(dim=1, stable=True)
+        inside = masks.flatten(1).gather(1, order)
+        less = torch.searchsorted(ascending, ascending)  # pixels less relevant than each
+        inside_less = F.pad(inside.cumsum(dim=1), (1, 0)).gather(1, less)
+        sizes = pixels(masks)
+        precision = precise(sizes[:, None] - inside_less) / precise(inside.shape[1] - less)
+        return sums(precision * inside) / precise(sizes)

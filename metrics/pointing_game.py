@@ -64,12 +64,13 @@ class PointingGame(Placement):
 
 def near(masks: Tensor, radius: int) -> Tensor:
     """Return which pixels of masks (n, H, W) are closer than max(radius, 1) pixels to a pixel of the mask."""
-    height, reach = masks.shape[1], max(radius, 1)
-    found = masks.clone()
+    height, width, reach = *masks.shape[1:], max(radius, 1)
+    before = F.pad(masks.int(), (reach, reach - 1)).cumsum(dim=2)  # pixels of the mask in a row up to a column
+    found = torch.zeros_like(masks)
     for down in range(min(reach, height)):
-        across = isqrt(reach**2 - down**2 - 1)
-        # Each row of the open disc is an interval of columns, as wide above its middle as below.
-        rows = F.max_pool2d(masks.float()[:, None], (1, 2 * across + 1), 1, (0, across))[:, 0] > 0
+        across = isqrt(reach**2 - down**2 - 1)  # a row of the open disc, above or below its middle, is an interval
+        first, last = reach - across - 1, reach + across
+        rows = before[:, :, last : last + width] > before[:, :, first : first + width]
         found[:, down:] |= rows[:, : height - down]
         found[:, : height - down] |= rows[:, down:]
     return found

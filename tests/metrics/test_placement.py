@@ -80,9 +80,9 @@ def test_by_hand(metric, maps, mask, expected):
 def test_the_mask_itself_scores_one_and_its_inverse_the_least(metric):
     masks = torch.zeros(1, 8, 8).bool()
     masks[0, 2:5, 3:6] = True
-    assert metric(explained(masks.double(), masks)).values.item() == pytest.approx(1 if IoU(0.9) != metric else 9 / 9)
+    assert metric(explained(masks.double(), masks)).values.item() == pytest.approx(1)
     inverse = metric(explained((~masks).double(), masks)).values.item()
-    least = {PointingGame(15): 1.0, IoU(): 9 / 64 * 0, AveragePrecision(): 9 / 64}
+    least = {PointingGame(15): 1.0, AveragePrecision(): 9 / 64}  # every pixel is near, and all are found in the end
     assert inverse == pytest.approx(least.get(metric, 0.0))
 
 
@@ -96,12 +96,9 @@ def test_ignored_pixels_count_neither_inside_nor_outside(metric):
         masks=torch.cat([batch.masks, torch.ones(6, 7, 3).bool()], 2),
         ignore=torch.cat([torch.zeros(6, 7, 5), torch.ones(6, 7, 3)], 2).bool(),
     )
-    assert torch.equal(metric(wide).values, metric(batch).values) or torch.allclose(
-        metric(wide).values, metric(batch).values, rtol=1e-14
-    )
-    assert not torch.equal(metric(replace(wide, ignore=None)).values, metric(batch).values) or metric == PointingGame(
-        15
-    )
+    assert torch.allclose(metric(wide).values, metric(batch).values, rtol=1e-13)
+    counted = metric(replace(wide, ignore=None)).values
+    assert metric == PointingGame(15) or not torch.allclose(counted, metric(batch).values, rtol=1e-3)
 
 
 @settings(max_examples=40, deadline=None)
