@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from heatmark.metrics.engine.per_image import precise, sums
-from heatmark.metrics.engine.placement import Placement, pixels
+from heatmark.metrics.engine.per_image import pixels, precise, sums
+from heatmark.metrics.engine.placement import Placement
 
 
 @dataclass(frozen=True)

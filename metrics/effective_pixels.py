@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from heatmark.metrics.engine.complexity import Complexity
-from heatmark.metrics.engine.per_image import precise
-from heatmark.metrics.engine.placement import pixels
+from heatmark.metrics.engine.per_image import pixels, precise
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from heatmark.metrics.engine.per_image import precise
-from heatmark.metrics.engine.placement import Placement, pixels
+from heatmark.metrics.engine.per_image import pixels, precise
+from heatmark.metrics.engine.placement import Placement
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from heatmark.metrics.engine.per_image import precise
-from heatmark.metrics.engine.placement import Placement, expected_hits, pixels
+from heatmark.metrics.engine.per_image import pixels, precise
+from heatmark.metrics.engine.placement import Placement, expected_hits
 
 
 @dataclass(frozen=True)

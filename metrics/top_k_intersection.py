@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from heatmark.metrics.engine.per_image import precise
-from heatmark.metrics.engine.placement import Placement, expected_hits, fraction_of, pixels
+from heatmark.metrics.engine.per_image import pixels, precise
+from heatmark.metrics.engine.placement import Placement, expected_hits, fraction_of
 
 
 @dataclass(frozen=True)

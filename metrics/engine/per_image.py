@@ -1,4 +1,4 @@
-"""Sums and scores per image whose bits depend on no other image of the batch."""
+"""Sums, counts and scores per image, whose bits depend on no other image of the batch."""
 
 from collections.abc import Callable, Sequence
 
@@ -18,6 +18,11 @@ NOT_FINITE = "the map contains NaN or infinite values"
 def precise(values: Tensor) -> Tensor:
     """Return values as float64; as float32 on MPS, which has no float64."""
     return values.to(torch.float32 if values.device.type == "mps" else torch.float64)
+
+
+def pixels(where: Tensor) -> Tensor:
+    """Return the number of pixels of each image at which booleans (n, H, W) are true, (n,) integers."""
+    return where.flatten(1).sum(dim=1)
 
 
 def not_finite(maps: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from heatmark.metrics.base import Explained, Metric, Need, Scores
-from heatmark.metrics.engine.per_image import NOT_FINITE, judged, not_finite, precise, reasons_of
+from heatmark.metrics.engine.per_image import NOT_FINITE, judged, not_finite, pixels, precise, reasons_of
 
 VERSION = 1
 """Raised by whoever changes which pixels count, or how ties are counted: outdates the metrics of placement."""
@@ -82,11 +82,6 @@ def nth_largest(relevance: Tensor, counts: Tensor) -> Tensor:
     """Return the c-th largest value of each map, (n, 1, 1), for maps (n, H, W) and counts c (n,) from 1."""
     descending = relevance.flatten(1).sort(dim=1, descending=True).values
     return descending.gather(1, counts[:, None] - 1)[:, :, None]
-
-
-def pixels(where: Tensor) -> Tensor:
-    """Return the number of pixels of each image at which booleans (n, H, W) are true, (n,) integers."""
-    return where.flatten(1).sum(dim=1)
 
 
 def fraction_of(relevance: Tensor, fraction: float) -> Tensor:
