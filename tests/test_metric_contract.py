@@ -38,6 +38,7 @@ def batch() -> Explained:
     ).eval()
     masks = torch.zeros(5, 16, 16, dtype=torch.bool)
     masks[:, 4:12, 4:12] = True
+    masks[0] = True  # so that some map points at its mask, and some does not
 
     def explain(model: nn.Module, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return images.abs().sum(dim=1)

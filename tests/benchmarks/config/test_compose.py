@@ -9,6 +9,8 @@ from omegaconf import DictConfig
 from heatmark.benchmarks.config.arguments import in_shards, rewritten
 from heatmark.benchmarks.config.compose import command_line, compose_command, run_command, run_folder
 
+METRICS = sorted(path.stem for path in (Path(__file__).parents[3] / "conf" / "metric").glob("*.yaml"))
+
 
 @pytest.mark.parametrize(
     ("command", "given", "expected"),
@@ -29,7 +31,7 @@ from heatmark.benchmarks.config.compose import command_line, compose_command, ru
         ("layers", ["-m", "model=[resnet18,vgg16]"], ["-m", "model=resnet18,vgg16"]),
         ("sweep", ["dataset=[shapes(limit=2),photos]"], ["-m", "dataset='shapes(limit=2)',photos"]),
         ("sweep", ["model=[resnet18,resnet18]"], ["model=resnet18"]),
-        ("sweep", ["metric=*"], ["metric=[deletion,insertion,insertion_minus_deletion]"]),
+        ("sweep", ["metric=*"], [f"metric=[{','.join(METRICS)}]"]),
         ("sweep", ["method=[*_cam_pp,grad_cam_pp]"], ["method=[grad_cam_pp,pgc_grad_cam_pp]"]),
         ("sweep", ["-m", "method=rise,[rise( masks=8 )]"], ["-m", "method=rise,['rise(masks=8)']"]),
         ("sweep", ["-m", "model=choice(a,b)", "method=[]"], ["-m", "model=choice(a,b)", "method=[]"]),
