@@ -37,6 +37,7 @@ NUMBERS = {
     "AblationCAM": "perturbations",
     "RISE": "masks cells probability seed",
     "GivenMaps": "digest",
+    "AverageDrop": "relative",
     "RandomMap": "cells seed",
     "SeededCAM": "seed",
     "SmoothGrad": "n_samples noise_level seed",
