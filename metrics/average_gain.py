@@ -13,7 +13,7 @@ from heatmark.metrics.engine.masking import intact_and_masked
 class AverageGain(Metric):
     """The gain of the target's probability when the image is multiplied with its map; higher is better.
 
-    gain = max(0, o − y) / (1 − y), in [0, 1], with y = p(target | x), o = p(target | m ⊙ x), and m the map scaled to [0, 1]
+    gain = max(0, o − y) / (1 − y), in [0, 1], where y = p(target | x), o = p(target | m ⊙ x), m the scaled map
 
     The mean over images is the published percentage divided by 100. It mirrors the average drop; a constant map has no
     scale and is undefined, and so is an image with y = 1.
