@@ -58,7 +58,7 @@ class SensitivityN(Metric):
             raise ValueError(f"samples={self.samples!r}, expected a whole number of at least 2")
         if not self.counts or not all(1 <= count < self.cells**2 for count in self.counts):
             raise ValueError(
-                f"sizes={list(self.sizes)} of {self.cells**2} cells are {self.counts}, expected some of them and not all"
+                f"sizes={list(self.sizes)} of {self.cells**2} cells are {self.counts}, expected some of them, not all"
             )
 
     @property

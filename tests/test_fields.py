@@ -38,6 +38,8 @@ NUMBERS = {
     "RISE": "masks cells probability seed",
     "GivenMaps": "digest",
     "AverageDrop": "relative",
+    "MaxSensitivity": "radius samples kept",
+    "ParameterRandomisation": "order points",
     "MuFidelity": "cells share samples fill",
     "FaithfulnessCorrelation": "cells share samples fill",
     "SensitivityN": "cells sizes samples fill",

@@ -12,6 +12,7 @@ from heatmark.common.seeds import image_generator
 from heatmark.metrics.base import Explained
 from heatmark.metrics.engine.baselines import find_baseline
 from heatmark.metrics.engine.perturbation import require_evaluable
+from heatmark.metrics.engine.similarity import mean_ranks
 
 VERSION = 1
 """Raised by whoever changes a subset, a sum or a drop."""
@@ -104,7 +105,7 @@ def correlated(found: Draws, ranks: bool) -> tuple[Tensor, list[str]]:
         found: the subsets.
         ranks: whether ranks are correlated (Spearman, equal values share a mean rank), or the numbers (Pearson).
     """
-    relevance, drop = (_ranks(each.double()) if ranks else each.double() for each in (found.relevance, found.drop))
+    relevance, drop = (_ranks(each) if ranks else each.double() for each in (found.relevance, found.drop))
     nan = found.relevance.isnan().any(dim=1)
     x, y = (each - each.mean(dim=1, keepdim=True) for each in (relevance, drop))
     scale = (x.square().sum(dim=1) * y.square().sum(dim=1)).sqrt()
@@ -115,7 +116,4 @@ def correlated(found: Draws, ranks: bool) -> tuple[Tensor, list[str]]:
 
 
 def _ranks(values: Tensor) -> Tensor:
-    """Return the ranks of each row, from 1; equal values share their mean rank."""
-    below = (values[:, None, :] < values[:, :, None]).sum(dim=2)
-    equal = (values[:, None, :] == values[:, :, None]).sum(dim=2)
-    return below + (equal + 1).to(values.dtype) / 2
+    return torch.stack([mean_ranks(row).to(values.device) for row in values])
