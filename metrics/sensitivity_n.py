@@ -1,5 +1,6 @@
 """The sensitivity-n metric."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -47,7 +48,7 @@ class SensitivityN(Metric):
     draws: ClassVar[bool] = True
 
     cells: int = 9
-    sizes: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7)
+    sizes: Sequence[float] = (0.1, 0.3, 0.5, 0.7)
     samples: int = 50
     fill: str = "zero"
 
