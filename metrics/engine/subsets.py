@@ -1,0 +1,119 @@
+"""Random subsets of an image's cells: the relevance that a map gives them, and the drop when they are replaced."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from heatmark.common.batching import padded
+from heatmark.common.probabilities import target_probabilities
+from heatmark.common.seeds import image_generator
+from heatmark.metrics.base import Explained
+from heatmark.metrics.engine.baselines import find_baseline
+from heatmark.metrics.engine.perturbation import require_evaluable
+from heatmark.metrics.engine.similarity import mean_ranks
+
+VERSION = 1
+"""Raised by whoever changes a subset, a sum or a drop."""
+
+NAN = "the map contains NaN"
+FLAT_MAP = "the map gives all subsets the same relevance"
+FLAT_MODEL = "replacing any of the subsets changes the probability alike"
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Subsets drawn for a batch of images.
+
+    Args:
+        relevance: (N, M), the sum of the map over each subset.
+        drop: (N, M), by how much the target's probability falls when the subset is replaced by the fill.
+    """
+
+    relevance: Tensor
+    drop: Tensor
+
+
+def draws(batch: Explained, cells: int, sizes: Sequence[int], fill: str) -> Draws:
+    """Return one random subset of cells per size and image, with its relevance and its drop.
+
+    An image is cut into cells × cells rectangles whose sides differ by a pixel at most. The subsets are drawn from the
+    image's own pixels and ``batch.seed``, the same for every map of the image, whatever its neighbours. M subsets cost
+    M + 1 forward passes per image.
+
+    Args:
+        batch: model, images, targets, maps, seed and batch size.
+        cells: number of cells per side.
+        sizes: number of cells in each subset, (M,).
+        fill: name of the baseline that replaces a subset; see :mod:`heatmark.metrics.engine.baselines`.
+
+    Raises:
+        ValueError: if the shapes do not match, the model is in training mode, or there are more cells than pixels.
+    """
+    require_evaluable(batch)
+    owner = _owners(batch.images, cells)
+    chosen = torch.stack([_chosen(image, cells**2, sizes, batch.seed) for image in batch.images]).to(owner.device)
+    # one image at a time: a product of the whole batch adds up in an order that depends on the number of images
+    relevance = torch.stack([_sums(*each, owner) for each in zip(batch.maps, chosen, strict=True)])
+    with torch.no_grad():
+        scores = _scores(batch, torch.cat([torch.zeros_like(chosen[:, :1]), chosen], dim=1), owner, fill)
+    return Draws(relevance, scores[:, :1] - scores[:, 1:])
+
+
+def _sums(relevance: Tensor, chosen: Tensor, owner: Tensor) -> Tensor:
+    """Return the sum of a map (H, W) over each subset (M, cells), (M,)."""
+    cells = relevance.new_zeros(chosen.shape[1]).index_add_(0, owner, relevance.flatten())
+    return torch.where(chosen, cells, 0.0).sum(dim=1)
+
+
+def _owners(images: Tensor, cells: int) -> Tensor:
+    """Return the cell of every pixel, (H·W,)."""
+    height, width = images.shape[-2:]
+    if not 1 <= cells <= min(height, width):
+        raise ValueError(f"cells={cells} per side, expected 1 to {min(height, width)}, the pixels of the shorter side")
+    rows, columns = (torch.arange(side, device=images.device) * cells // side for side in (height, width))
+    return (rows[:, None] * cells + columns).flatten()
+
+
+def _chosen(image: Tensor, cells: int, sizes: Sequence[int], seed: int) -> Tensor:
+    """Return which cells each subset has, (M, cells) booleans."""
+    noise = torch.rand(len(sizes), cells, generator=image_generator(image, seed, "subsets"), dtype=torch.float64)
+    places = noise.argsort(dim=1).argsort(dim=1)
+    return places < torch.tensor(sizes)[:, None]
+
+
+def _scores(batch: Explained, replaced: Tensor, owner: Tensor, fill: str) -> Tensor:
+    """Return the target's probability with each subset (N, K, cells) replaced, (N, K), in full batches."""
+    images, baseline = batch.images, find_baseline(fill)
+    filled = torch.cat([baseline(image) for image in torch.split(images, 1)])  # alone, so that neighbours change no bit
+    count = replaced.shape[1]
+    pairs = torch.arange(len(images) * count, device=images.device)
+    whole = padded(pairs, -(-len(pairs) // batch.batch_size) * batch.batch_size)
+    scores = []
+    for part in torch.split(whole, batch.batch_size):
+        n, k = part // count, part % count
+        where = replaced[n, k][:, owner].view(len(part), 1, *images.shape[2:])
+        scores.append(target_probabilities(batch.model, torch.where(where, filled[n], images[n]), batch.targets[n]))
+    return torch.cat(scores)[: len(pairs)].view(len(images), count)
+
+
+def correlated(found: Draws, ranks: bool) -> tuple[Tensor, list[str]]:
+    """Return the correlation of relevance and drop over each image's subsets, (N,), and why it is undefined.
+
+    Args:
+        found: the subsets.
+        ranks: whether ranks are correlated (Spearman, equal values share a mean rank), or the numbers (Pearson).
+    """
+    relevance, drop = (_ranks(each) if ranks else each.double() for each in (found.relevance, found.drop))
+    nan = found.relevance.isnan().any(dim=1)
+    x, y = (each - each.mean(dim=1, keepdim=True) for each in (relevance, drop))
+    scale = (x.square().sum(dim=1) * y.square().sum(dim=1)).sqrt()
+    flat_map, flat_model = (each.amax(dim=1) == each.amin(dim=1) for each in (found.relevance, found.drop))
+    value = torch.where(nan | flat_map | flat_model, torch.nan, (x * y).sum(dim=1) / scale)
+    said = zip(nan.tolist(), flat_map.tolist(), flat_model.tolist(), strict=True)
+    return value, [NAN if a else FLAT_MAP if b else FLAT_MODEL if c else "" for a, b, c in said]
+
+
+def _ranks(values: Tensor) -> Tensor:
+    return torch.stack([mean_ranks(row).to(values.device) for row in values])
