@@ -158,9 +158,9 @@ def built(config: DictConfig) -> tuple[Classifier, Dataset, dict[str, Method], d
 
 
 def job_count(arguments: Sequence[str]) -> int:
-    """Return how many jobs a call makes, 0 where only Hydra's sweeper knows."""
+    """Return how many jobs a call makes, 0 where only Hydra's sweeper knows, as of an experiment with axes of its own."""
     if not {"-m", "--multirun"} & set(arguments):
-        return 1
+        return 0
     try:
         given = OverridesParser.create().parse_overrides([a for a in arguments if not a.startswith("-")])
         return math.prod(len(list(each.sweep_iterator())) for each in given if each.is_sweep_override())

@@ -20,7 +20,7 @@ from heatmark.benchmarks.sweep.blocks import reference
 from heatmark.benchmarks.sweep.cells import Cell, cells
 from heatmark.benchmarks.sweep.keys import curve_key, model_key, score_key
 from heatmark.benchmarks.sweep.pictures import pictures_key
-from heatmark.benchmarks.sweep.settings import RunSettings, SweepSettings
+from heatmark.benchmarks.sweep.settings import GIVEN, RunSettings, SweepSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
 from heatmark.common.identity import definition, options, require_distinct
 from heatmark.methods.base import Method
@@ -206,7 +206,7 @@ def _facts(
         "checkpoint": classifier.checkpoint,
         "classes": list(classifier.classes),
         "dataset": dataset.name,
-        "target_rule": str(settings.target) if isinstance(settings.target, int | str) else "given",
+        "target_rule": str(settings.target) if isinstance(settings.target, int | str) else GIVEN,
         "precision": run.precision,
         "device_kind": run.device.type,
         "batch_size": run.batch_size,

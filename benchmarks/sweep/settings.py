@@ -7,6 +7,8 @@ import torch
 
 from heatmark.benchmarks.sweep.shards import WHOLE, Shard
 
+GIVEN = "given"
+"""The target rule, in the tables, of classes that were given picture by picture."""
 KEEP_MAPS = ("all", "gallery", "none")
 RETRY = ("", "errors")
 

@@ -13,7 +13,7 @@ from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.requests import Entry
 from heatmark.benchmarks.sweep.record import JobRecord
-from heatmark.benchmarks.sweep.settings import SweepSettings
+from heatmark.benchmarks.sweep.settings import GIVEN, SweepSettings
 from heatmark.benchmarks.tables.gather import gather
 from heatmark.benchmarks.tables.jobs import Job
 from heatmark.methods.base import Method
@@ -53,6 +53,7 @@ def recompute(
     job: Job,
     classifier: Classifier,
     pictures: Dataset,
+    targets: Sequence[int],
     methods: Mapping[str, Method],
     metrics: Mapping[str, Metric],
     layers: Sequence[str],
@@ -64,6 +65,7 @@ def recompute(
         job: the job.
         classifier: the reader's model.
         pictures: the reader's pictures.
+        targets: the class that the job explains of each, for a job whose classes were given picture by picture.
         methods, metrics: by their names in the job; without any, nothing is computed.
         layers: dotted names.
         device: the device.
@@ -73,17 +75,18 @@ def recompute(
     with TemporaryDirectory() as folder:
         record = JobRecord(Path(folder), {"model": classifier.name, "dataset": pictures.name}, classifier.name)
         try:
-            api.sweep(classifier, pictures, methods, metrics, _settings(job, layers, device), record)
+            api.sweep(classifier, pictures, methods, metrics, _settings(job, targets, layers, device), record)
         except ValueError as error:  # such as a target rule that the reader's pictures have no labels for
             return Recomputed(reason=str(error))
         return _read(Path(folder))
 
 
-def _settings(job: Job, layers: Sequence[str], device: torch.device) -> SweepSettings:
+def _settings(job: Job, targets: Sequence[int], layers: Sequence[str], device: torch.device) -> SweepSettings:
     facts = job.request.facts
+    rule = str(facts["target_rule"])
     return SweepSettings(
         layers=layers,
-        target=str(facts["target_rule"]),
+        target=targets if rule == GIVEN else rule,
         device=str(device),
         precision=str(facts["precision"]),
         batch_size=_batch_size(facts["batch_size"]),

@@ -127,11 +127,13 @@ def _recomputed(
     able = [row for row in rows if not _obstacle(row, entries[row["image"]], reader, at_hand)]
     names = {row["metric"] for row in able}
     names |= {term for metric in job.request.metrics if metric.name in names for term in metric.terms}
-    digests = sorted({entries[row["image"]].digest for row in able})
+    chosen = {entries[row["image"]].digest: entries[row["image"]].target for row in reversed(able)}
+    places = [(place, target) for digest, target in sorted(chosen.items()) for place in reader.places[digest]]
     return recompute(
         job,
         reader.classifier,
-        Chosen(reader.dataset, [place for digest in digests for place in reader.places[digest]]),
+        Chosen(reader.dataset, [place for place, _ in places]),
+        [target for _, target in places],
         {name: method for name, method in at_hand.methods.items() if name in {row["method"] for row in able}},
         {name: metric for name, metric in at_hand.metrics.items() if name in names},
         sorted({row["layer"] for row in able} - {"input"}),
