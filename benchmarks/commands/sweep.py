@@ -158,7 +158,7 @@ def built(config: DictConfig) -> tuple[Classifier, Dataset, dict[str, Method], d
 
 
 def job_count(arguments: Sequence[str]) -> int:
-    """Return how many jobs a call makes, 0 where only Hydra's sweeper knows, as of an experiment with axes of its own."""
+    """Return how many jobs a call makes, 0 where only Hydra's sweeper knows, as with an experiment's own axes."""
     if not {"-m", "--multirun"} & set(arguments):
         return 0
     try:
