@@ -35,7 +35,7 @@ class ROAD(CurveMetric):
             a fraction leaves no pixel, or the noise is in pixels and the batch has no normalisation.
 
     Rong et al., "A Consistent and Efficient Evaluation Strategy for Attribution Methods", ICML 2022, section 4.2.
-    Deviations: the mean over the fractions, where the paper shows curves; a smooth drawn order of pixels of equal value,
+    Deviations: the mean over the fractions, where the paper has curves; a smooth drawn order of pixels of equal value,
     where the authors add noise of 1e-4 to the map scaled to [0, 1] and pytorch-grad-cam removes all that equal the
     threshold; the probability, where pytorch-grad-cam takes the logit if it is not told otherwise.
 
