@@ -19,9 +19,9 @@ OFFSETS = [(row, column) for row in range(3) for column in range(3)]
 """The nine neighbours of a pixel as places in its 3 × 3 square; the pixel itself is the fifth."""
 COARSEST_SIDE = 3
 DAMPING = 0.95
-"""Factor of a Jacobi step; it converges where it is below 2 / ρ(D⁻¹A), which is 1.5 for the weights of imputation."""
+"""Factor of a Jacobi step, below 1: ρ(D⁻¹A) is at most 2 for the D of ``_level``, so that every step converges."""
 MOST_ITERATIONS = 60
-"""Five to eight are usual, for holes of any form and size."""
+"""Four to eight are usual, for holes of any form and size."""
 TINY = 1e-6
 """Diagonals below it, rounding errors of 0, belong to no unknown; the finest diagonals are about 1."""
 
@@ -129,11 +129,9 @@ def _coarser(level: Level) -> list[Tensor]:
     ones = F.one_hot(colours, 9).permute(2, 0, 1)[None].to(level.unknown.dtype)
     products = down(level.apply(level.unknown * up(ones, (height, width))) * level.unknown)
     weights = []
-    for row, column in OFFSETS:
-        beside, below = columns + column - 1, rows + row - 1
-        inside = ((below >= 0) & (below < len(rows)))[:, None] & ((beside >= 0) & (beside < len(columns)))
-        colour = (below % 3)[:, None] * 3 + beside % 3
-        weights.append(inside * products.gather(1, colour.expand(len(products), 1, -1, -1)))
+    for row, column in OFFSETS:  # a neighbour outside the grid has the colour of a pixel two away, whose weight is 0
+        colour = ((rows + row - 1) % 3)[:, None] * 3 + (columns + column - 1) % 3
+        weights.append(products.gather(1, colour.expand(len(products), 1, -1, -1)))
     return weights
 
 

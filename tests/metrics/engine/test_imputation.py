@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from heatmark.metrics.engine import multigrid
-from heatmark.metrics.engine.imputation import imputed
+from heatmark.metrics.engine.imputation import _equations, imputed
 
 MASKS = ("scattered", "smooth", "one_known")
 
@@ -164,3 +164,20 @@ def test_a_step_down_is_the_transpose_of_a_step_up(size: tuple[int, int]) -> Non
     assert multigrid.up(below, size).shape[2:] == size
     ways = (multigrid.up(below, size) * fine).sum(), (below * multigrid.down(fine)).sum()
     assert float(ways[0]) == pytest.approx(float(ways[1]), rel=1e-5)
+
+
+def test_jacobi_steps_converge_on_every_grid() -> None:
+    missing = (~known_of("scattered", 64, 64))[:, None].float()
+    levels = multigrid._hierarchy(_equations(missing))
+    assert [level.unknown.shape[-1] for level in levels] == [64, 33, 17, 9, 5, 3]
+    for level in levels:  # a row's Σ |D⁻¹A| bounds ρ(D⁻¹A), which has to be below 2
+        rows = torch.stack([weight.abs() for weight in level.weights]).sum(dim=0) * level.damped
+        assert 0 < float(rows.max()) < 2
+
+
+def test_a_coarser_matrix_is_the_product_with_both_steps() -> None:
+    missing = (~known_of("scattered", 20, 15))[:, None].float()
+    fine, coarse = multigrid._hierarchy(_equations(missing))[:2]
+    x = torch.rand(2, 1, 11, 8, generator=torch.Generator().manual_seed(0))
+    expected = multigrid.down(fine.unknown * fine.apply(fine.unknown * multigrid.up(x, (20, 15))))
+    assert torch.allclose(coarse.apply(x), expected, atol=1e-5)
