@@ -36,3 +36,24 @@ HEATMARK_1 = Protocol(
 
 PROTOCOLS: Mapping[str, Protocol] = {"heatmark-1": HEATMARK_1, "rise-2018": RISE_2018}
 """Protocols by the name that the option ``preset`` takes."""
+
+ROAD_2022 = Protocol(
+    values={"fractions": (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9), "noise": 0.01, "space": "pixels", "ties": "drawn"},
+    citation='Rong et al., "A Consistent and Efficient Evaluation Strategy for Attribution Methods", ICML 2022, 4.2',
+    source="github.com/tleemann/road_evaluation, road/imputed_dataset.py, experiments/cifar10/noretrain_params.json, "
+    "e6b9987",
+)
+
+ROAD_PGC = Protocol(
+    values={
+        "fractions": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+        "noise": 0.01,
+        "space": "model",
+        "ties": "drawn",
+    },
+    citation=ROAD_2022.citation,
+    source="github.com/jacobgil/pytorch-grad-cam, pytorch_grad_cam/metrics/road.py, 084273b",
+)
+
+IMPUTATION_PROTOCOLS: Mapping[str, Protocol] = {"road-2022": ROAD_2022, "road-pgc": ROAD_PGC}
+"""Protocols of metrics that impute pixels, by the name that their option ``preset`` takes."""

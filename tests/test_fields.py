@@ -29,6 +29,7 @@ NUMBERS = {
     "GradientSHAP": "n_samples stdev seed",
     "GuidedGradCAM": "interpolate_mode",
     "IntegratedGradients": "n_steps quadrature",
+    "ImputedPath": "order fractions noise space ties seed",
     "IoU": "quantile",
     "Metric": "higher_is_better",
     "Occlusion": "window stride",
@@ -46,6 +47,7 @@ NUMBERS = {
     "MuFidelity": "cells share samples fill",
     "FaithfulnessCorrelation": "cells share samples fill",
     "SensitivityN": "cells sizes samples fill",
+    "ROAD": "fractions noise space ties seed",
     "RandomMap": "cells seed",
     "SeededCAM": "seed",
     "SmoothGrad": "n_samples noise_level seed",
@@ -72,7 +74,7 @@ SPEED = {
 (The batch size of a sweep moves last digits; it is recorded with every row, and is the same for all of a run.)
 """
 
-NAMES = {"Classifier": "name weights layers classes checkpoint", "PixelFlipping": "preset"}
+NAMES = {"Classifier": "name weights layers classes checkpoint", "PixelFlipping": "preset", "ROAD": "preset"}
 """Fields that say how something is called, or abbreviate the values of other fields."""
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from heatmark.common.identity import definition
 from heatmark.metrics.base import CurveMetric, Derived, Explained, Metric
+from heatmark.metrics.engine.imputed_path import ImputedPath
 
 CONFIGS = sorted((Path(__file__).parents[1] / "conf" / "metric").glob("*.yaml"))
 
@@ -44,7 +45,10 @@ def batch() -> Explained:
         return images.abs().sum(dim=1)
 
     images = torch.randn(5, 3, 16, 16)
-    return Explained(model, images, torch.arange(5), torch.randn(5, 16, 16), masks, explain)
+    normalisation = (torch.zeros(3), torch.ones(3))
+    return Explained(
+        model, images, torch.arange(5), torch.randn(5, 16, 16), masks, explain, normalisation=normalisation
+    )
 
 
 def part(batch: Explained, index: slice) -> Explained:
@@ -102,8 +106,11 @@ def test_a_curve_starts_with_nothing_and_ends_with_everything(metric, batch):
         pytest.skip("sums up no curve")
     curve = metric.path.curve(batch)
     assert curve.axis
-    assert (curve.x[..., 0] == 0).all()
-    assert (curve.x[..., -1] == 1).all()
+    if isinstance(metric.path, ImputedPath):  # its fractions are given, and no image is imputed from nothing
+        assert curve.x.tolist() == pytest.approx(metric.path.fractions, abs=1 / 256)
+    else:
+        assert (curve.x[..., 0] == 0).all()
+        assert (curve.x[..., -1] == 1).all()
     assert (curve.x.diff() > 0).all()
     assert curve.y.shape == (5, curve.x.shape[-1])
     scores = metric(batch)
