@@ -1,10 +1,12 @@
 """The deletion metric."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 from heatmark.metrics.engine.pixel_path import Order
+from heatmark.metrics.protocols import presets
 
 
 @dataclass(frozen=True)
@@ -34,5 +36,4 @@ class Deletion(PixelFlipping):
 
     higher_is_better: ClassVar[bool | None] = False
     order: ClassVar[Order] = "morf"
-
-    baseline: str = "zero"
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = presets("deletion")

@@ -1,10 +1,12 @@
 """The insertion metric."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 from heatmark.metrics.engine.pixel_path import Order
+from heatmark.metrics.protocols import presets
 
 
 @dataclass(frozen=True)
@@ -35,5 +37,4 @@ class Insertion(PixelFlipping):
 
     higher_is_better: ClassVar[bool | None] = True
     order: ClassVar[Order] = "lerf"
-
-    baseline: str = "blur"
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = presets("insertion")

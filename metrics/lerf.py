@@ -1,10 +1,12 @@
 """The LeRF metric."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 from heatmark.metrics.engine.pixel_path import Order
+from heatmark.metrics.protocols import presets
 
 
 @dataclass(frozen=True)
@@ -32,5 +34,4 @@ class LeRF(PixelFlipping):
 
     higher_is_better: ClassVar[bool | None] = True
     order: ClassVar[Order] = "lerf"
-
-    baseline: str = "mean"
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = presets("lerf")

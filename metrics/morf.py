@@ -1,10 +1,12 @@
 """The MoRF metric."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 from heatmark.metrics.engine.pixel_path import Order
+from heatmark.metrics.protocols import presets
 
 
 @dataclass(frozen=True)
@@ -33,5 +35,4 @@ class MoRF(PixelFlipping):
 
     higher_is_better: ClassVar[bool | None] = False
     order: ClassVar[Order] = "morf"
-
-    baseline: str = "mean"
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = presets("morf")

@@ -39,6 +39,32 @@ def blur(images: Tensor) -> Tensor:
     return F.conv2d(images, kernel, padding=KERNEL_PIXELS // 2, groups=channels)
 
 
+def blur_reflect(images: Tensor) -> Tensor:
+    """Return the images convolved with the kernel of :func:`blur`, with reflecting borders: none of them is darker."""
+    return _reflected(images, torch.from_numpy(_rise_kernel()))
+
+
+def blur_15(images: Tensor) -> Tensor:
+    """Return the images convolved with a Gaussian of σ = 5 pixels on 15 × 15 pixels, with reflecting borders.
+
+    It is torchvision's ``GaussianBlur(15, 5.0)``, which LATEC uses. Klein et al., "Navigating the Maze of Explainable
+    AI: A Systematic Approach to Evaluating Methods and Metrics", NeurIPS 2024 (code).
+    """
+    distance = torch.arange(15, dtype=torch.float64) - 7
+    weights = (-(distance**2) / (2 * SIGMA_PIXELS**2)).exp()
+    weights = weights / weights.sum()
+    return _reflected(images, weights[:, None] * weights)
+
+
+def _reflected(images: Tensor, kernel: Tensor) -> Tensor:
+    """Return the images convolved with a kernel (side, side), with reflecting borders."""
+    border, channels = len(kernel) // 2, images.shape[1]
+    if min(images.shape[-2:]) <= border:
+        raise ValueError(f"images of {tuple(images.shape[-2:])} pixels, too small to reflect {border} at the border")
+    padded = F.pad(images, (border,) * 4, mode="reflect")
+    return F.conv2d(padded, kernel.to(images).expand(channels, 1, -1, -1), groups=channels)
+
+
 @functools.cache
 def _rise_kernel() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     from scipy.ndimage import gaussian_filter  # a third of a second, before the first forward pass of any sweep
@@ -49,7 +75,13 @@ def _rise_kernel() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     return kernel
 
 
-BASELINES: dict[str, Callable[[Tensor], Tensor]] = {"blur": blur, "mean": mean, "zero": zero}
+BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
+    "blur": blur,
+    "blur_15": blur_15,
+    "blur_reflect": blur_reflect,
+    "mean": mean,
+    "zero": zero,
+}
 
 
 def find_baseline(name: str) -> Callable[[Tensor], Tensor]:

@@ -1,4 +1,4 @@
-"""Perturbation scores: the target's probability while pixels are perturbed in the order of their relevance.
+"""Perturbation scores: the target's score while pixels are perturbed in the order of their relevance.
 
 Pixels are ranked once per image, masked batches are built on the device, and nothing is copied to the host inside the
 loop. K points cost K forward passes per image, in memory that does not grow with K.
@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from heatmark.common.batching import padded
-from heatmark.common.probabilities import full_precision, target_probabilities
+from heatmark.common.probabilities import full_precision
 from heatmark.metrics.base import Explained
+from heatmark.metrics.engine.target_scores import TargetScore, probability
 
 VERSION = 1
 """Raised by whoever changes a score of a perturbed image: outdates the curves of pixels."""
@@ -42,22 +43,25 @@ def pixel_counts(pixels: int, steps: int) -> list[int]:
         ValueError: if there are fewer pixels than steps, or no step.
     """
     if not 1 <= steps <= pixels:
-        raise ValueError(f"steps={steps}, expected 1 to {pixels}, the number of pixels of an image")
+        raise ValueError(f"steps={steps}, expected 1 to {pixels}, the number of pixels of an image, or of its units")
     return [round(pixels * step / steps) for step in range(steps + 1)]
 
 
-def perturbation_scores(batch: Explained, fill: Tensor, ranks: Tensor, counts: Sequence[int]) -> Tensor:
-    """Return the target's probability while the images' pixels are replaced in the order of their ranks, (N, K).
+def perturbation_scores(
+    batch: Explained, fill: Tensor, ranks: Tensor, counts: Tensor | Sequence[int], score: TargetScore = probability
+) -> Tensor:
+    """Return the target's score while the images' pixels are replaced in the order of their ranks, (N, K).
 
     At a point with count c, the image is x = fill where rank < c, else the image itself, for all channels of a pixel at
-    once. The score is p(target | x), the softmax probability. Every forward pass has ``batch.batch_size`` images, the
+    once, which the model and then ``score`` judge. Every forward pass has ``batch.batch_size`` images, the
     last one filled up by repeating its last image, so that neither neighbours nor position change a bit.
 
     Args:
         batch: model, images, targets, maps and batch size, as :func:`require_evaluable` wants them.
         fill: (N, C, H, W), the images with all pixels replaced; may be an expanded view.
         ranks: (N, H·W), the place of each pixel in the order in which they are replaced.
-        counts: number of pixels replaced at each point, (K,).
+        counts: number of pixels replaced at each point, (K,), or (N, K) where each image has its own.
+        score: from the logits, by default p(target | x), the softmax probability.
 
     Returns:
         The scores; NaN for an image whose map contains NaN, which costs no forward pass.
@@ -65,31 +69,33 @@ def perturbation_scores(batch: Explained, fill: Tensor, ranks: Tensor, counts: S
     """
     ordered = ~batch.maps.flatten(1).isnan().any(dim=1)
     part = replace(batch, images=batch.images[ordered], targets=batch.targets[ordered])
+    points = torch.as_tensor(counts, device=fill.device)
+    points = points.expand(len(fill), points.shape[-1])
     with torch.no_grad():
-        scored = _scores(part, fill[ordered], ranks[ordered], counts)
-    scores = scored.new_full((len(fill), len(counts)), torch.nan)
+        scored = _scores(part, fill[ordered], ranks[ordered], points[ordered], score)
+    scores = scored.new_full(points.shape, torch.nan)
     scores[ordered] = scored
     return scores
 
 
-def _scores(batch: Explained, fill: Tensor, ranks: Tensor, counts: Sequence[int]) -> Tensor:
-    """Return the target's probability, (N, K), computed in full batches over all pairs of image and point."""
-    pairs = len(fill) * len(counts)
+def _scores(batch: Explained, fill: Tensor, ranks: Tensor, counts: Tensor, score: TargetScore) -> Tensor:
+    """Return the target's score, (N, K), computed in full batches over all pairs of image and point."""
+    pairs = counts.numel()
     if not pairs:
-        return full_precision(fill.new_empty(0, len(counts)))
+        return full_precision(fill.new_empty(counts.shape))
     whole = -(-pairs // batch.batch_size) * batch.batch_size
-    images = torch.arange(len(fill), device=fill.device).repeat_interleave(len(counts))
-    thresholds = torch.tensor(counts, device=fill.device).repeat(len(fill)).view(-1, 1, 1, 1)
+    images = torch.arange(len(fill), device=fill.device).repeat_interleave(counts.shape[1])
     ranks = ranks.view(len(fill), 1, *fill.shape[2:])
     scores = [
-        target_probabilities(
-            batch.model, torch.where(ranks[image] < threshold, fill[image], batch.images[image]), batch.targets[image]
+        score(
+            batch.model(torch.where(ranks[image] < threshold, fill[image], batch.images[image])), batch.targets[image]
         )
         for image, threshold in zip(
-            *(torch.split(padded(each, whole), batch.batch_size) for each in (images, thresholds)), strict=True
+            *(torch.split(padded(each, whole), batch.batch_size) for each in (images, counts.reshape(-1, 1, 1, 1))),
+            strict=True,
         )
     ]
-    return torch.cat(scores)[:pairs].view(len(fill), len(counts))
+    return torch.cat(scores)[:pairs].view(counts.shape)
 
 
 def require_evaluable(batch: Explained) -> None:

@@ -1,62 +1,79 @@
 """The base class of deletion and insertion: their options, presets, path and sum."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from heatmark.common.names import look_up
 from heatmark.metrics.base import Curve, CurveMetric, Scores
+from heatmark.metrics.engine.counts import checked_steps
 from heatmark.metrics.engine.pixel_path import Order, PixelPath
 from heatmark.metrics.engine.summaries import RULES
-from heatmark.metrics.protocols import PROTOCOLS
 
 
 @dataclass(frozen=True)
 class PixelFlipping(CurveMetric):
-    """The area under the target's probability while pixels are exchanged for a baseline's, most relevant first.
+    """The area under the target's score while pixels are exchanged for a baseline's, most relevant first.
 
     The preset ``rise-2018`` is the paper's code: it perturbs all channels of a pixel at once and as many pixels per
     step as an image row has (224 at 224 × 224), includes both end points, takes the area over the exact fractions of
     pixels, and perturbs pixels of equal value in raster order. The default ``heatmark-1`` differs in one option: pixels
     of equal value come in an order drawn for each image. In raster order a map that is constant on most of its area, as
-    a CAM after a ReLU is, perturbs that area from top to bottom. Protocols of other packages (Quantus, LATEC) differ in
-    the order, the steps or the sum. The presets are the values in :mod:`heatmark.metrics.protocols`.
+    a CAM after a ReLU is, perturbs that area from top to bottom. The presets of other packages differ in the fill, the
+    steps, the score or the sum: they are the values in :mod:`heatmark.metrics.protocols`, which names those that these
+    options cannot represent.
 
     Two metrics with the same values of all options are equal, whichever preset they were built from. Their ``preset``
-    is the one from which the fewest options differ.
+    is the one from which the fewest options differ. An option that is None has the preset's value.
 
     Args:
-        steps: number of steps K of the curve, which has K + 1 points; None means the preset's, in these presets the
-            number of image rows.
-        baseline: ``blur``, ``mean`` or ``zero``; see :mod:`heatmark.metrics.engine.baselines`.
+        steps: number of steps K of the curve, which has K + 1 points; or a list of the fractions of its points; or
+            units per step, as ``counting`` reads it. None means the preset's, by default the number of image rows.
+        baseline: what replaces pixels: ``zero``, ``mean``, ``blur``, ``blur_reflect``, ``blur_15``, ``black``,
+            ``uniform`` or ``normal``; see :mod:`heatmark.metrics.engine.baselines` and
+            :mod:`heatmark.metrics.engine.fills`.
         preset: name of the protocol, which gives the values of options that are None.
-        ties: order of pixels of equal value: ``drawn``, ``raster`` or ``reversed``; see
-            :mod:`heatmark.metrics.engine.ties`. None means the preset's.
-        seed: seed of the drawn order, which also depends on the image's own pixels; 0 if the order is not drawn.
+        ties: order of pixels of equal value: ``drawn``, ``raster``, ``reversed`` or ``stable``; see
+            :mod:`heatmark.metrics.engine.ties`.
+        seed: seed of the drawn order and of a drawn baseline, which also depend on the image's own pixels; 0 if
+            neither is drawn.
         tie_orders: number of drawn orders whose curves bound the value, beside raster order and its reverse; 0 asks for
             no bounds. It does not change the metric's value.
-        rule: ``trapezoid``, the area under the curve over the true fractions, or ``mean``, the mean of its points. It
-            sums up a curve that is there, and costs no forward pass. None means the preset's, in these presets
-            ``trapezoid``.
+        rule: ``trapezoid``, the area under the curve over the true fractions; ``mean`` of its points;
+            ``per_interval`` or ``per_point``, the trapezoidal rule with equal distances of 1 / (K − 1) or 1 / K for K
+            points. It sums up a curve that is there, and costs no forward pass.
+        score: ``probability``, ``logit``, ``log_odds`` or ``accuracy`` of the target; see
+            :mod:`heatmark.metrics.engine.target_scores`.
+        unit: ``pixel``, ``patch`` or ``slic``: what is replaced together; see :mod:`heatmark.metrics.engine.units`.
+        unit_size: pixels of a patch's side, or about how many SLIC segments an image has; 1 for pixels.
+        counting: how steps become numbers of units: ``nearest``, ``floor``, ``chunks``, ``rest`` or ``multiples``; see
+            :mod:`heatmark.metrics.engine.counts`.
+        counted: whether these count the ``relevant`` units, or the ``replaced`` ones, which differ where the least
+            relevant are replaced first.
 
     Raises:
-        ValueError: if a baseline, preset, order or rule is unknown (the message names the nearest), or ``steps`` or
-            ``tie_orders`` is out of range. When called: if an image has fewer pixels than ``steps``.
+        ValueError: if a name is unknown (the message names the nearest), or ``steps``, ``unit_size`` or ``tie_orders``
+            is out of range. When called: if an image has fewer units than ``steps``, or the baseline needs a
+            normalisation that the batch lacks.
 
     Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018, section 4.1.
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {name: p.values for name, p in PROTOCOLS.items()}
     beside: ClassVar[frozenset[str]] = frozenset({"tie_orders"})
     order: ClassVar[Order]
 
-    steps: int | None = None
-    baseline: str = "zero"
+    steps: int | Sequence[float] | None = None
+    baseline: str | None = None
     preset: str = "heatmark-1"
     ties: str | None = None
     seed: int = 0
     tie_orders: int = 0
     rule: str | None = None
+    score: str | None = None
+    unit: str | None = None
+    unit_size: int | None = None
+    counting: str | None = None
+    counted: str | None = None
 
     def __post_init__(self) -> None:
         self._fill_from_preset()
@@ -70,15 +87,28 @@ class PixelFlipping(CurveMetric):
             option: value if getattr(self, option) is None else getattr(self, option)
             for option, value in look_up("preset", self.preset, self.presets).items()
         }
+        settled["steps"] = checked_steps(settled["steps"], str(settled["counting"]))
         nearest = min(self.presets, key=lambda name: _differing(self.presets[name], settled))
         for option, value in {**settled, "preset": nearest}.items():
             object.__setattr__(self, option, value)
-        object.__setattr__(self, "seed", self.path.seed)
+        object.__setattr__(self, "seed", self.path.seed or self.path.fill_seed)
 
     @property
     def path(self) -> PixelPath:
         """The path with these options; it is equal for all metrics that perturb the same pixels in the same order."""
-        return PixelPath(self.order, self.steps, self.baseline, str(self.ties), self.seed)
+        return PixelPath(
+            self.order,
+            self.steps,
+            str(self.baseline),
+            ties=str(self.ties),
+            seed=self.seed,
+            score=str(self.score),
+            unit=str(self.unit),
+            unit_size=1 if self.unit_size is None else self.unit_size,
+            counting=str(self.counting),
+            counted=str(self.counted),
+            fill_seed=self.seed,
+        )
 
     @property
     def bounds(self) -> tuple[PixelPath, ...]:
@@ -94,7 +124,7 @@ class PixelFlipping(CurveMetric):
         return tuple(path for path in paths if path != self.path)
 
     def summarise(self, curve: Curve) -> Scores:
-        """Return the sum of each curve, in [0, 1]; NaN, with the reason, where a point is NaN."""
+        """Return the sum of each curve, in the unit of its score; NaN, with the reason, where a point is NaN."""
         unknown = curve.y.isnan()
         lost = zip(unknown.all(dim=1).tolist(), unknown.any(dim=1).tolist(), strict=True)
         return Scores(look_up("rule", self.rule, RULES)(curve), [_reason(*each) for each in lost])
@@ -107,4 +137,4 @@ def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> int:
 def _reason(all_points: bool, any_point: bool) -> str:
     if all_points:
         return "the map contains NaN, which has no order"
-    return "the model's probability is NaN at a point of the curve" if any_point else ""
+    return "the model's score is NaN at a point of the curve" if any_point else ""

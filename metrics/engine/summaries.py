@@ -21,5 +21,20 @@ def mean_of_points(curve: Curve) -> Tensor:
     return curve.y.mean(dim=1)
 
 
-RULES: dict[str, Callable[[Curve], Tensor]] = {"trapezoid": area, "mean": mean_of_points}
+def per_interval(curve: Curve) -> Tensor:
+    """Return (Σ y − (first + last) / 2) / (K − 1), (N,): the trapezoidal rule with dx = 1 / (K − 1)."""
+    return torch.trapezoid(curve.y, dim=1) / (curve.y.shape[1] - 1)
+
+
+def per_point(curve: Curve) -> Tensor:
+    """Return (Σ y − (first + last) / 2) / K, (N,): the trapezoidal rule with dx = 1 / K, for K points."""
+    return torch.trapezoid(curve.y, dim=1) / curve.y.shape[1]
+
+
+RULES: dict[str, Callable[[Curve], Tensor]] = {
+    "trapezoid": area,
+    "mean": mean_of_points,
+    "per_interval": per_interval,
+    "per_point": per_point,
+}
 """Rules of summing up, by name."""

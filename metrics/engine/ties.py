@@ -51,6 +51,13 @@ def drawn(images: Tensor, seed: int) -> Tensor:
     return orders.to(images.device)
 
 
+STABLE: dict[str, str] = {"morf": "raster", "lerf": "reversed"}
+"""The order that ``stable`` abbreviates, by a path's order: of equal pixels the first in raster order goes first.
+
+A stable sort gives it, descending for MoRF and ascending for LeRF. Insertions that sort in descending order are
+``raster``.
+"""
+
 TIE_ORDERS: dict[str, TieOrder] = {"drawn": drawn, "raster": raster, "reversed": reversed_raster}
 
 

@@ -60,5 +60,7 @@ def test_definition_refuses_what_has_no_fields():
 def test_a_wrong_name_gets_the_nearest_or_all() -> None:
     with pytest.raises(ValueError, match=r"unknown preset 'rise2018': did you mean rise-2018\?"):
         Deletion(preset="rise2018")
-    with pytest.raises(ValueError, match=r"unknown preset 'xyz': expected one of heatmark-1, rise-2018\."):
+    with pytest.raises(
+        ValueError, match=r"unknown preset 'xyz': expected one of heatmark-1, rise-2018, rise-notebook, "
+    ):
         Deletion(preset="xyz")

@@ -60,8 +60,8 @@ def mean_of_points(curve: Curve) -> Tensor:
     return curve.y.mean(1)
 
 
-def first_class(model: torch.nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    return model(images).softmax(1)[:, 0]
+def first_class(logits: Tensor, targets: Tensor) -> Tensor:
+    return logits.softmax(1)[:, 0]
 
 
 def last_point_lost(pixels: int, steps: int) -> list[int]:
@@ -76,9 +76,9 @@ RANKS = heatmark.metrics.engine.perturbation.relevance_ranks
     [
         (heatmark.metrics.engine.pixel_path, "relevance_ranks", least_relevant_first),
         (heatmark.metrics.engine.pixel_path, "relevance_ranks", transposed),
-        (heatmark.metrics.engine.perturbation, "target_probabilities", first_class),
+        (heatmark.metrics.engine.pixel_path, "find_score", lambda _: first_class),
         (heatmark.metrics.engine.pixel_flipping, "RULES", {"trapezoid": mean_of_points}),
-        (heatmark.metrics.engine.pixel_path, "pixel_counts", last_point_lost),
+        (heatmark.metrics.engine.pixel_path, "find_counting", lambda _: last_point_lost),
         (heatmark.metrics.engine.pixel_path, "find_tie_order", lambda _: in_raster),
         (heatmark.metrics.engine.baselines, "SIGMA_PIXELS", 4),
         (of_metrics, "tied_share", lambda maps: torch.zeros(len(maps))),

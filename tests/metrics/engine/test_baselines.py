@@ -45,7 +45,7 @@ def test_zero_is_zero():
 
 
 def test_unknown_baseline_names_the_nearest():
-    with pytest.raises(ValueError, match="unknown baseline 'blurr': did you mean blur\\?"):
+    with pytest.raises(ValueError, match="unknown baseline 'blurr': did you mean blur, blur_15, blur_reflect\\?"):
         find_baseline("blurr")
-    with pytest.raises(ValueError, match="expected one of blur, mean, zero"):
+    with pytest.raises(ValueError, match="expected one of blur, blur_15, blur_reflect, mean, zero"):
         find_baseline("xyzzy!")

@@ -41,5 +41,5 @@ def test_reasons_tell_a_map_without_order_from_a_models_nan():
     scores = Deletion().summarise(Curve(CURVE.x, y, CURVE.axis))
     assert scores.values.isnan().tolist() == [False, True, True]
     assert scores.reasons == [
-        "", "the model's probability is NaN at a point of the curve", "the map contains NaN, which has no order"
+        "", "the model's score is NaN at a point of the curve", "the map contains NaN, which has no order"
     ]  # fmt: skip
