@@ -20,7 +20,7 @@ Not here, because the options of pixel flipping do not represent them:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,16 @@ class Protocol:
 
     Args:
         values: by option; None has the option's own meaning, such as one image row per step.
-        baselines: the baseline of each metric, by the metric's name; ``""`` for the metrics without one of their own.
         citation: the paper.
         source: the code from which the values are taken: repository, file and commit.
+        baselines: the baseline of each metric, by the metric's name, ``""`` for the metrics without one of their own;
+            empty where the metric has no such option.
     """
 
     values: Mapping[str, object]
-    baselines: Mapping[str, str]
     citation: str
     source: str
+    baselines: Mapping[str, str] = field(default_factory=dict)
 
 
 PIXELS: Mapping[str, object] = {"score": "probability", "unit": "pixel", "unit_size": 1, "counted": "relevant"}
