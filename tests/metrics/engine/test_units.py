@@ -51,6 +51,8 @@ def test_equal_units_come_in_the_order_of_ties_and_their_pixels_together() -> No
     assert [each.tolist() for each in ends] == [[0, 4, 8]]
     last, _ = unit_ranks(images, torch.ones(1, 2, 4), reversed_raster(images, 0), "patch", 2)
     assert last.tolist() == [[4, 5, 0, 1, 6, 7, 2, 3]]
+    mixed, _ = unit_ranks(images[:, :, :1], torch.ones(1, 1, 4), torch.tensor([[0, 2, 3, 1]]), "patch", 2)
+    assert mixed.tolist() == [[0, 1, 2, 3]]  # a unit comes where its first pixel does, not its last
 
 
 def photographs() -> Tensor:

@@ -1,0 +1,39 @@
+"""Kendall's τ between definitions, by hand."""
+
+import pandas as pd
+import pytest
+
+from heatmark.benchmarks.statistics.agreement import agreement
+
+SCORES = {"a": [0.1, 0.2, 0.1], "b": [0.3, 0.3, 0.4], "c": [0.5, 0.6, 0.5]}
+
+
+def test_by_hand(results) -> None:
+    low = {"metric": "deletion", "higher_is_better": False}
+    turned = {"a": SCORES["b"], "b": SCORES["a"], "c": SCORES["c"]}
+    high = {"metric": "insertion", "definition": "insertion:rise-2018", "higher_is_better": True}
+    table = pd.concat(
+        [
+            results(SCORES, definition="deletion:one", **low),
+            results(turned, definition="deletion:two", **low),
+            results(SCORES, **high),
+        ],
+        ignore_index=True,
+    )
+    found = agreement(table).set_index(["one", "other"])
+    assert found["tau"].to_dict() == pytest.approx(
+        {
+            ("deletion:one", "deletion:two"): 1 / 3,  # two pairs of methods agree, one does not
+            ("deletion:one", "insertion:rise-2018"): -1.0,  # what is low is best here, and worst there
+            ("deletion:two", "insertion:rise-2018"): -1 / 3,
+        }
+    )
+    assert (found["low"] <= found["tau"] + 1e-9).all()
+    assert (found["tau"] <= found["high"] + 1e-9).all()
+    assert set(found["n_methods"]) == {3}
+    assert set(found["n_units"]) == {3}
+
+
+def test_definitions_of_two_models_are_not_compared(results) -> None:
+    table = pd.concat([results(SCORES, model="vgg"), results(SCORES, model="resnet", definition="other")])
+    assert agreement(table).empty
