@@ -95,6 +95,7 @@ def test_noise_is_of_the_image_the_fraction_and_the_seed(batch: Explained) -> No
 
 def test_neighbours_change_no_bit(batch: Explained) -> None:
     path, model = ImputedPath(), nn.Sequential(nn.Flatten(), nn.Linear(300, 2)).eval()
+    batch = replace(batch, targets=torch.tensor([0, 1, 0]))
     together = path.curve(replace(batch, model=model)).y
     for n in range(3):
         part = replace(batch, model=model, images=batch.images[[n]], maps=batch.maps[[n]], targets=batch.targets[[n]])
