@@ -42,7 +42,8 @@ class Step(NamedTuple):
         pair = f"{self.better} > {self.worse}"
         if self.n and self.above == self.below == 0:
             return f"{pair}: all {self.n} equal"
-        return f"{pair}: {self.above}/{self.n}, {said(self.p_value)}"
+        equal = self.n - self.above - self.below
+        return f"{pair}: {self.above}/{self.n}{f', {equal} equal' if equal else ''}, {said(self.p_value)}"
 
 
 def order(judged: Judged) -> Verdict:
@@ -57,7 +58,7 @@ def order(judged: Judged) -> Verdict:
     weakest = max(steps, key=lambda step: (step.p_value, step.below - step.above))
     without = "" if judged.has(TRUTH) else "; no masks"
     failed = [step for step in steps if not step.holds]
-    more = f" (+{len(failed) - 1} steps)" if len(failed) > 1 else ""
+    more = f" (+{len(failed) - 1})" if len(failed) > 1 else ""
     return Verdict(
         "order",
         FAILS if failed else PASSES,

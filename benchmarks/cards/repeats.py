@@ -26,8 +26,8 @@ def repeats(judged: Judged) -> Verdict:
     move = relative(moved(judged.values, judged.reseeded), judged.spread)
     said = "equal to the bit; no seed moves it"
     if move > 0:
-        size = f"by {move:.1%} of the spread" if np.isfinite(move) else "but has no spread"
-        said = f"equal to the bit; another seed moves a mean {size}"
+        size = f"{move:.1%} of the spread" if np.isfinite(move) else "moves it, and it has no spread"
+        said = f"equal to the bit; another seed: {size}"
     return Verdict("repeats", PASSES if move <= MOST else FAILS, said, move, "change / spread", n=n)
 
 

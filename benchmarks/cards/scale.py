@@ -13,7 +13,7 @@ def scale(judged: Judged) -> Verdict:
     """Return whether map × 100 and map + c leave the scores as they are, where the metric's definition says so.
 
     The figure is the largest mean |change| relative to the range of the mean scores of real and random maps. What the
-    definition lets move is said and not judged.
+    definition lets move is said and not judged; per cent are of this range.
     """
     moved = {kind: movement(judged, kind) for kind in WORDS}
     known = {kind: size for kind, size in moved.items() if not np.isnan(size)}
@@ -32,8 +32,8 @@ def _said(size: float, must_stay: bool) -> str:
     if size == 0:
         return "stays"
     if size <= TOLERANCE:
-        return f"stays but for {size:.0e}"
-    amount = f"moves it by {size:.0%} of the spread" if np.isfinite(size) else "moves it, and it has no spread"
+        return f"stays ({size:.0e})"
+    amount = f"moves it by {size:.0%}" if np.isfinite(size) else "moves it, and it has no spread"
     return amount if must_stay else f"{amount}, as it may"
 
 

@@ -1,6 +1,6 @@
 """Scores of planted maps, by sweeps of their own in temporary folders, so that a metric runs as in any sweep."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import is_dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import pandas as pd
 from heatmark.benchmarks import api
 from heatmark.benchmarks.cards.invariant import invariant
 from heatmark.benchmarks.cards.planted import Maps
-from heatmark.benchmarks.cards.variants import Judged, Variant
+from heatmark.benchmarks.cards.variants import TRUTH, Judged, Variant
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.data.told_apart import ToldApart
 from heatmark.benchmarks.models.classifier import Classifier
@@ -83,13 +83,14 @@ def judged(
         again: that of some of them once more.
         other: that of these with another seed.
     """
+    images = sorted(set(first["image"]) - {""})
     return [
         Judged(
             name,
             metric.higher_is_better,
-            by_variant(first, name, maps),
-            by_variant(again, name, maps),
-            by_variant(other, name, maps),
+            by_variant(first, name, maps, images),
+            by_variant(again, name, maps, images),
+            by_variant(other, name, maps, images),
             _reason(first, name),
             invariant(name, metrics),
         )
@@ -97,15 +98,17 @@ def judged(
     ]
 
 
-def by_variant(table: pd.DataFrame, metric: str, variants: Mapping[Variant, Maps]) -> dict[Variant, Floats]:
-    """Return the scores under one metric by the variants that a table has, in one order of images, (n,) each."""
+def by_variant(
+    table: pd.DataFrame, metric: str, variants: Iterable[Variant], images: Sequence[str]
+) -> dict[Variant, Floats]:
+    """Return the scores under one metric of the variants that a table has, (n,) each, in the order of the images."""
     rows = table[(table["metric"] == metric) & (table["image"] != "")]
-    wide = rows.pivot_table("value", "image", "method", aggfunc="first", dropna=False)
+    wide = rows.pivot_table("value", "image", "method", aggfunc="first", dropna=False).reindex(list(images))
     names = {str(variant): variant for variant in variants}
     return {names[name]: wide[name].to_numpy(dtype=np.float64) for name in wide.columns if name in names}
 
 
 def _reason(table: pd.DataFrame, metric: str) -> str:
     """Return the commonest reason why a metric has no value of a real map, ``""`` where there is none."""
-    rows = table[(table["metric"] == metric) & (table["reason"] != "") & ~table["method"].isin(["truth"])]
+    rows = table[(table["metric"] == metric) & (table["reason"] != "") & (table["method"] != str(TRUTH))]
     return "" if rows.empty else str(rows["reason"].mode().iloc[0])

@@ -1,4 +1,4 @@
-"""Separation: how many images a metric needs to tell a random map from a real one."""
+"""Separation: the number of images with which a metric tells a random map from a real one."""
 
 from typing import NamedTuple
 

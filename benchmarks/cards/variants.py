@@ -31,6 +31,8 @@ class Variant(NamedTuple):
     def __str__(self) -> str:
         if self.kind == "shuffled":
             return f"{self.of} shuffled {self.share} %"
+        if self.kind == "inverted":
+            return f"−{self.of}"
         return f"{self.of} {self.kind}".strip() if self.kind != "real" else self.of
 
 
