@@ -114,6 +114,17 @@ def test_a_rise_between_two_steps_fails_degradation_and_a_dip_by_chance_does_not
     assert (found.verdict, found.figure > -0.97) == (PASSES, True)
 
 
+def test_a_mean_that_goes_up_and_down_fails_degradation_though_images_agree_on_the_end() -> None:
+    values = dict(sound().values)
+    for share, level in zip(SHARES, (0.81, 0.82, 0.83, 0.5, 0.3, 0.1), strict=True):
+        values[Variant("shuffled", "m", share)] = scores(level) + 0.05 * np.cos(share + np.arange(N))
+    found = degradation(replace(sound(), values=values))
+    assert found.verdict == FAILS
+    assert found.figure > -0.9
+    assert found.p_value < 0.05, "Page's test alone would let it pass"
+    assert found.sentence.startswith("m: ρ ="), "no two steps rise for sure"
+
+
 def test_a_mean_that_falls_by_one_image_alone_fails_degradation() -> None:
     values = dict(sound().values)
     for share in SHARES:
@@ -205,3 +216,9 @@ def test_a_metric_without_values_says_why() -> None:
     empty = replace(sound(), values=nothing, again=dict(list(nothing.items())[:2]), reason="the image has no mask")
     found = [order(empty), degradation(empty), scale(empty), repeats(empty), separation(empty)]
     assert {(each.verdict, each.sentence) for each in found} == {(NOT_APPLICABLE, "no value: the image has no mask")}
+
+
+def test_an_image_that_is_undefined_twice_repeats() -> None:
+    some = scores(0.8)
+    some[0] = np.nan
+    assert repeats(sound(real=some)).verdict == PASSES
