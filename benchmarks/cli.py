@@ -41,6 +41,9 @@ GROUPS = {
         "check": (
             "say whether implementations are right, and where not", "heatmark check model=vgg16 model.weights=null"
         ),
+        "cards": (
+            "say whether metrics are sound on your model and data", "heatmark cards model=resnet50 'metric=[deletion]'"
+        ),
         "bench": ("time the methods in plain forward passes", "heatmark bench 'models=[resnet18]' 'batch_sizes=[1]'"),
         "train": ("train an embedded network again", "heatmark train model=shapes_residual"),
     },

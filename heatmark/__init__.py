@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from heatmark.benchmarks.data.base import Dataset as Dataset
     from heatmark.benchmarks.data.base import Sample as Sample
     from heatmark.benchmarks.face.available import available as available
+    from heatmark.benchmarks.face.cards import Cards as Cards
+    from heatmark.benchmarks.face.cards import cards as cards
     from heatmark.benchmarks.face.check import Conformance as Conformance
     from heatmark.benchmarks.face.check import check as check
     from heatmark.benchmarks.face.explain import Explanations as Explanations
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 PLACES = {
+    "Cards": "benchmarks.face.cards",
     "Classifier": "benchmarks.models.classifier",
     "Conformance": "benchmarks.face.check",
     "Dataset": "benchmarks.data.base",
@@ -50,6 +53,7 @@ PLACES = {
     "Sample": "benchmarks.data.base",
     "Scores": "metrics.base",
     "available": "benchmarks.face.available",
+    "cards": "benchmarks.face.cards",
     "check": "benchmarks.face.check",
     "explain": "benchmarks.face.explain",
     "load_images": "benchmarks.face.load",

@@ -24,7 +24,7 @@ LAYERS = (
     ("benchmarks/figures",),
     ("benchmarks/report", "benchmarks/conformance"),
     ("benchmarks/api",),
-    ("benchmarks/verify",),
+    ("benchmarks/verify", "benchmarks/cards"),
     ("benchmarks/config",),
     ("benchmarks/face",),
     ("benchmarks/commands",),

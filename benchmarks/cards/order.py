@@ -1,0 +1,98 @@
+"""Order: whether a metric puts the ground truth above real maps above random ones above inverted ones."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from heatmark.benchmarks.cards.variants import (
+    FAILS,
+    PASSES,
+    RANDOM,
+    TRUTH,
+    Judged,
+    Variant,
+    Verdict,
+    said,
+    untestable,
+)
+from heatmark.benchmarks.statistics.defined import Floats
+from heatmark.benchmarks.statistics.paired import holm
+
+ALPHA = 0.05
+"""Level of every card's tests, after Holm's correction."""
+
+
+class Step(NamedTuple):
+    """One step of the order: the images on which the first map is better, worse, and Holm's p-value."""
+
+    better: Variant
+    worse: Variant
+    above: int
+    below: int
+    n: int
+    p_value: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the step is shown."""
+        return self.p_value < ALPHA
+
+    def __str__(self) -> str:
+        pair = f"{self.better} > {self.worse}"
+        if self.n and self.above == self.below == 0:
+            return f"{pair}: all {self.n} equal"
+        equal = self.n - self.above - self.below
+        return f"{pair}: {self.above}/{self.n}{f', {equal} equal' if equal else ''}, {said(self.p_value)}"
+
+
+def order(judged: Judged) -> Verdict:
+    """Return whether truth > real > random > inverted holds on paired images at 5 %, for each real method.
+
+    Each step is a one-sided Wilcoxon signed-rank test of the images' differences, with Holm's correction over
+    all steps. Without masks the truth is left out. The figure is the share of images of the weakest step.
+    """
+    if (no := untestable(judged, "order")) is not None:
+        return no
+    steps = tested(judged)
+    weakest = max(steps, key=lambda step: (step.p_value, step.below - step.above))
+    without = "" if judged.has(TRUTH) else "; no masks"
+    failed = [step for step in steps if not step.holds]
+    more = f" (+{len(failed) - 1})" if len(failed) > 1 else ""
+    return Verdict(
+        "order",
+        FAILS if failed else PASSES,
+        f"{weakest}{more}{without}",
+        weakest.above / weakest.n if weakest.n else float("nan"),
+        "share of images",
+        weakest.p_value,
+        weakest.n,
+        "; ".join(map(str, steps)),
+    )
+
+
+def tested(judged: Judged) -> list[Step]:
+    """Return all steps of the order that have scores, with Holm's p-values over them."""
+    pairs = [pair for pair in _pairs(judged) if all(map(judged.has, pair))]
+    differences = [judged.differences(*pair) for pair in pairs]
+    adjusted = holm(np.array([one_sided(each) for each in differences]))
+    return [
+        Step(*pair, int((d > 0).sum()), int((d < 0).sum()), len(d), float(p))
+        for pair, d, p in zip(pairs, differences, adjusted, strict=True)
+    ]
+
+
+def _pairs(judged: Judged) -> Iterator[tuple[Variant, Variant]]:
+    for method in judged.methods:
+        real = Variant("real", method)
+        yield TRUTH, real
+        yield real, RANDOM
+        yield RANDOM, Variant("inverted", method)
+
+
+def one_sided(differences: Floats) -> float:
+    """Return the p-value of Wilcoxon's signed-rank test that differences are above 0; 1 where all are 0."""
+    from scipy import stats  # takes longer to import than a card to be read
+
+    informative = differences[differences != 0]
+    return float(stats.wilcoxon(informative, alternative="greater").pvalue) if len(informative) else 1.0
