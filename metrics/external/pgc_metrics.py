@@ -13,8 +13,8 @@ from pytorch_grad_cam.metrics.perturbation_confidence import RemoveMostRelevantF
 from torch import Tensor
 
 from heatmark.metrics.base import Explained
-from heatmark.metrics.engine.masking import scaled
 from heatmark.metrics.engine.stages import MetricStages, Recorder
+from heatmark.metrics.external.given import min_max
 
 METRICS = {"change": CamMultImageConfidenceChange, "drop": DropInConfidence, "increase": IncreaseInConfidence}
 """pytorch-grad-cam's metrics of an image multiplied with its map."""
@@ -31,7 +31,7 @@ def confidence(batch: Explained, kind: str, softmax: bool = False, targets: int 
     """
     model = Recorder(batch.model)
     readers = [_reader(int(target), softmax) for target in batch.targets][:targets]
-    values = METRICS[kind]()(batch.images, scaled(batch.maps).cpu().numpy(), readers, model)
+    values = METRICS[kind]()(batch.images, min_max(batch.maps).cpu().numpy(), readers, model)
     count = len(readers)
     pairs = list(zip(*(torch.split(each, len(batch.images)) for each in (model.given, model.outputs)), strict=True))
     read = [[reader(output) for reader, output in zip(readers, outputs, strict=False)] for _, outputs in pairs]

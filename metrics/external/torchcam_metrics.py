@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torchcam.metrics import ClassificationMetric, DeletionInsertionMetric
 
 from heatmark.metrics.base import Explained
-from heatmark.metrics.engine.masking import scaled
 from heatmark.metrics.engine.stages import MetricStages, Recorder, points, replaced
+from heatmark.metrics.external.given import min_max
 
 LogitsFn = Callable[[Tensor], Tensor] | None
 
@@ -19,7 +19,7 @@ class _Given:
     """An extractor that gives maps (N, H, W) which are there, scaled to [0, 1] as torch-cam's extractors scale them."""
 
     def __init__(self, batch: Explained, model: nn.Module) -> None:
-        self.model, self._maps = model, scaled(batch.maps)
+        self.model, self._maps = model, min_max(batch.maps)
 
     def __call__(self, *_: object, **__: object) -> list[Tensor]:
         return [self._maps]

@@ -44,13 +44,15 @@ def input_gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
 
 
 def toy_batch() -> Explained:
-    """Return three images of the toy network, with maps that are 0 on two thirds of their pixels, as after a ReLU."""
+    """Return three images of the toy network, with maps that are one number on two thirds of their pixels."""
     layer = toy_layer(TOY_LAYERS[-1])
     images = layer.images[..., :HEIGHT, :WIDTH].contiguous()
     noise = torch.rand(len(images), HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     masks = torch.zeros(images[:, 0].shape, dtype=torch.bool)
     masks[:, 1:4, 2:6] = True
-    return Explained(Remembering(layer.module), images, layer.targets, (noise - 2 / 3).relu(), masks, input_gradient)
+    return Explained(
+        Remembering(layer.module), images, layer.targets, (noise - 2 / 3).relu() + 0.25, masks, input_gradient
+    )
 
 
 def two_maxima(batch: Explained) -> Explained:

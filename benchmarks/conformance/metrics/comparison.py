@@ -65,7 +65,7 @@ class MetricCause:
 
 
 @dataclass(frozen=True)
-class Case:
+class Pair:
     """One of our metrics and another implementation of it.
 
     Args:
@@ -84,28 +84,28 @@ class Case:
     must_differ: bool = False
 
 
-def compared(case: Case, batch: Explained, model: str, layer: str = "") -> Iterator[Finding]:
+def compared(pair: Pair, batch: Explained, model: str, layer: str = "") -> Iterator[Finding]:
     """Yield one finding per stage that differs, each with its cause undone before the next is looked for.
 
     Where nothing differs, the one finding says so. A difference that no cause explains is the last, and red.
     """
-    row = Finding(model, layer, case.metric, case.check, "", "agrees")
-    if case.check in LIBRARIES and importlib.util.find_spec(case.check) is None:
-        yield replace(row, verdict="skipped", note=f"{case.check} is not installed")
+    row = Finding(model, layer, pair.metric, pair.check, "", "agrees")
+    if pair.check in LIBRARIES and importlib.util.find_spec(pair.check) is None:
+        yield replace(row, verdict="skipped", note=f"{pair.check} is not installed")
         return
     try:
-        yield from _chain(case, batch, row)
+        yield from _chain(pair, batch, row)
     except Exception as error:  # noqa: BLE001 - whatever breaks is a row, and the others go on
         yield replace(row, verdict="error", note=in_words(error))
 
 
-def _chain(case: Case, batch: Explained, row: Finding) -> Iterator[Finding]:
-    ours, theirs = case.ours, case.theirs
+def _chain(pair: Pair, batch: Explained, row: Finding) -> Iterator[Finding]:
+    ours, theirs = pair.ours, pair.theirs
     a, b = ours.stages(batch), theirs.stages(batch)
     found = first_difference(a, b)
     if found.agrees:
-        yield _shared(_sized(row, found, a, b)) if case.must_differ else _sized(row, found, a, b)
-    causes = list(case.causes)
+        yield _shared(_sized(row, found, a, b)) if pair.must_differ else _sized(row, found, a, b)
+    causes = list(pair.causes)
     while not found.agrees:
         said = replace(_sized(row, found, a, b), verdict="diverges")
         for cause in (each for each in causes if each.stage == found.stage):

@@ -11,6 +11,7 @@ from heatmark.metrics.engine.baselines import find_baseline
 from heatmark.metrics.engine.perturbation import relevance_ranks
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 from heatmark.metrics.engine.stages import MetricStages, Recorder, points, replaced
+from heatmark.metrics.engine.subsets import draws
 from heatmark.metrics.engine.ties import find_tie_order
 
 
@@ -62,6 +63,23 @@ def moved_images(batch: Explained, metric: Metric, **options: object) -> MetricS
 
     values = replace(metric, **options)(replace(batch, explain=explain)).values  # type: ignore[type-var]
     return MetricStages(inputs=torch.stack(asked, dim=1), sum=values)
+
+
+def subsets(batch: Explained, cells: int, size: int, samples: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return subsets of an image's cells that our engine draws, as the model sees them: masks, inputs and drops.
+
+    Returns:
+        Which pixels are replaced by zero, (N, M, H, W), as 1 and 0; the images so made, (N, M, C, H, W); and by how
+        much the target's probability falls, (N, M), read here.
+    """
+    model = Recorder(batch.model)
+    draws(replace(batch, model=model), cells, [size] * samples, "zero")
+    count = len(batch.images) * (samples + 1)
+    given = model.given[:count].view(len(batch.images), -1, *batch.images.shape[1:])
+    read = model.outputs[:count].double().softmax(dim=1).view(len(batch.images), samples + 1, -1)
+    scores = read.gather(2, batch.targets[:, None, None].expand(-1, samples + 1, 1))[..., 0]
+    masks = (given != batch.images[:, None]).any(dim=2).to(batch.maps.dtype)
+    return masks[:, 1:], given[:, 1:], scores[:, :1] - scores[:, 1:]
 
 
 def blurred(batch: Explained) -> MetricStages:

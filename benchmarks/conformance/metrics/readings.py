@@ -10,9 +10,9 @@ from scipy.ndimage import correlate, gaussian_filter
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
+from heatmark.benchmarks.conformance.metrics import ours
 from heatmark.metrics.base import Explained
 from heatmark.metrics.engine.stages import MetricStages
-from heatmark.metrics.engine.subsets import draws
 from heatmark.metrics.parameter_randomisation import ParameterRandomisation
 
 Array = NDArray[np.float64]
@@ -65,8 +65,9 @@ def xplique_mu_fidelity(batch: Explained, cells: int, samples: int, undefined: f
         samples: number of subsets.
         undefined: what an undefined correlation is counted as.
     """
-    found = draws(batch, cells, [round(0.2 * cells**2)] * samples, "zero")
-    pairs = zip(found.relevance.numpy(), found.drop.numpy(), strict=True)
+    masks, _, drop = ours.subsets(batch, cells, round(0.2 * cells**2), samples)
+    relevance = (masks * batch.maps[:, None]).sum(dim=(2, 3))
+    pairs = zip(relevance.numpy(), drop.numpy(), strict=True)
     rhos = [np.nan if np.ptp(a) == 0 or np.ptp(b) == 0 else float(spearmanr(a, b).statistic) for a, b in pairs]
     return MetricStages(sum=torch.tensor([undefined if np.isnan(rho) else rho for rho in rhos]))
 

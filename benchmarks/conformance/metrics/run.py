@@ -7,9 +7,9 @@ from torch import Tensor
 
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.metrics import batches
-from heatmark.benchmarks.conformance.metrics.comparison import Case, compared
-from heatmark.benchmarks.conformance.metrics.library_cases import library_cases, special_cases
-from heatmark.benchmarks.conformance.metrics.profile_cases import profile_cases
+from heatmark.benchmarks.conformance.metrics.comparison import Pair, compared
+from heatmark.benchmarks.conformance.metrics.library_pairs import library_pairs, special_pairs
+from heatmark.benchmarks.conformance.metrics.profile_pairs import profile_pairs
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.common.model_state import observing
 from heatmark.common.names import did_you_mean
@@ -28,18 +28,18 @@ BATCHES: Mapping[str, Callable[[Explained], Explained]] = {
     "zero": batches.zero_maps,
     "gradient": batches.explained_by_gradient,
 }
-"""What is made of the toy network's batch, by the name that a case gives."""
+"""What is made of the toy network's batch, by the name that a pair gives."""
 
 
-def toy_cases() -> list[tuple[str, Case]]:
+def toy_pairs() -> list[tuple[str, Pair]]:
     """Return all comparisons on the toy network, each with the name of its batch."""
-    general = library_cases(batches.HEIGHT * batches.WIDTH, TOY_STEPS)
-    return [*(("toy", case) for case in general), *special_cases(), *profile_cases()]
+    general = library_pairs(batches.HEIGHT * batches.WIDTH, TOY_STEPS)
+    return [*(("toy", pair) for pair in general), *special_pairs(), *profile_pairs()]
 
 
 def compared_metrics() -> list[str]:
     """Return the names of the metrics that are compared."""
-    return list(dict.fromkeys(case.metric for _, case in toy_cases()))
+    return list(dict.fromkeys(pair.metric for _, pair in toy_pairs()))
 
 
 def named_metrics(names: Iterable[str]) -> list[str]:
@@ -59,9 +59,9 @@ def named_metrics(names: Iterable[str]) -> list[str]:
 def compare_metrics_on_toy(names: Collection[str]) -> Iterator[Finding]:
     """Yield the findings of the metrics of these names on the toy network."""
     toy = batches.toy_batch()
-    for name, case in toy_cases():
-        if case.metric in names:
-            yield from compared(case, BATCHES[name](toy), "toy")
+    for name, pair in toy_pairs():
+        if pair.metric in names:
+            yield from compared(pair, BATCHES[name](toy), "toy")
 
 
 def compare_metrics(
@@ -85,6 +85,6 @@ def compare_metrics(
     with observing(classifier.module), torch.no_grad():
         model = batches.Remembering(classifier.module)
         batch = Explained(model, images[one], targets[one], maps[one], None, batches.input_gradient)
-        for case in library_cases(maps[0].numel(), STEPS):
-            if case.metric in names:
-                yield from compared(case, batch, classifier.name, layer)
+        for pair in library_pairs(maps[0].numel(), STEPS):
+            if pair.metric in names:
+                yield from compared(pair, batch, classifier.name, layer)

@@ -49,13 +49,7 @@ class Conventions:
 
 
 def walk(batch: Explained, conventions: Conventions, **undone: object) -> MetricStages:
-    """Return the stages of pixel flipping under conventions, of which some are replaced.
-
-    Args:
-        batch: model, images, targets and maps.
-        conventions: a package's.
-        **undone: other values of some of them.
-    """
+    """Return the stages of pixel flipping of a batch under a package's conventions, some of them undone."""
     told = replace(conventions, **undone)  # type: ignore[arg-type]
     one = [_of_image(batch, n, told) for n in range(len(batch.images))]
     order, inputs, fills, scores, x = (np.stack(each) for each in zip(*one, strict=True))

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.metrics import batches, ours
-from heatmark.benchmarks.conformance.metrics.comparison import Case, MetricCause, Side, compared, first_difference
+from heatmark.benchmarks.conformance.metrics.comparison import MetricCause, Pair, Side, compared, first_difference
 from heatmark.benchmarks.conformance.metrics.run import (
     compare_metrics,
     compare_metrics_on_toy,
     compared_metrics,
     named_metrics,
-    toy_cases,
+    toy_pairs,
 )
 from heatmark.benchmarks.conformance.metrics.walks import SUMS, Conventions, walk
 from heatmark.benchmarks.conformance.report import is_red
@@ -44,6 +44,7 @@ average_drop            pytorch_grad_cam sum    drop_not_cut              0.0757
 average_increase        pytorch_grad_cam scores logits_for_probabilities  0
 average_increase        pytorch_grad_cam scores too_few_targets           nan
 road                    pytorch_grad_cam masks  strict_threshold          0.5
+max_sensitivity         captum           sum    prediction_changed        0.862
 max_sensitivity         captum           sum    divided_by_one            nan
 infidelity              captum           sum    map_not_scaled            0.0033
 deletion                rise-2018        order  late_index_first          0.00147
@@ -64,7 +65,7 @@ insertion               rise-2018        order  late_index_first          0.0025
 pointing_game           quantus-0.6      sum    any_maximum_hits          0.5
 pointing_game           quantus-0.6      sum    constant_map_hits         nan
 pointing_game           quantus-0.6      sum    empty_mask_hits           nan
-entropy                 pnpxai-0.1       sum    histogram_of_values       1.37
+entropy                 pnpxai-0.1       sum    histogram_of_values       2.88
 mu_fidelity             xplique-2.0      sum    undefined_is_zero         nan
 parameter_randomisation quantus-0.6      curve  intact_model_counts       0.286
 insertion               latec-2024       fills  blur_without_padding      0.0978
@@ -157,8 +158,8 @@ def given(**stages: object) -> Side:
     return Side(run)
 
 
-def told(case: Case) -> list[tuple[str, str, str, bool]]:
-    return [(f.verdict, f.stage, f.cause, is_red(f)) for f in compared(case, batches.toy_batch(), "toy")]
+def told(pair: Pair) -> list[tuple[str, str, str, bool]]:
+    return [(f.verdict, f.stage, f.cause, is_red(f)) for f in compared(pair, batches.toy_batch(), "toy")]
 
 
 def test_causes_are_undone_one_after_the_other_and_what_is_left_is_red() -> None:
@@ -166,23 +167,23 @@ def test_causes_are_undone_one_after_the_other_and_what_is_left_is_red() -> None
     scores = MetricCause("of_scores", "", "scores", theirs={"scores": [[1.0]]})
     sums = MetricCause("of_sums", "", "sum", ours={"sum": [3.0]})
     known = [("diverges", "scores", "of_scores", False)]
-    assert told(Case("m", "other", mine, other, (scores, sums))) == [*known, ("diverges", "sum", "of_sums", False)]
-    assert told(Case("m", "other", mine, other, (scores,))) == [*known, ("diverges", "sum", "unexplained", True)]
-    assert told(Case("m", "other", mine, other, (sums,))) == [("diverges", "scores", "unexplained", True)]
+    assert told(Pair("m", "other", mine, other, (scores, sums))) == [*known, ("diverges", "sum", "of_sums", False)]
+    assert told(Pair("m", "other", mine, other, (scores,))) == [*known, ("diverges", "sum", "unexplained", True)]
+    assert told(Pair("m", "other", mine, other, (sums,))) == [("diverges", "scores", "unexplained", True)]
     useless = replace(scores, theirs={"scores": [[5.0]]})
-    assert told(Case("m", "other", mine, other, (useless,))) == [("diverges", "scores", "unexplained", True)]
+    assert told(Pair("m", "other", mine, other, (useless,))) == [("diverges", "scores", "unexplained", True)]
 
 
 def test_a_metric_that_does_what_a_profile_does_wrong_is_red() -> None:
     mine = given(sum=[1.0])
-    assert told(Case("m", "other", mine, mine, must_differ=True)) == [("diverges", "sum", "implementation", True)]
-    assert told(Case("m", "other", mine, mine)) == [("agrees", "sum", "", False)]
+    assert told(Pair("m", "other", mine, mine, must_differ=True)) == [("diverges", "sum", "implementation", True)]
+    assert told(Pair("m", "other", mine, mine)) == [("agrees", "sum", "", False)]
 
 
 def test_rounding_is_no_difference_and_what_breaks_is_a_row() -> None:
-    assert told(Case("m", "other", given(sum=[1e-9]), given(sum=[3e-9]))) == [("agrees", "sum", "", False)]
-    assert told(Case("m", "other", given(sum=[1.0]), given(sum=[1 + 2e-5])))[0][3]
-    assert told(Case("m", "other", given(sum=[1.0]), given(scored=[1.0]))) == [("error", "", "", True)]
+    assert told(Pair("m", "other", given(sum=[1e-9]), given(sum=[3e-9]))) == [("agrees", "sum", "", False)]
+    assert told(Pair("m", "other", given(sum=[1.0]), given(sum=[1 + 2e-5])))[0][3]
+    assert told(Pair("m", "other", given(sum=[1.0]), given(scored=[1.0]))) == [("error", "", "", True)]
     assert first_difference(MetricStages(), MetricStages()).stage == ""
 
 
@@ -224,18 +225,18 @@ def test_a_network_is_compared_with_the_libraries_on_its_own_maps() -> None:
     assert (skipped.verdict, skipped.note) == ("skipped", "every Grad-CAM is constant")
 
 
-def faulty(cause: str) -> Iterator[Case]:
-    """Yield cases in which ours itself has the fault of a profile."""
-    for _, case in toy_cases():
-        if case.must_differ and cause in [each.name for each in case.causes]:
-            yield replace(case, ours=case.theirs)
+def faulty(cause: str) -> Iterator[Pair]:
+    """Yield pairs in which ours itself has the fault of a profile."""
+    for _, pair in toy_pairs():
+        if pair.must_differ and cause in [each.name for each in pair.causes]:
+            yield replace(pair, ours=pair.theirs)
 
 
 @pytest.mark.parametrize("cause", ["any_maximum_hits", "histogram_of_values", "blur_without_padding", "mean_of_points"])
 def test_a_fault_that_ours_would_share_is_red(cause: str) -> None:
-    for case in faulty(cause):
+    for pair in faulty(cause):
         batch = batches.two_maxima(batches.toy_batch())
-        assert [is_red(f) for f in compared(case, batch, "toy")] == [True]
+        assert [is_red(f) for f in compared(pair, batch, "toy")] == [True]
 
 
 def test_a_remembering_model_runs_equal_pictures_once() -> None:

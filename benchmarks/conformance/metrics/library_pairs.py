@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from heatmark.benchmarks.conformance.metrics import ours
-from heatmark.benchmarks.conformance.metrics.comparison import Case, MetricCause, Side
+from heatmark.benchmarks.conformance.metrics.comparison import MetricCause, Pair, Side
 from heatmark.metrics.average_drop import AverageDrop
 from heatmark.metrics.average_increase import AverageIncrease
 from heatmark.metrics.base import Explained
@@ -15,14 +15,14 @@ from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.engine.baselines import find_baseline
 from heatmark.metrics.engine.perturbation import relevance_ranks
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
-from heatmark.metrics.engine.stages import MetricStages, Recorder
+from heatmark.metrics.engine.stages import MetricStages
 from heatmark.metrics.engine.subsets import draws
 from heatmark.metrics.engine.ties import find_tie_order
 from heatmark.metrics.external import captum_metrics, pgc_metrics
 from heatmark.metrics.insertion import Insertion
 from heatmark.metrics.max_sensitivity import MaxSensitivity
 
-RADIUS = 2.0
+RADIUS = 4.0
 """Of max-sensitivity, so large that some draws change the toy network's prediction."""
 
 LOGITS = "The library reads logits unless it is told to take a softmax; the paper's metric is of probabilities."
@@ -33,7 +33,7 @@ def softmax(logits: torch.Tensor) -> torch.Tensor:
     return logits.softmax(dim=-1)
 
 
-def library_cases(pixels: int, steps: int) -> Iterator[Case]:
+def library_pairs(pixels: int, steps: int) -> Iterator[Pair]:
     """Yield the comparisons that any network and map allow.
 
     Args:
@@ -45,13 +45,13 @@ def library_cases(pixels: int, steps: int) -> Iterator[Case]:
     yield from _confidence()
 
 
-def _flipping(name: str, metric: PixelFlipping, pixels: int) -> Case:
+def _flipping(name: str, metric: PixelFlipping, pixels: int) -> Pair:
     steps = int(metric.steps or 1)
     even = {"steps": next(k for k in range(steps, 0, -1) if pixels % k == 0)}
     chunks = "torch-cam cuts P pixels into chunks of ceil(P / steps), and the last one is smaller; ours are even."
     ties = "torch-cam takes pixels of equal value in raster order; ours is drawn per image by default."
     zero = "torch-cam inserts into zero, not into the blurred image."
-    return Case(
+    return Pair(
         name,
         "torchcam",
         Side(partial(ours.pixel_flipping, metric=metric)),
@@ -65,11 +65,11 @@ def _flipping(name: str, metric: PixelFlipping, pixels: int) -> Case:
     )
 
 
-def _confidence() -> Iterator[Case]:
+def _confidence() -> Iterator[Pair]:
     drop, increase = (Side(partial(ours.masking, metric=metric)) for metric in (AverageDrop(), AverageIncrease()))
     logits = MetricCause("logits_for_probabilities", LOGITS, "scores", theirs={"logits_fn": softmax})
     for name, side, kind in (("average_drop", drop, "avg_drop"), ("average_increase", increase, "conf_increase")):
-        yield Case(name, "torchcam", side, Side(_torchcam_confidence, {"kind": kind}), (logits,))
+        yield Pair(name, "torchcam", side, Side(_torchcam_confidence, {"kind": kind}), (logits,))
     logits = MetricCause("logits_for_probabilities", LOGITS, "scores", theirs={"softmax": True})
     absolute = MetricCause(
         "drop_not_divided", "pytorch-grad-cam's drop is y − o, not divided by y.", "sum", ours={"relative": False}
@@ -86,7 +86,7 @@ def _confidence() -> Iterator[Case]:
         ("average_drop", drop, "change", (logits, uncut)),
         ("average_increase", increase, "increase", (logits,)),
     ):
-        yield Case(name, "pytorch_grad_cam", side, Side(pgc_metrics.confidence, {"kind": kind}), causes)
+        yield Pair(name, "pytorch_grad_cam", side, Side(pgc_metrics.confidence, {"kind": kind}), causes)
 
 
 def _torchcam_curve(batch: Explained, **options: Any) -> MetricStages:
@@ -101,12 +101,12 @@ def _torchcam_confidence(batch: Explained, **options: Any) -> MetricStages:
     return confidence(batch, **options)
 
 
-def special_cases() -> Iterator[tuple[str, Case]]:
+def special_pairs() -> Iterator[tuple[str, Pair]]:
     """Yield comparisons that need a batch made for them, with the name of the batch."""
     few = "Fewer targets than images were given: pytorch-grad-cam pairs them with zip, and images are left out."
     yield (
         "toy",
-        Case(
+        Pair(
             "average_increase",
             "pytorch_grad_cam",
             Side(partial(ours.masking, metric=AverageIncrease())),
@@ -120,7 +120,7 @@ def special_cases() -> Iterator[tuple[str, Case]]:
     )
     yield (
         "toy",
-        Case(
+        Pair(
             "road",
             "pytorch_grad_cam",
             Side(_most_relevant_half),
@@ -134,15 +134,15 @@ def special_cases() -> Iterator[tuple[str, Case]]:
     captum = Side(_captum_sensitivity, {"undefined": False})
     kept = MetricCause("prediction_changed", changed, "sum", ours={"kept": False})
     divided = MetricCause("divided_by_one", zero, "sum", theirs={"undefined": True})
-    yield "gradient", Case("max_sensitivity", "captum", sensitivity, captum, (kept,))
-    yield "zero", Case("max_sensitivity", "captum", sensitivity.with_options({"kept": False}), captum, (divided,))
+    yield "gradient", Pair("max_sensitivity", "captum", sensitivity, captum, (kept,))
+    yield "zero", Pair("max_sensitivity", "captum", sensitivity.with_options({"kept": False}), captum, (divided,))
     scale = (
         "Captum compares the map's sums with the drops as they are, unless normalize=True: a map times 100 has another "
         "infidelity."
     )
     yield (
         "gradient",
-        Case(
+        Pair(
             "infidelity",
             "captum",
             Side(_scaled_infidelity),
@@ -189,9 +189,5 @@ def _scaled_infidelity(batch: Explained) -> MetricStages:
 
 def _captum_infidelity(batch: Explained, normalize: bool) -> MetricStages:
     """Return Captum's infidelity on our subsets, which are those that our model was given."""
-    model = Recorder(batch.model)
-    draws(Explained(model, batch.images, batch.targets, batch.maps, None, batch.explain), CELLS, [5] * SUBSETS, "zero")
-    count = len(batch.images) * (SUBSETS + 1)
-    given = model.given[:count].view(len(batch.images), -1, *batch.images.shape[1:])[:, 1:]
-    masks = (given != batch.images[:, None]).any(dim=2).to(batch.maps.dtype)
+    masks, _, _ = ours.subsets(batch, CELLS, 5, SUBSETS)
     return captum_metrics.infidelity(batch, masks, torch.zeros_like(batch.images), normalize)

@@ -5,7 +5,7 @@ from dataclasses import fields
 from functools import partial
 
 from heatmark.benchmarks.conformance.metrics import ours, readings
-from heatmark.benchmarks.conformance.metrics.comparison import Case, MetricCause, Side
+from heatmark.benchmarks.conformance.metrics.comparison import MetricCause, Pair, Side
 from heatmark.benchmarks.conformance.metrics.walks import Conventions, walk
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
@@ -46,7 +46,7 @@ CAUSES: Mapping[tuple[str, object], tuple[str, str, str]] = {
 SAMPLES = 20
 
 
-def profile_cases() -> Iterator[tuple[str, Case]]:
+def profile_pairs() -> Iterator[tuple[str, Pair]]:
     """Yield all profiles, with the name of the batch that shows what is different."""
     for check, conventions in WALKS.items():
         yield "toy", _walked("deletion", Deletion(10, preset="rise-2018"), check, conventions)
@@ -55,13 +55,13 @@ def profile_cases() -> Iterator[tuple[str, Case]]:
     yield from _others()
 
 
-def _walked(name: str, metric: PixelFlipping, check: str, told: Conventions) -> Case:
-    """Return a case of pixel flipping whose causes are the conventions that are not the paper's."""
+def _walked(name: str, metric: PixelFlipping, check: str, told: Conventions) -> Pair:
+    """Return a pair of pixel flipping whose causes are the conventions that are not the paper's."""
     usual = Conventions(inserts=told.inserts)
     ways = [(f.name, getattr(told, f.name)) for f in fields(told) if getattr(told, f.name) != getattr(usual, f.name)]
     causes = [_cause(each, getattr(usual, each[0])) for each in ways]
     side = Side(partial(ours.pixel_flipping, metric=metric))
-    return Case(name, check, side, Side(partial(walk, conventions=told)), causes, must_differ=True)
+    return Pair(name, check, side, Side(partial(walk, conventions=told)), causes, must_differ=True)
 
 
 def _cause(way: tuple[str, object], usual: object) -> MetricCause:
@@ -69,7 +69,7 @@ def _cause(way: tuple[str, object], usual: object) -> MetricCause:
     return MetricCause(name, explanation, stage, theirs={way[0]: usual})
 
 
-def _pointing() -> Iterator[tuple[str, Case]]:
+def _pointing() -> Iterator[tuple[str, Pair]]:
     side, theirs = Side(partial(ours.value, metric=PointingGame())), Side(readings.quantus_pointing_game)
     nan = float("nan")
     for batch, name, explanation, option in (
@@ -78,17 +78,17 @@ def _pointing() -> Iterator[tuple[str, Case]]:
         ("empty", "empty_mask_hits", "An empty mask is a hit: its NaN is written into booleans.", {"empty": nan}),
     ):
         cause = MetricCause(name, explanation, "sum", theirs=option)
-        yield batch, Case("pointing_game", "quantus-0.6", side, theirs, (cause,), must_differ=True)
+        yield batch, Pair("pointing_game", "quantus-0.6", side, theirs, (cause,), must_differ=True)
 
 
-def _others() -> Iterator[tuple[str, Case]]:
-    def case(name: str, check: str, mine: Side, theirs: Side, cause: MetricCause) -> Case:
-        return Case(name, check, mine, theirs, (cause,), must_differ=True)
+def _others() -> Iterator[tuple[str, Pair]]:
+    def pair(name: str, check: str, mine: Side, theirs: Side, cause: MetricCause) -> Pair:
+        return Pair(name, check, mine, theirs, (cause,), must_differ=True)
 
     histogram = "The entropy is that of a histogram of 10 bins of the map's values, not of the pixels' shares."
     yield (
         "toy",
-        case(
+        pair(
             "entropy",
             "pnpxai-0.1",
             Side(partial(ours.value, metric=Entropy())),
@@ -101,11 +101,13 @@ def _others() -> Iterator[tuple[str, Case]]:
     undefined = MetricCause(
         "undefined_is_zero", "A correlation that is undefined counts as 0.", "sum", theirs={"undefined": float("nan")}
     )
-    yield "zero", case("mu_fidelity", "xplique-2.0", Side(partial(ours.value, metric=mu)), xplique, undefined)
+    side = Side(partial(ours.value, metric=mu))
+    yield "zero", pair("mu_fidelity", "xplique-2.0", side, xplique, undefined)
+    yield "gradient", Pair("mu_fidelity", "xplique-2.0", side, xplique)
     intact = "The intact model, whose correlation with itself is 1, counts in the mean."
     yield (
         "gradient",
-        case(
+        pair(
             "parameter_randomisation",
             "quantus-0.6",
             Side(partial(ours.of_points, metric=ParameterRandomisation(points=3))),
@@ -116,7 +118,7 @@ def _others() -> Iterator[tuple[str, Case]]:
     yield from _blurs()
 
 
-def _blurs() -> Iterator[tuple[str, Case]]:
+def _blurs() -> Iterator[tuple[str, Pair]]:
     padded = (
         "Insertion starts from a picture blurred with reflecting borders and a Gaussian window of 15 pixels; RISE's "
         "window of 11 is nearly a box, and what lies beyond the border is zero, so that borders darken."
@@ -124,4 +126,4 @@ def _blurs() -> Iterator[tuple[str, Case]]:
     rise = {"pixels": 11, "border": "constant", "rise": True}
     other = Side(readings.gaussian_blur, {"pixels": 15, "sigma": 5.0, "border": "mirror"})
     cause = MetricCause("blur_without_padding", padded, "fills", theirs=rise)
-    yield "toy", Case("insertion", "latec-2024", Side(ours.blurred), other, (cause,), must_differ=True)
+    yield "toy", Pair("insertion", "latec-2024", Side(ours.blurred), other, (cause,), must_differ=True)
