@@ -31,7 +31,7 @@ def confidence(batch: Explained, kind: str, softmax: bool = False, targets: int 
     """
     model = Recorder(batch.model)
     readers = [_reader(int(target), softmax) for target in batch.targets][:targets]
-    values = METRICS[kind]()(batch.images, min_max(batch.maps).cpu().numpy(), readers, model)
+    values = METRICS[kind]()(batch.images, min_max(batch.maps.to(batch.images)).cpu().numpy(), readers, model)
     count = len(readers)
     pairs = list(zip(*(torch.split(each, len(batch.images)) for each in (model.given, model.outputs)), strict=True))
     read = [[reader(output) for reader, output in zip(readers, outputs, strict=False)] for _, outputs in pairs]

@@ -12,6 +12,9 @@ from heatmark.metrics.base import Explained
 from heatmark.metrics.engine.stages import MetricStages, Recorder, points, replaced
 from heatmark.metrics.external.given import min_max
 
+EPSILON = 1e-7
+"""What torch-cam adds to the intact score before it divides a drop by it."""
+
 LogitsFn = Callable[[Tensor], Tensor] | None
 
 
@@ -84,7 +87,7 @@ def _inputs(images: Tensor, given: Tensor, kind: Literal["deletion", "insertion"
 
 
 def confidence(
-    batch: Explained, kind: Literal["avg_drop", "conf_increase"], logits_fn: LogitsFn = None
+    batch: Explained, kind: Literal["avg_drop", "conf_increase"], logits_fn: LogitsFn = None, epsilon: bool = True
 ) -> MetricStages:
     """Return the stages of torch-cam's average drop or increase, one image after the other.
 
@@ -92,16 +95,19 @@ def confidence(
         batch: model, images, targets and maps.
         kind: torch-cam's name of the metric.
         logits_fn: what is made of the logits; None, torch-cam's default, leaves them.
+        epsilon: whether the drop is divided by y + 10⁻⁷, as torch-cam divides it, or multiplied back to one by y.
     """
     inputs, scores, values = [], [], []
     for n in range(len(batch.images)):
         one = slice(n, n + 1)
         model = Recorder(batch.model)
-        given = Explained(model, batch.images[one], batch.targets[one], batch.maps[one], None, batch.explain)
+        maps = batch.maps[one].to(batch.images)
+        given = Explained(model, batch.images[one], batch.targets[one], maps, None, batch.explain)
         metric = ClassificationMetric(_Given(given, model), logits_fn)
         metric.update(given.images, given.targets.tolist())
         inputs.append(model.given)
         read = model.outputs if logits_fn is None else logits_fn(model.outputs)
         scores.append(read[:, batch.targets[n]])
-        values.append(metric.summary()[kind])
+        intact = float(read[0, batch.targets[n]])
+        values.append(metric.summary()[kind] * (1 if epsilon else (intact + EPSILON) / intact))
     return MetricStages(inputs=torch.stack(inputs), scores=torch.stack(scores), sum=torch.tensor(values))

@@ -68,8 +68,17 @@ def _flipping(name: str, metric: PixelFlipping, pixels: int) -> Pair:
 def _confidence() -> Iterator[Pair]:
     drop, increase = (Side(partial(ours.masking, metric=metric)) for metric in (AverageDrop(), AverageIncrease()))
     logits = MetricCause("logits_for_probabilities", LOGITS, "scores", theirs={"logits_fn": softmax})
-    for name, side, kind in (("average_drop", drop, "avg_drop"), ("average_increase", increase, "conf_increase")):
-        yield Pair(name, "torchcam", side, Side(_torchcam_confidence, {"kind": kind}), (logits,))
+    epsilon = MetricCause(
+        "epsilon_in_denominator",
+        "torch-cam divides the drop by y + 10⁻⁷, which counts where the class is improbable.",
+        "sum",
+        theirs={"epsilon": False},
+    )
+    for name, side, kind, causes in (
+        ("average_drop", drop, "avg_drop", (logits, epsilon)),
+        ("average_increase", increase, "conf_increase", (logits,)),
+    ):
+        yield Pair(name, "torchcam", side, Side(_torchcam_confidence, {"kind": kind}), causes)
     logits = MetricCause("logits_for_probabilities", LOGITS, "scores", theirs={"softmax": True})
     absolute = MetricCause(
         "drop_not_divided", "pytorch-grad-cam's drop is y − o, not divided by y.", "sum", ours={"relative": False}

@@ -77,6 +77,7 @@ def compare_metrics(
         names: of the metrics.
     """
     maps = upsample(GradCAM()(classifier.module, images, targets, layer), images.shape[-2:])
+    maps = maps.double()  # libraries scale a map before they rank it, which makes ties of near ones in less
     varied = (maps.flatten(1).amax(dim=1) > maps.flatten(1).amin(dim=1)).nonzero().flatten().tolist()
     if not varied:
         yield Finding(classifier.name, layer, "", "metrics", "", "skipped", note="every Grad-CAM is constant")
