@@ -26,6 +26,7 @@ from heatmark.benchmarks.models.preprocessing import Preprocessing
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.engine.stages import MetricStages
 from heatmark.metrics.insertion import Insertion
+from heatmark.metrics.max_sensitivity import MaxSensitivity
 
 EXPECTED = """
 deletion                torchcam         order  ties_in_raster_order      0.354
@@ -259,3 +260,13 @@ def test_partial_sides_take_options_on_top() -> None:
     stages = side.stages(batches.toy_batch())
     assert stages.scores is not None
     assert stages.scores.shape == (3, 9)
+
+
+def test_max_sensitivity_draws_evenly_to_both_sides() -> None:
+    batch = batches.explained_by_gradient(batches.toy_batch())
+    moved = ours.moved_images(batch, MaxSensitivity(0.5, samples=20)).inputs
+    assert moved is not None
+    change = moved - batch.images[:, None]
+    assert float(change.abs().max()) <= 0.5
+    assert abs(float(change.mean())) < 0.02  # 4 standard errors of 8640 draws are 0.0124
+    assert float(change.std()) == pytest.approx(0.5 / 3**0.5, rel=0.03)
