@@ -56,9 +56,9 @@ ONLY_IN = {
         "benchmarks/explain/overlay.py",
         "benchmarks/face/",
     ),
-    "captum": ("methods/external/",),
-    "pytorch_grad_cam": ("methods/external/",),
-    "torchcam": ("methods/external/",),
+    "captum": ("methods/external/", "metrics/external/"),
+    "pytorch_grad_cam": ("methods/external/", "metrics/external/"),
+    "torchcam": ("methods/external/", "metrics/external/"),
 }
 """Packages that are imported in these places and nowhere else."""
 

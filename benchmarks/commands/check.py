@@ -25,6 +25,7 @@ from heatmark.benchmarks.conformance.examination import Step
 from heatmark.benchmarks.conformance.findings import Finding
 from heatmark.benchmarks.conformance.invariants import INVARIANTS
 from heatmark.benchmarks.conformance.known import KNOWN
+from heatmark.benchmarks.conformance.metrics.run import compared_metrics, named_metrics
 from heatmark.benchmarks.conformance.settings import Baseline, CheckSettings, as_sizes, named_invariants
 from heatmark.benchmarks.conformance.suite import BRIEFLY, Claim, Claims, claims, draw_zero_weights
 from heatmark.benchmarks.data.base import Dataset
@@ -100,7 +101,8 @@ def _asked(config: DictConfig) -> tuple[Claims, CheckSettings]:
         return Claims([_mine(config)]), replace(settings, suite=False, libraries=False)
     methods: dict[str, Method] = build_all(config.method, "method")
     others = {name: method for name, method in BRIEFLY.items() if name not in methods}
-    settings = replace(settings, libraries=config.libraries, baseline=_baseline(config, methods))
+    metrics = compared_metrics() if config.metrics is None else named_metrics(listed(config.metrics))
+    settings = replace(settings, libraries=config.libraries, baseline=_baseline(config, methods), metrics=metrics)
     return Claims(claims(methods), claims(others)), settings
 
 

@@ -53,6 +53,10 @@ def _without_models(claims: Claims, settings: CheckSettings) -> Iterator[Step]:
         yield Step("toy", "", "traps", lambda: check_traps(claimed))
         yield Step("toy", "", "refusals", lambda: check_refusals(claimed))
         yield Step("toy", "", "methods that explain the input", check_inputs)
+    if settings.metrics:
+        from heatmark.benchmarks.conformance.metrics.run import compare_metrics_on_toy
+
+        yield Step("toy", "", "metrics", lambda: compare_metrics_on_toy(settings.metrics))
     if settings.libraries:
         from heatmark.benchmarks.conformance.toy_libraries import compare_on_toys
 

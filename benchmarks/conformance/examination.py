@@ -101,6 +101,8 @@ class Examination:
         baseline = self.settings.baseline
         if baseline is not None and self._is_held_to(baseline, layer):
             yield "regression baseline", lambda: self._held_to(baseline, layer)
+        if self.settings.metrics:
+            yield "metrics", lambda: self._metrics(layer)
 
     def _at_size(self, checked: CheckedLayer) -> Iterator[tuple[str, Callable[[], Iterable[Finding]]]]:
         """Yield the checks on images of one size, each with a few words on what it checks."""
@@ -119,6 +121,12 @@ class Examination:
         if self.settings.sizes is not None:
             images, targets = checked.images.to(images), checked.targets
         return compare_with_reference_libraries(self.classifier, images, targets, checked.layer, checked)
+
+    def _metrics(self, layer: str) -> Iterable[Finding]:
+        """Yield the comparison of metrics with the libraries', on the first picture that has a map at this layer."""
+        from heatmark.benchmarks.conformance.metrics.run import compare_metrics
+
+        return compare_metrics(self.classifier, self.image_set.images, self.targets, layer, self.settings.metrics)
 
     def _is_held_to(self, baseline: Baseline, layer: str) -> bool:
         """Return whether the regression baseline covers this layer; it never covers random weights."""

@@ -11,16 +11,19 @@ class Finding:
     """The result of one check of one method at one layer.
 
     Args:
-        model, layer, method: what was checked; ``""`` where the check is of the model alone.
+        model, layer, method: what was checked, a method or a metric; ``""`` where the check is of the model alone.
         check: what it was compared with: a library (``pytorch_grad_cam``, ``captum``, ``torchcam``), an invariant
-            (``finite_differences``, ``batch_invariance``, …), the linter (``in_place_successor``, …), a ``reference``.
+            (``finite_differences``, ``batch_invariance``, …), the linter (``in_place_successor``, …), a ``reference``,
+            a profile of a package's metrics (``quantus-0.6``, …).
         stage: the first stage that differs (``activations``, ``gradients``, ``weights``, ``raw``, ``relu``,
-            ``resized``, ``normalised``), or the last compared where all agree; ``""`` where the check has no stages.
+            ``resized``, ``normalised``; of metrics ``order``, ``masks``, ``fills``, ``inputs``, ``scores``, ``curve``,
+            ``sum``), or the last compared where all agree; ``""`` where the check has no stages.
         verdict: ``agrees`` within the tolerance, ``diverges``, ``skipped``, or ``error`` where the check itself failed.
         max_abs, relative, pearson: how much the two differ at that stage; relative is max |a − b| / max |b|; NaN where
             undefined.
         tolerance: of ``relative``; NaN where the check has none.
         map_moved: max |a − b| of the two final maps, normalised to [0, 1]; NaN where a library does not normalise.
+            Of metrics: max |a − b| of their values.
         cause: name of the known cause that explains a divergence, ``unexplained`` where none does, else ``""``.
         fault: whether a divergence is a fault of the method that was checked; a bug of a library is not.
         note: one sentence for a person.

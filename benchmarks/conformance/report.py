@@ -54,7 +54,7 @@ def table(findings: Sequence[Finding]) -> Table:
             result.add_row(*_cells(finding, several), style=style)
     result.caption = (
         "by: max |a − b| / max |b| at the first stage that differs; map moves: max |a − b| of the final maps, each in "
-        "[0, 1]; n/a: checks that do not apply"
+        "[0, 1], or of metrics' values; n/a: checks that do not apply"
     )
     return result
 

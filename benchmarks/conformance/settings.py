@@ -41,6 +41,7 @@ class CheckSettings:
         suite: whether known answers, traps and refusals of the suite's own code are checked.
         libraries: whether in-house methods are compared with the reference libraries.
         baseline: the regression baseline for in-house methods' maps; None for none.
+        metrics: names of the metrics that are compared with other implementations, on the toy network and on others.
     """
 
     layers: Sequence[str] = ("last",)
@@ -49,6 +50,7 @@ class CheckSettings:
     suite: bool = True
     libraries: bool = True
     baseline: Baseline | None = None
+    metrics: Sequence[str] = ()
 
 
 def as_sizes(given: object) -> list[Size]:

@@ -1,0 +1,1 @@
+"""The comparison of metrics with other implementations, stage by stage."""
