@@ -152,8 +152,8 @@ SRG_2024 = Protocol(
     "2024",
     source="github.com/bluecher31/pixel-flipping, src/experiments/pixel_flipping.py and src/conf/"
     "run_pixel_flipping.yaml, 9917139, but for the segments (100 of an image's colours, compactness 20; the shipped "
-    "file has 25 of compactness 1, of the channels as a volume) and the area (under each image's curve; the code takes that "
-    "under the mean curve)",
+    "file has 25 of compactness 1, of the channels as a volume) and the area (under each image's curve; the code takes "
+    "that under the mean curve)",
 )
 
 PROTOCOLS: Mapping[str, Protocol] = {

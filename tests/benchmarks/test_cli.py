@@ -209,7 +209,7 @@ def test_a_configuration_that_is_only_shown_runs_nothing(heatmark: Heatmark, tmp
         (["model=resnet18.yaml"], "there is no such file; did you mean resnet18, resnet50"),
         (["model=shapes_plain(weight=null)"], "model has no option 'weight': did you mean weights?"),
         (["metric=deletion", "metric.insertion.steps=7"], "because metric insertion is not selected: add it"),
-        (["metric.deletion.baseline=blurr"], "did you mean blur?"),
+        (["metric.deletion.baseline=blurr"], "did you mean blur"),
         (["layer=lsat"], "unknown layer 'lsat' of shapes_residual: did you mean last"),
         (["target=circel"], "did you mean circle"),
         (["target=99"], "out of range"),

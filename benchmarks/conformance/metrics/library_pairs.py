@@ -46,7 +46,7 @@ def library_pairs(pixels: int, steps: int) -> Iterator[Pair]:
 
 
 def _flipping(name: str, metric: PixelFlipping, pixels: int) -> Pair:
-    steps = int(metric.steps or 1)
+    steps = metric.steps if isinstance(metric.steps, int) else 1
     even = {"steps": next(k for k in range(steps, 0, -1) if pixels % k == 0)}
     chunks = "torch-cam cuts P pixels into chunks of ceil(P / steps), and the last one is smaller; ours are even."
     ties = "torch-cam takes pixels of equal value in raster order; ours is drawn per image by default."
@@ -59,7 +59,7 @@ def _flipping(name: str, metric: PixelFlipping, pixels: int) -> Pair:
         (
             MetricCause("ties_in_raster_order", ties, "order", ours={"ties": "raster"}),
             MetricCause("chunks_of_ceil", chunks, "masks", ours=even, theirs=even),
-            MetricCause("zero_for_blur", zero, "fills", theirs={"baseline": find_baseline(metric.baseline)}),
+            MetricCause("zero_for_blur", zero, "fills", theirs={"baseline": find_baseline(str(metric.baseline))}),
             MetricCause("logits_for_probabilities", LOGITS, "scores", theirs={"logits_fn": softmax}),
         ),
     )
