@@ -39,8 +39,9 @@ class _Shown(DeletionInsertionMetric):
 
     def _compute_curves(self, images: Tensor, fill: Tensor, ranks: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
         self.fill, self.ranks = fill.expand_as(images), ranks
-        self.curves: tuple[Tensor, Tensor, Tensor] = super()._compute_curves(images, fill, ranks, *rest)
-        return self.curves
+        curves: tuple[Tensor, Tensor, Tensor] = super()._compute_curves(images, fill, ranks, *rest)
+        self.curves = curves
+        return curves
 
 
 def deletion_insertion(
