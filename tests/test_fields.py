@@ -93,9 +93,7 @@ def classes() -> list[type]:
     """Return the classes of all methods and metrics of the package, and of models and sweeps."""
     for package in (heatmark.methods, heatmark.metrics):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            with contextlib.suppress(
-                ModuleNotFoundError
-            ):  # torch-cam need not be installed; it adds no method or metric
+            with contextlib.suppress(ModuleNotFoundError):  # torch-cam, which need not be installed
                 importlib.import_module(module.name)
     found = {cls for base in (Method, Metric, Path) for cls in subclasses(base) if is_dataclass(cls)}
     ours = [cls for cls in found if cls.__module__.startswith(("heatmark.methods.", "heatmark.metrics."))]
