@@ -92,7 +92,7 @@ ATTRIBENCH = Protocol(
     },
     baselines={"": "zero"},
     citation="Gevaert, attribench 0.1.9, after Petsiuk et al., BMVC 2018",
-    source="pypi.org/project/attribench, 0.1.9, attribench/functional/metrics/deletion, with the constant masker at 0",
+    source="attribench 0.1.9 (the wheel), attribench/functional/metrics/deletion, with the constant masker at 0",
 )
 
 PNPXAI = Protocol(

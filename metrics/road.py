@@ -8,7 +8,7 @@ from heatmark.metrics.base import Curve, CurveMetric, Scores
 from heatmark.metrics.engine.imputed_path import ImputedPath, Space
 from heatmark.metrics.engine.pixel_path import Order
 from heatmark.metrics.engine.presets import settled
-from heatmark.metrics.engine.summaries import mean_of_points
+from heatmark.metrics.engine.summaries import mean_of_points, undefined_points
 from heatmark.metrics.protocols import IMPUTATION_PROTOCOLS
 
 
@@ -78,12 +78,4 @@ class ROAD(CurveMetric):
 
     def summarise(self, curve: Curve) -> Scores:
         """Return the mean of each curve's points, in [0, 1]; NaN, with the reason, where a point is NaN."""
-        unknown = curve.y.isnan()
-        lost = zip(unknown.all(dim=1).tolist(), unknown.any(dim=1).tolist(), strict=True)
-        return Scores(mean_of_points(curve), [_reason(*each) for each in lost])
-
-
-def _reason(all_points: bool, any_point: bool) -> str:
-    if all_points:
-        return "the map contains NaN, which has no order"
-    return "the model's probability is NaN at a point of the curve" if any_point else ""
+        return Scores(mean_of_points(curve), undefined_points(curve))

@@ -20,7 +20,7 @@ from heatmark.benchmarks.cards.variants import Judged, Verdict
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.sweep.record import JobRecord
-from heatmark.benchmarks.sweep.settings import SweepSettings
+from heatmark.benchmarks.sweep.settings import GIVEN, SweepSettings
 from heatmark.methods.base import Method
 from heatmark.methods.random_map import RandomMap
 from heatmark.metrics.base import Metric
@@ -76,7 +76,7 @@ def cards(
         with shown(record, "1 of 4, maps") as observer:
             found = material(classifier, dataset, everyone, metrics, settings, record, observer)
     everything = _judged(classifier, dataset, found, metrics, shown)
-    rule = str(settings.target) if isinstance(settings.target, int | str) else "given"
+    rule = str(settings.target) if isinstance(settings.target, int | str) else GIVEN
     facts = {
         "model": classifier.name, "weights": classifier.weights, "dataset": dataset.name, "target_rule": rule,
     }  # fmt: skip

@@ -124,14 +124,3 @@ def check_layer(classifier: Classifier, layer: str, images: Tensor) -> Iterator[
     with observing(classifier.module):
         targets = alternating(classifier.module(images))
     yield from lint(classifier.name, classifier.module, layer, images, targets)
-
-
-def check_method(method: Method, against: Method, name: str = "mine") -> list[Finding]:
-    """Return the invariants' findings for your method on the toy network: the short check, for a test of your own.
-
-    >>> from heatmark.methods.grad_cam import GradCAM
-    >>> from heatmark.benchmarks.conformance.report import is_red
-    >>> any(map(is_red, check_method(GradCAM(), against=GradCAM())))
-    False
-    """
-    return list(check_toys([Claim(name, method, against)]))

@@ -1,6 +1,6 @@
 """The base class of deletion and insertion: their options, presets, path and sum."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -8,7 +8,8 @@ from heatmark.common.names import look_up
 from heatmark.metrics.base import Curve, CurveMetric, Scores
 from heatmark.metrics.engine.counts import checked_steps
 from heatmark.metrics.engine.pixel_path import Order, PixelPath
-from heatmark.metrics.engine.summaries import RULES
+from heatmark.metrics.engine.presets import settled
+from heatmark.metrics.engine.summaries import RULES, undefined_points
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,11 @@ class PixelFlipping(CurveMetric):
 
     def _fill_from_preset(self) -> None:
         """Fill options that are None from the preset, and set ``preset`` to the one that differs least."""
-        settled = {
-            option: value if getattr(self, option) is None else getattr(self, option)
-            for option, value in look_up("preset", self.preset, self.presets).items()
-        }
-        settled["steps"] = checked_steps(settled["steps"], str(settled["counting"]))
-        nearest = min(self.presets, key=lambda name: _differing(self.presets[name], settled))
-        for option, value in {**settled, "preset": nearest}.items():
+        if isinstance(self.steps, list):
+            object.__setattr__(self, "steps", tuple(self.steps))
+        for option, value in settled(self.preset, vars(self), self.presets).items():
             object.__setattr__(self, option, value)
+        object.__setattr__(self, "steps", checked_steps(self.steps, str(self.counting)))
         object.__setattr__(self, "seed", self.path.seed or self.path.fill_seed)
 
     @property
@@ -125,16 +123,4 @@ class PixelFlipping(CurveMetric):
 
     def summarise(self, curve: Curve) -> Scores:
         """Return the sum of each curve, in the unit of its score; NaN, with the reason, where a point is NaN."""
-        unknown = curve.y.isnan()
-        lost = zip(unknown.all(dim=1).tolist(), unknown.any(dim=1).tolist(), strict=True)
-        return Scores(look_up("rule", self.rule, RULES)(curve), [_reason(*each) for each in lost])
-
-
-def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> int:
-    return sum(one[option] != other[option] for option in one)
-
-
-def _reason(all_points: bool, any_point: bool) -> str:
-    if all_points:
-        return "the map contains NaN, which has no order"
-    return "the model's score is NaN at a point of the curve" if any_point else ""
+        return Scores(look_up("rule", self.rule, RULES)(curve), undefined_points(curve))

@@ -7,6 +7,9 @@ from torch import Tensor
 
 from heatmark.metrics.base import Curve
 
+NO_ORDER = "the map contains NaN, which has no order"
+NAN_POINT = "the model's score is NaN at a point of the curve"
+
 VERSION = 1
 """Raised by whoever changes a sum: outdates the scores that sum up curves, and no curve."""
 
@@ -29,6 +32,13 @@ def per_interval(curve: Curve) -> Tensor:
 def per_point(curve: Curve) -> Tensor:
     """Return (Σ y − (first + last) / 2) / K, (N,): the trapezoidal rule with dx = 1 / K, for K points."""
     return torch.trapezoid(curve.y, dim=1) / curve.y.shape[1]
+
+
+def undefined_points(curve: Curve) -> list[str]:
+    """Return why each curve has a NaN, ``""`` where it has none."""
+    unknown = curve.y.isnan()
+    lost = zip(unknown.all(dim=1).tolist(), unknown.any(dim=1).tolist(), strict=True)
+    return [NO_ORDER if every else NAN_POINT if some else "" for every, some in lost]
 
 
 RULES: dict[str, Callable[[Curve], Tensor]] = {

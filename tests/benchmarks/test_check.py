@@ -16,7 +16,7 @@ from heatmark.benchmarks.config.compose import compose_command
 from heatmark.benchmarks.conformance import report
 from heatmark.benchmarks.conformance.checked_layer import pixels
 from heatmark.benchmarks.conformance.findings import Finding
-from heatmark.benchmarks.conformance.suite import BRIEFLY, check_method
+from heatmark.benchmarks.conformance.suite import BRIEFLY, Claim, check_toys
 from heatmark.benchmarks.conformance.toy import Toy
 from heatmark.benchmarks.conformance.where import SIZES
 from heatmark.benchmarks.models.light_torchvision import models as torchvision_models
@@ -209,11 +209,11 @@ def test_a_method_of_ones_own_that_refuses_everything_is_red(heatmark: Heatmark)
     code, said = heatmark(*TOY, f"mine._target_={__name__}.Refuser", "against=grad_cam")
     assert code == 1
     assert "it refuses: not today" in said
-    found = check_method(Refuser(), against=GradCAM())
+    found = list(check_toys([Claim("mine", Refuser(), GradCAM())]))
     assert [(f.layer, f.verdict) for f in found] == [("features.4", "error"), ("features.5", "error")]
     assert all(map(report.is_red, found))
     refuser = Refuser()
-    assert {f.verdict for f in check_method(refuser, against=refuser)} == {"skipped"}
+    assert {f.verdict for f in check_toys([Claim("mine", refuser, refuser)])} == {"skipped"}
 
 
 def test_one_red_job_of_several_decides_the_exit_code(heatmark: Heatmark) -> None:

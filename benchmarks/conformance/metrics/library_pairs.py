@@ -112,31 +112,38 @@ def _torchcam_confidence(batch: Explained, **options: Any) -> MetricStages:
 
 def special_pairs() -> Iterator[tuple[str, Pair]]:
     """Yield comparisons that need a batch made for them, with the name of the batch."""
+    yield "toy", _one_target()
+    yield "toy", _road_threshold()
+    yield from _sensitivity()
+    yield "gradient", _infidelity()
+
+
+def _one_target() -> Pair:
     few = "Fewer targets than images were given: pytorch-grad-cam pairs them with zip, and images are left out."
-    yield (
-        "toy",
-        Pair(
-            "average_increase",
-            "pytorch_grad_cam",
-            Side(partial(ours.masking, metric=AverageIncrease())),
-            Side(pgc_metrics.confidence, {"kind": "increase", "softmax": True, "targets": 1}),
-            (MetricCause("too_few_targets", few, "scores", theirs={"targets": None}),),
-        ),
+    return Pair(
+        "average_increase",
+        "pytorch_grad_cam",
+        Side(partial(ours.masking, metric=AverageIncrease())),
+        Side(pgc_metrics.confidence, {"kind": "increase", "softmax": True, "targets": 1}),
+        (MetricCause("too_few_targets", few, "scores", theirs={"targets": None}),),
     )
+
+
+def _road_threshold() -> Pair:
     strict = (
         "pytorch-grad-cam's ROAD keeps pixels strictly below the percentile: where most of a map is 0, the threshold "
         "is 0, and the whole image is imputed."
     )
-    yield (
-        "toy",
-        Pair(
-            "road",
-            "pytorch_grad_cam",
-            Side(_most_relevant_half),
-            Side(_road, {"untied": False}),
-            (MetricCause("strict_threshold", strict, "masks", theirs={"untied": True}),),
-        ),
+    return Pair(
+        "road",
+        "pytorch_grad_cam",
+        Side(_most_relevant_half),
+        Side(_road, {"untied": False}),
+        (MetricCause("strict_threshold", strict, "masks", theirs={"untied": True}),),
     )
+
+
+def _sensitivity() -> Iterator[tuple[str, Pair]]:
     changed = "Captum counts draws that change the predicted class, too."
     zero = "Captum divides by 1 where the map is zero everywhere, so that it has a number."
     sensitivity = Side(partial(ours.moved_images, metric=MaxSensitivity(RADIUS, samples=4)))
@@ -145,19 +152,19 @@ def special_pairs() -> Iterator[tuple[str, Pair]]:
     divided = MetricCause("divided_by_one", zero, "sum", theirs={"undefined": True})
     yield "gradient", Pair("max_sensitivity", "captum", sensitivity, captum, (kept,))
     yield "zero", Pair("max_sensitivity", "captum", sensitivity.with_options({"kept": False}), captum, (divided,))
+
+
+def _infidelity() -> Pair:
     scale = (
         "Captum compares the map's sums with the drops as they are, unless normalize=True: a map times 100 has another "
         "infidelity."
     )
-    yield (
-        "gradient",
-        Pair(
-            "infidelity",
-            "captum",
-            Side(_scaled_infidelity),
-            Side(_captum_infidelity, {"normalize": False}),
-            (MetricCause("map_not_scaled", scale, "sum", theirs={"normalize": True}),),
-        ),
+    return Pair(
+        "infidelity",
+        "captum",
+        Side(_scaled_infidelity),
+        Side(_captum_infidelity, {"normalize": False}),
+        (MetricCause("map_not_scaled", scale, "sum", theirs={"normalize": True}),),
     )
 
 
