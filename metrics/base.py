@@ -7,6 +7,8 @@ from typing import ClassVar, Literal, TypeGuard
 
 from torch import Tensor, nn
 
+from heatmark.metrics.engine.known_scores import KnownScores, Place
+
 Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """(model, images, targets) -> maps (N, H, W): the method itself, for metrics that need further maps."""
 
@@ -34,6 +36,8 @@ class Explained:
         seed: seed of what a metric draws.
         batch_size: number of images in every forward pass. The values of one batch size may differ from those of
             another by rounding.
+        known: scores of these images' perturbed images that are known, to which new ones are added, so that equal ones
+            are scored once; None if nothing is known. It changes speed, never a value.
     """
 
     model: nn.Module
@@ -49,6 +53,7 @@ class Explained:
     normalisation: tuple[Tensor, Tensor] | None = None
     seed: int = 0
     batch_size: int = 16
+    known: KnownScores | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,14 @@ class Path(ABC):
     def passes(self, image_size: tuple[int, int]) -> float | None:  # noqa: ARG002
         """Return the cost of one image's curve in plain forward passes, for images (H, W); None if it is unknown."""
         return None
+
+    def common(self, image_size: tuple[int, int]) -> Sequence[Place]:  # noqa: ARG002
+        """Return the points of an image's curve that are the same for every map, for images (H, W).
+
+        A run scores equal ones once per image: see :func:`~heatmark.metrics.engine.known_scores.place_of`, whose first
+        entry, the image, is left out.
+        """
+        return ()
 
 
 class CurveMetric(Metric):

@@ -85,7 +85,9 @@ class ShownProgress(Observer):
     def planned(self, plan: Plan, blocks: int) -> None:
         """Begin to show the job."""
         self._plan, self._costs = plan, Costs(plan)
-        steps = (step for lack in lacks(plan, self._record.store) for step in lack.steps(plan.computed))
+        steps = (
+            step for lack in lacks(plan, self._record.store) for step in lack.steps(plan.computed, self._costs.size)
+        )
         unknown = any(metric.passes(self._costs.size) is None for metric in plan.computed.values())
         job = f"{plan.classifier.name} on {plan.dataset.name}"
         self._tally = Tally(

@@ -188,7 +188,7 @@ def _costs(plan: Plan, costs: Costs, found: Sequence[Lack]) -> Iterator[Cost]:
     for cell in plan.cells:
         passes["method", cell.method_name] = 0.0
     shared: set[str] = set()
-    for step in (step for lack in found for step in lack.steps(plan.computed)):
+    for step in (step for lack in found for step in lack.steps(plan.computed, costs.size)):
         shared |= {cell.method_name for cell in step.cells[1:]}
         name = names_of(step, plan.computed)
         key = ("method", step.cells[0].method_name) if name == "maps" else ("metric", name)

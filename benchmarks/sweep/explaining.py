@@ -14,6 +14,7 @@ from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.common.batching import with_batch_size
 from heatmark.common.resize import upsample
 from heatmark.metrics.base import Explained
+from heatmark.metrics.engine.known_scores import KnownScores
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,12 @@ class Explaining:
             normalisation=(torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)),
             seed=self.run.seed,
             batch_size=size,
+            known=self.known(places, size),
         )
+
+    def known(self, which: Sequence[int], size: int) -> KnownScores:
+        """Return the known scores of some images in batches of a size, to which others of the block are added."""
+        return KnownScores([(i, size) for i in which], self.block.known)
 
 
 def _upsampled(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:

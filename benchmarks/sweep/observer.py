@@ -16,11 +16,13 @@ class Step:
         cells: the cell; several that share one capture; none for the model's predictions.
         images: number of images.
         of: the path of the curves or the name of the metric; None for maps and predictions.
+        known: number of points of these curves that are scored already.
     """
 
     cells: Sequence[Cell]
     images: int
     of: Path | str | None = None
+    known: int = 0
 
 
 class Observer:

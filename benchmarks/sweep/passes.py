@@ -18,6 +18,7 @@ from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.methods.base import Method
 from heatmark.methods.engine.cam import CaptureCAM
 from heatmark.metrics.base import Metric, sums_up_curves
+from heatmark.metrics.engine.known_scores import Place
 
 ASSUMED = 2.0
 """Passes per image of a method that does not say what it costs: one forward and one backward."""
@@ -72,7 +73,7 @@ class Costs:
             return each * self._filled(step.images)
         if isinstance(step.of, str):
             return (self.plan.metrics[step.of].passes(self.size) or 0.0) * self._filled(step.images)
-        return float(self._filled(step.images * (step.of.passes(self.size) or 0.0)))
+        return float(self._filled(step.images * (step.of.passes(self.size) or 0.0) - step.known))
 
     def _filled(self, images: float) -> int:
         size = self.plan.run.batch_size
@@ -95,16 +96,19 @@ class Lack:
     needs: Sequence[Need]
     again: Mapping[str, Sequence[int]]
 
-    def steps(self, metrics: Mapping[str, Metric]) -> Iterator[Step]:
-        """Yield the steps of the block, in the order in which a sweep makes them."""
+    def steps(self, metrics: Mapping[str, Metric], image_size: tuple[int, int]) -> Iterator[Step]:
+        """Yield the steps of the block, in the order in which a sweep makes them, for images (H, W).
+
+        Maps that order pixels alike are not known before: then a sweep makes fewer passes.
+        """
         if self.predictions:
             yield Step((), self.predictions)
         layers = by_layer([n.cell for n in self.needs])
-        of = {n.cell.key: n for n in self.needs}
+        of, known = {n.cell.key: n for n in self.needs}, set[tuple[int, Place]]()
         for cells in layers.values():
             yield from self._maps(cells)
             for cell in cells:
-                yield from _judged(of[cell.key], metrics)
+                yield from _judged(of[cell.key], metrics, image_size, known)
 
     def _maps(self, cells: Sequence[Cell]) -> Iterator[Step]:
         groups: dict[tuple[int, ...], list[Cell]] = {}
@@ -119,10 +123,15 @@ class Lack:
             yield from (Step([cell], len(which)) for cell in alone)
 
 
-def _judged(n: Need, metrics: Mapping[str, Metric]) -> Iterator[Step]:
+def _judged(
+    n: Need, metrics: Mapping[str, Metric], image_size: tuple[int, int], known: set[tuple[int, Place]]
+) -> Iterator[Step]:
+    """Yield the steps of a cell's curves and scores; what they score of every map is then known."""
     for path, which in n.curves.items():
         if which:
-            yield Step([n.cell], len(which), path)
+            scored = {(i, place) for i in which for place in path.common(image_size)}
+            yield Step([n.cell], len(which), path, len(scored & known))
+            known |= scored
     for name, which in n.scores.items():
         if which and not sums_up_curves(metrics[name]):
             yield Step([n.cell], len(which), name)

@@ -1,7 +1,7 @@
 """Predictions of a block's images: the most probable classes, from the store or one forward pass per batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from heatmark.benchmarks.sweep.targets import targets_of
 from heatmark.common.batching import halving, padded
 from heatmark.common.model_state import observing
 from heatmark.common.probabilities import class_probabilities
+from heatmark.metrics.engine.known_scores import Place
 
 KEPT = 5
 """Number of most probable classes that are stored."""
@@ -33,12 +34,15 @@ class Predicted:
         entries: of all its pictures, in order, each with its target, or with the reason why it cannot be explained.
         images: positions in the block of the images that can be explained.
         targets: (n,) the class to explain of every image of the block, −1 where there is none.
+        known: scores of the images' perturbed images that are known, for all cells; see
+            :class:`~heatmark.metrics.engine.known_scores.KnownScores`.
     """
 
     block: Block
     entries: Sequence[Entry]
     images: Images
     targets: Tensor
+    known: dict[Place, float] = field(default_factory=dict)
 
     @cached_property
     def masks(self) -> tuple[Tensor, Tensor] | None:

@@ -9,7 +9,7 @@ from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.requests import Entry
 from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.cells import Cell
-from heatmark.benchmarks.sweep.curves import Curves, curve_rows, curves_along, paths, stored_curves
+from heatmark.benchmarks.sweep.curves import Curves, curve_rows, curves_along, known_points, paths, stored_curves
 from heatmark.benchmarks.sweep.explaining import Explaining
 from heatmark.benchmarks.sweep.faults import one_reason
 from heatmark.benchmarks.sweep.keys import curve_key, score_key
@@ -179,7 +179,8 @@ class _CellWork:
         rows = {self.entries[i].row(): i for i in needed}
         read, _ = stored_curves(self.work.store.read("curves", [key], rows=list(rows))) if rows else ({}, {})
         if missing:
-            self.work.observer.begins(Step([self.need.cell], len(missing), path))
+            known = known_points(path, explaining, missing)
+            self.work.observer.begins(Step([self.need.cell], len(missing), path, known))
         found, reasons = curves_along(path, explaining, missing)
         self.work.progress.errors += len(reasons)
         self.parts.add("curves", curve_rows(self.need.cell.key, path, self.entries, found, reasons))

@@ -1,6 +1,6 @@
 """Imputed paths: an image whose most or least relevant pixels are imputed from those that are left."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,6 +13,7 @@ from heatmark.common.probabilities import full_precision, target_probabilities
 from heatmark.common.seeds import image_generator
 from heatmark.metrics.base import Curve, Explained, Path
 from heatmark.metrics.engine.imputation import imputed
+from heatmark.metrics.engine.known_scores import KnownScores, scored_once, set_digests
 from heatmark.metrics.engine.perturbation import relevance_ranks, require_evaluable
 from heatmark.metrics.engine.pixel_path import AXES, Order
 from heatmark.metrics.engine.ties import find_tie_order
@@ -75,12 +76,13 @@ class ImputedPath(Path):
         counts = [round(fraction * pixels) for fraction in self.fractions]
         if counts[-1] >= pixels:
             raise ValueError(f"fractions={list(self.fractions)} leave none of an image's {pixels} pixels")
-        ordered = ~batch.maps.flatten(1).isnan().any(dim=1)
+        ordered = (~batch.maps.flatten(1).isnan().any(dim=1)).nonzero()[:, 0]
+        known = (batch.known or KnownScores(range(len(batch.maps)), {})).of(ordered.tolist())
         part = replace(batch, images=batch.images[ordered], targets=batch.targets[ordered], maps=batch.maps[ordered])
         with torch.no_grad():
-            scores = self._scores(part, counts)
+            scores = self._scores(part, counts, known)
         y = scores.new_full((len(batch.images), len(counts)), torch.nan)
-        y[ordered] = scores
+        y[ordered] = scores.view(-1, len(counts))
         x = torch.tensor([count / pixels for count in counts], dtype=y.dtype, device=y.device)
         return Curve(x, y, "fraction removed")
 
@@ -88,32 +90,47 @@ class ImputedPath(Path):
         """Return the number of fractions, each a forward pass; the imputation is not counted."""
         return float(len(self.fractions))
 
-    def _scores(self, batch: Explained, counts: Sequence[int]) -> Tensor:
-        """Return the target's probability, (N, K), of as many images at once as fill K whole forward passes."""
-        scores = [full_precision(batch.images.new_empty(0, len(counts)))]
-        deviation = self._deviation(batch)
-        for where in torch.split(torch.arange(len(batch.images), device=batch.maps.device), batch.batch_size):
-            images, targets = batch.images[where], batch.targets[where].repeat_interleave(len(counts))
-            known = self._known(batch.maps[where], images, counts)
-            pictures = torch.cat([self._pictures(*each, deviation) for each in zip(images, known, strict=True)])
-            scores.append(_probabilities(batch, pictures, targets).view(len(where), len(counts)))
-        return torch.cat(scores)
+    def _scores(self, batch: Explained, counts: Sequence[int], known: KnownScores) -> Tensor:
+        """Return the target's probability, (N, K); a curve that is known is neither imputed nor scored.
 
-    def _known(self, maps: Tensor, images: Tensor, counts: Sequence[int]) -> Tensor:
-        """Return the pixels that are left at each count, (N, K, H, W) booleans."""
-        ranks = relevance_ranks(maps, find_tie_order(self.ties)(images, self.seed)).view(maps.shape)[:, None]
-        if self.order == "lerf":
-            ranks = maps[0].numel() - 1 - ranks
-        return ranks >= torch.tensor(counts, device=maps.device).view(-1, 1, 1)
+        Only whole curves are known, because the sets of pixels of one image are imputed together.
+        """
+        ranks = self._ranks(batch)
+        points = torch.tensor(counts, device=ranks.device).expand(len(ranks), -1)
+        places = [
+            [(image, *self._drawn_by(), tuple(sets), k) for k in range(len(counts))]
+            for image, sets in zip(known.images, set_digests(ranks, points), strict=True)
+        ]
+        left = ranks.view(len(ranks), 1, *batch.maps.shape[1:]) >= points.view(*points.shape, 1, 1)
 
-    def _pictures(self, image: Tensor, known: Tensor, deviation: Tensor) -> Tensor:
+        def compute(images: Tensor, _: Tensor) -> Tensor:
+            which = images[:: len(counts)]  # each image's K points stand together
+            scores = [full_precision(batch.images.new_empty(0))]
+            for start in range(0, len(which), batch.batch_size):  # so many fill K whole forward passes
+                some = which[start : start + batch.batch_size]
+                pictures = torch.cat([self._pictures(batch, batch.images[n], left[n]) for n in some])
+                scores.append(_probabilities(batch, pictures, batch.targets[some].repeat_interleave(len(counts))))
+            return torch.cat(scores)
+
+        return scored_once(known.scores, places, compute)
+
+    def _ranks(self, batch: Explained) -> Tensor:
+        """Return the place of every pixel, (N, H·W), in the order in which they are imputed."""
+        ranks = relevance_ranks(batch.maps, find_tie_order(self.ties)(batch.images, self.seed))
+        return ranks if self.order == "morf" else batch.maps[0].numel() - 1 - ranks
+
+    def _drawn_by(self) -> tuple[Hashable, ...]:
+        """Return what decides the noise of imputed pixels."""
+        return ("imputed", *((self.fractions, self.noise, self.space, self.seed) if self.noise else ()))
+
+    def _pictures(self, batch: Explained, image: Tensor, known: Tensor) -> Tensor:
         """Return an image imputed where it is not known (K, H, W), with noise there, (K, C, H, W)."""
         filled = imputed(image, known)
         if not self.noise:
             return filled
         generators = [image_generator(image, self.seed, f"imputation at {fraction}") for fraction in self.fractions]
         noise = torch.stack([torch.randn(image.shape, generator=generator) for generator in generators])
-        return torch.where(known[:, None], filled, filled + noise.to(filled) * deviation)
+        return torch.where(known[:, None], filled, filled + noise.to(filled) * self._deviation(batch))
 
     def _deviation(self, batch: Explained) -> Tensor:
         """Return the noise's standard deviation for each channel of a normalised image, (C, 1, 1)."""

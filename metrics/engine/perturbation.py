@@ -4,8 +4,8 @@ Pixels are ranked once per image, masked batches are built on the device, and no
 loop. K points cost K forward passes per image, in memory that does not grow with K.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,7 +13,8 @@ from torch import Tensor
 from heatmark.common.batching import padded
 from heatmark.common.probabilities import full_precision
 from heatmark.metrics.base import Explained
-from heatmark.metrics.engine.target_scores import TargetScore, probability
+from heatmark.metrics.engine.known_scores import KnownScores, place_of, scored_once, set_digests
+from heatmark.metrics.engine.target_scores import TargetScore, find_score
 
 VERSION = 1
 """Raised by whoever changes a score of a perturbed image: outdates the curves of pixels."""
@@ -47,55 +48,85 @@ def pixel_counts(pixels: int, steps: int) -> list[int]:
     return [round(pixels * step / steps) for step in range(steps + 1)]
 
 
+@dataclass(frozen=True)
+class Filled:
+    """Images with all pixels replaced.
+
+    Args:
+        images: (N, C, H, W); may be an expanded view.
+        name: what replaces the pixels; equal only where it gives the same images.
+    """
+
+    images: Tensor
+    name: Hashable = ""
+
+
 def perturbation_scores(
-    batch: Explained, fill: Tensor, ranks: Tensor, counts: Tensor | Sequence[int], score: TargetScore = probability
+    batch: Explained, fill: Filled, ranks: Tensor, counts: Tensor | Sequence[int], score: str = "probability"
 ) -> Tensor:
     """Return the target's score while the images' pixels are replaced in the order of their ranks, (N, K).
 
     At a point with count c, the image is x = fill where rank < c, else the image itself, for all channels of a pixel at
-    once, which the model and then ``score`` judge. Every forward pass has ``batch.batch_size`` images, the
-    last one filled up by repeating its last image, so that neither neighbours nor position change a bit.
+    once, which the model and then the score judge. Every forward pass has ``batch.batch_size`` images, the last one
+    filled up by repeating its last image, so that neither neighbours nor position change a bit. A perturbed image whose
+    score ``batch.known`` holds costs no pass.
 
     Args:
         batch: model, images, targets, maps and batch size, as :func:`require_evaluable` wants them.
-        fill: (N, C, H, W), the images with all pixels replaced; may be an expanded view.
+        fill: the images with all pixels replaced.
         ranks: (N, H·W), the place of each pixel in the order in which they are replaced.
         counts: number of pixels replaced at each point, (K,), or (N, K) where each image has its own.
-        score: from the logits, by default p(target | x), the softmax probability.
+        score: name of the score of the logits, by default p(target | x), the softmax probability.
 
     Returns:
         The scores; NaN for an image whose map contains NaN, which costs no forward pass.
 
     """
-    ordered = ~batch.maps.flatten(1).isnan().any(dim=1)
+    ordered = (~batch.maps.flatten(1).isnan().any(dim=1)).nonzero()[:, 0]
+    points = torch.as_tensor(counts, device=ranks.device)
+    points = points.expand(len(ranks), points.shape[-1])
     part = replace(batch, images=batch.images[ordered], targets=batch.targets[ordered])
-    points = torch.as_tensor(counts, device=fill.device)
-    points = points.expand(len(fill), points.shape[-1])
+    known = (batch.known or KnownScores(range(len(ranks)), {})).of(ordered.tolist())
+    places = [
+        [place_of(image, score, fill.name, replaced) for replaced in row]
+        for image, row in zip(known.images, set_digests(ranks[ordered], points[ordered]), strict=True)
+    ]
+    pairs = _Pairs(part, fill.images[ordered], ranks[ordered], points[ordered], find_score(score))
     with torch.no_grad():
-        scored = _scores(part, fill[ordered], ranks[ordered], points[ordered], score)
+        scored = scored_once(known.scores, places, pairs.scores)
     scores = scored.new_full(points.shape, torch.nan)
-    scores[ordered] = scored
+    scores[ordered] = scored.view(-1, points.shape[1])
     return scores
 
 
-def _scores(batch: Explained, fill: Tensor, ranks: Tensor, counts: Tensor, score: TargetScore) -> Tensor:
-    """Return the target's score, (N, K), computed in full batches over all pairs of image and point."""
-    pairs = counts.numel()
-    if not pairs:
-        return full_precision(fill.new_empty(counts.shape))
-    whole = -(-pairs // batch.batch_size) * batch.batch_size
-    images = torch.arange(len(fill), device=fill.device).repeat_interleave(counts.shape[1])
-    ranks = ranks.view(len(fill), 1, *fill.shape[2:])
-    scores = [
-        score(
-            batch.model(torch.where(ranks[image] < threshold, fill[image], batch.images[image])), batch.targets[image]
-        )
-        for image, threshold in zip(
-            *(torch.split(padded(each, whole), batch.batch_size) for each in (images, counts.reshape(-1, 1, 1, 1))),
-            strict=True,
-        )
-    ]
-    return torch.cat(scores)[:pairs].view(counts.shape)
+@dataclass(frozen=True)
+class _Pairs:
+    """Pairs of an image and a point, each a perturbed image."""
+
+    batch: Explained
+    fill: Tensor
+    ranks: Tensor
+    counts: Tensor
+    score: TargetScore
+
+    def scores(self, images: Tensor, points: Tensor) -> Tensor:
+        """Return the target's scores, (M,), at pairs of these positions, computed in full batches."""
+        if not len(images):
+            return full_precision(self.fill.new_empty(0))
+        size, batch = self.batch.batch_size, self.batch
+        whole = -(-len(images) // size) * size
+        images, points = images.to(self.fill.device), points.to(self.fill.device)
+        ranks, counts = self.ranks.view(len(self.fill), 1, *self.fill.shape[2:]), self.counts[images, points]
+        scores = [
+            self.score(
+                batch.model(torch.where(ranks[image] < count, self.fill[image], batch.images[image])),
+                batch.targets[image],
+            )
+            for image, count in zip(
+                *(torch.split(padded(each, whole), size) for each in (images, counts.view(-1, 1, 1, 1))), strict=True
+            )
+        ]
+        return torch.cat(scores)[: len(images)]
 
 
 def require_evaluable(batch: Explained) -> None:

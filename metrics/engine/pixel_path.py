@@ -11,7 +11,8 @@ from heatmark.common.names import look_up
 from heatmark.metrics.base import Curve, Explained, Path
 from heatmark.metrics.engine.counts import checked_steps, find_counting
 from heatmark.metrics.engine.fills import DRAWN, fill_images, find_fill
-from heatmark.metrics.engine.perturbation import perturbation_scores, relevance_ranks, require_evaluable
+from heatmark.metrics.engine.known_scores import FILLED, INTACT, Place, place_of
+from heatmark.metrics.engine.perturbation import Filled, perturbation_scores, relevance_ranks, require_evaluable
 from heatmark.metrics.engine.target_scores import find_score
 from heatmark.metrics.engine.ties import STABLE, find_tie_order
 from heatmark.metrics.engine.units import checked_unit, unit_ranks
@@ -100,11 +101,11 @@ class PixelPath(Path):
         pixels = batch.images.shape[-2] * batch.images.shape[-1]
         ranks, ends = self._ranks(batch)
         counts = torch.stack([each[self._counts(len(each) - 1, batch.images.shape[-2])] for each in ends])
-        fill, score = fill_images(batch, self.fill, self.fill_seed), find_score(self.score)
+        fill = Filled(fill_images(batch, self.fill, self.fill_seed), self._fill)
         if self.order == "morf":
-            y = perturbation_scores(batch, fill, ranks, counts, score)
+            y = perturbation_scores(batch, fill, ranks, counts, self.score)
         else:
-            y = perturbation_scores(batch, fill, pixels - 1 - ranks, pixels - counts.flip(1), score).flip(1)
+            y = perturbation_scores(batch, fill, pixels - 1 - ranks, pixels - counts.flip(1), self.score).flip(1)
         # one row of counts, for single pixels, is all images'
         x = (counts.double() / pixels).to(y.dtype).to(y.device)
         return Curve(x[0] if self.unit == "pixel" else x, y, AXES[self.order])
@@ -126,8 +127,28 @@ class PixelPath(Path):
             )
         return counts if self.counted == "relevant" else [units - count for count in reversed(counts)]
 
+    @property
+    def _fill(self) -> tuple[str, int]:
+        """What replaces pixels; paths for which it is equal have the same images with all pixels replaced."""
+        return self.fill, self.fill_seed
+
+    def common(self, image_size: tuple[int, int]) -> Sequence[Place]:
+        """Return the ends that the curve has: the intact image, and the one with all pixels replaced."""
+        units, counts = self._units_and_counts(image_size)
+        removed = counts if self.order == "morf" else [units - count for count in counts]
+        ends = [name for name, count in ((INTACT, 0), (FILLED, units)) if count in removed]
+        return [place_of("", self.score, self._fill, end)[1:] for end in ends]
+
     def passes(self, image_size: tuple[int, int]) -> float:
         """Return the number of points of an image's curve, each a forward pass."""
+        return float(len(self._units_and_counts(image_size)[1]))
+
+    def _units_and_counts(self, image_size: tuple[int, int]) -> tuple[int, list[int]]:
+        """Return how many units an image has, and how many of them are removed, or inserted, at each point.
+
+        SLIC segments are counted as if each were a pixel: fractions give as many points whatever the units.
+        """
         height, width = image_size
-        side = 1 if self.unit == "slic" else self.unit_size  # fractions give as many points whatever the units
-        return float(len(self._counts(-(-height // side) * -(-width // side), height)))
+        side = 1 if self.unit == "slic" else self.unit_size
+        units = -(-height // side) * -(-width // side)
+        return units, self._counts(units, height)

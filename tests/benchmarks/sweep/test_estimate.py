@@ -28,6 +28,8 @@ from heatmark.metrics.base import Metric
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.difference import Difference
 from heatmark.metrics.insertion import Insertion
+from heatmark.metrics.lerf import LeRF
+from heatmark.metrics.morf import MoRF
 from tests.benchmarks.sweep.toys import Forwards, Mean, Red, Toys, classifier, swept, toys
 
 SECONDS = 0.5
@@ -63,12 +65,13 @@ def passes(found: Estimate) -> dict[str, float]:
     ("methods", "metrics"),
     [
         ({"red": Red()}, {"deletion": Deletion(steps=4)}),
-        ({"red": Red()}, {"deletion": Deletion(), "insertion": Insertion(steps=7, tie_orders=1)}),
+        ({"red": Red()}, {"deletion": Deletion(), "insertion": Insertion(steps=7)}),
+        ({"a": Red(), "b": RandomMap()}, {"morf": MoRF(steps=4), "lerf": LeRF(steps=4), "logit": MoRF(score="logit")}),
         ({"red": Red()}, {"a": Deletion(steps=5), "b": Deletion(steps=5, rule="mean")}),
         ({"rise": RISE(masks=7)}, {"mean": Mean()}),
         ({"score_cam": ScoreCAM()}, {"mean": Mean()}),
     ],
-    ids=["deletion", "bounds", "one path", "rise", "score_cam"],
+    ids=["deletion", "two fills", "shared ends", "one path", "rise", "score_cam"],
 )
 def test_the_estimated_passes_are_those_that_are_counted(
     methods: Mapping[str, Method], metrics: Mapping[str, Metric], tmp_path: Path
@@ -82,6 +85,24 @@ def test_the_estimated_passes_are_those_that_are_counted(
     swept(tmp_path, methods, metrics, model=model)
     silent = sum(by_name[name] for name, method in methods.items() if isinstance(method, Red))  # runs no pass
     assert found.passes - silent == forwards.images - before - 2 * in_preparing
+
+
+@dataclass(frozen=True)
+class Redder(Red):
+    """A method that orders pixels as :class:`Red` does."""
+
+    def __call__(self, model: nn.Module, images: torch.Tensor, targets: torch.Tensor, layer: str) -> torch.Tensor:
+        return 2 * super().__call__(model, images, targets, layer) + 1
+
+
+def test_maps_that_order_pixels_alike_share_their_curves(tmp_path: Path) -> None:
+    counted = []
+    for methods in ({"red": Red()}, {"red": Red(), "redder": Redder()}):
+        model = classifier()
+        forwards = Forwards(model.module)
+        swept(tmp_path / str(len(methods)), methods, {"deletion": Deletion()}, model=model)
+        counted.append(forwards.images)
+    assert counted[0] == counted[1]
 
 
 def test_methods_of_one_layer_share_a_pass(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from heatmark.metrics.engine.perturbation import (
+    Filled,
     perturbation_scores,
     pixel_counts,
     relevance_ranks,
@@ -24,7 +25,7 @@ def in_raster(maps):
 def to_black(batch, counts):
     """Return the scores of images whose most relevant pixels turn black, ties in raster order."""
     ranks = relevance_ranks(batch.maps, in_raster(batch.maps))
-    return perturbation_scores(batch, torch.zeros_like(batch.images), ranks, counts)
+    return perturbation_scores(batch, Filled(torch.zeros_like(batch.images)), ranks, counts)
 
 
 def test_ranks_by_hand():
