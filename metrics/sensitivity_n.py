@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import torch
 
+from heatmark.common.baselines import find_baseline
 from heatmark.metrics.base import Explained, Metric, Scores
-from heatmark.metrics.engine.baselines import find_baseline
 from heatmark.metrics.engine.subsets import Draws, correlated, draws
 
 
@@ -24,7 +24,7 @@ class SensitivityN(Metric):
         cells: number of cells per side of the image.
         sizes: shares of the cells that a subset has, each in (0, 1).
         samples: number of subsets per size, at least 2.
-        fill: what replaces a subset; see :mod:`heatmark.metrics.engine.baselines`.
+        fill: what replaces a subset; see :mod:`heatmark.common.baselines`.
 
     Raises:
         ValueError: for an option out of its range.

@@ -157,9 +157,11 @@ def test_it_repeats_itself_whatever_the_global_random_state(name, case):
 
 
 OURS = [name for name in NAMES if not name.startswith(("pgc_", "captum_"))]
+SMOOTH = [name for name in OURS if not name.startswith("greedy_")]
+"""A search compares scores, so that rounding may change its order as a whole."""
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", SMOOTH)
 def test_half_precision_moves_a_map_little(name, case):
     """Products in bfloat16, which keeps eight bits, move no map of ours by more than a tenth; sums stay float32."""
     model, images, targets = case
@@ -170,7 +172,7 @@ def test_half_precision_moves_a_map_little(name, case):
     assert (half - whole).abs().max() <= 0.1 * whole.abs().max()
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", SMOOTH)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 0.1), (torch.float16, 0.01)])
 def test_a_model_in_half_precision_gives_float32_maps_near_those_of_the_whole_one(name, case, dtype, tolerance):
     """``model.half()``: weights, images and what a layer gives keep 8 or 11 bits; what a method sums is float32.

@@ -10,6 +10,10 @@ from heatmark.benchmarks.statistics.variants import plain
 
 CONTROLS = ("random", "centre_prior", "edge_filter")
 """Methods whose maps do not depend on the model."""
+CEILINGS = ("greedy_deletion", "greedy_insertion")
+"""Methods that are searched on a metric: what it can be driven to, by maps that explain nothing."""
+BESIDE = (*CONTROLS, *CEILINGS)
+"""Methods with which others are compared, and which are no competitors themselves: they stand last in tables."""
 CONTROL = CONTROLS[0]
 """The control over which gains are taken."""
 

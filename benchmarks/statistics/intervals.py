@@ -68,6 +68,28 @@ def bca_of_groups(values: Floats, groups: Groups, seed: int, confidence: float =
     return np.where(np.isfinite(result), result, np.nan)
 
 
+def bca_of_ratios(numerators: Floats, denominators: Floats, groups: Groups, seed: int, confidence: float) -> Floats:
+    """Return the BCa interval of Σ numerators / Σ denominators of every column; whole groups are resampled.
+
+    Args:
+        numerators: (n, m), one row per image, all defined.
+        denominators: (n,), all defined.
+        groups: (n,) number of the group of every image.
+        seed: of the resamples.
+        confidence: nominal coverage.
+
+    Returns:
+        (2, m): lower and upper bound; NaN where there is none: fewer than two groups, or all ratios equal.
+    """
+    result = np.full((2, numerators.shape[1]), np.nan)
+    codes = np.unique(groups, return_inverse=True)[1]
+    if len(codes) and codes.max() > 0:
+        sums = group_sums(numerators, codes)
+        sizes = np.broadcast_to(group_sums(denominators[:, None], codes), sums.shape)
+        result = _bootstrap((sums, sizes), seed, _ratio, confidence)
+    return np.where(np.isfinite(result), result, np.nan)
+
+
 def _over_groups(values: Floats, groups: Groups, seed: int, confidence: float) -> Floats:
     result = np.full((2, values.shape[1]), np.nan)
     varied = np.ptp(values, axis=0) > 0

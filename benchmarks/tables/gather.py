@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from heatmark.benchmarks.statistics.gap_closed import gap_closed
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.statistics.variants import told_apart
 from heatmark.benchmarks.store import Store
@@ -39,7 +40,8 @@ def gather(run: Path) -> pd.DataFrame:
     """Write the tables of :mod:`.columns` and provenance.json; return the results.
 
     A table has the rows that the run's requests ask for and its store has. ``summary.csv`` is the leaderboard
-    (:func:`heatmark.benchmarks.statistics.leaderboard.leaderboard`).
+    (:func:`heatmark.benchmarks.statistics.leaderboard.leaderboard`); ``gap_closed.csv``
+    (:func:`heatmark.benchmarks.statistics.gap_closed.gap_closed`) is there where the run has searched maps.
 
     Args:
         run: folder of the run. Tables that are there already are replaced.
@@ -63,6 +65,8 @@ def gather(run: Path) -> pd.DataFrame:
     replaced(run / "provenance.json", lambda path: path.write_text(json.dumps(facts, indent=1)))
     found = read_table(run / "results.parquet")
     replaced(run / "summary.csv", lambda path: leaderboard(told_apart(found)).to_csv(path, index=False))
+    if len(gaps := gap_closed(told_apart(found))):
+        replaced(run / "gap_closed.csv", lambda path: gaps.to_csv(path, index=False))
     return found
 
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from heatmark.benchmarks.statistics.gains import CONTROL, CONTROLS
+from heatmark.benchmarks.statistics.gains import BESIDE, CONTROL
 from heatmark.benchmarks.statistics.variants import plain
 from heatmark.benchmarks.tables.texts import UNKNOWN, cost_text, decimals, interval, shortened, wrapped
 
@@ -63,7 +63,7 @@ class Block:
         every = every.assign(
             original=every["same_as"].where(every["same_as"] != "", every["label"]),
             repeat=every["same_as"] != "",
-            control=every["method"].map(plain).isin(CONTROLS),
+            control=every["method"].map(plain).isin(BESIDE),
         )
         every["first"] = every["original"].map(ranks[~ranks.index.duplicated()]).fillna(every["rank"])
         return every.sort_values(["control", "first", "original", "repeat", "label"], kind="stable", ignore_index=True)

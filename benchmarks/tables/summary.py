@@ -13,9 +13,10 @@ from rich.text import Text
 
 from heatmark.benchmarks.schema import SETTING
 from heatmark.benchmarks.statistics.comparisons import Comparison, arrow, comparisons
-from heatmark.benchmarks.statistics.gains import CONTROLS
+from heatmark.benchmarks.statistics.gains import BESIDE
 from heatmark.benchmarks.statistics.leaderboard import standings
 from heatmark.benchmarks.statistics.variants import plain, told_apart
+from heatmark.benchmarks.tables.gaps import gap_tables
 from heatmark.benchmarks.tables.gathered import read_table
 from heatmark.benchmarks.tables.layout import Block, fitting
 from heatmark.benchmarks.tables.troubles import named_troubles
@@ -35,6 +36,9 @@ def show(results: pd.DataFrame, run: Path, jobs: list[dict[str, Any]], console: 
     """
     console = console or _console()
     for group in tables_of(results, read_table(run / "timing.parquet"), console.width):
+        console.print(group, crop=False)
+        console.print()
+    for group in gap_tables(results, console.width):
         console.print(group, crop=False)
         console.print()
     for line in (*_nothing(results), *_unfinished(jobs), *_remarks(results)):
@@ -131,7 +135,7 @@ def _meaning(block: Block, apart: bool) -> str:
     parts = ["mean [95 % BCa interval] over " + over if several else f"scores of {over}, without intervals"]
     if not apart and len(block.leaderboards) > 1 and leaderboards["rank"].notna().any():
         parts.append(f"#: rank by {block.leading}")
-    controls = leaderboards["method"].map(plain).isin(CONTROLS)
+    controls = leaderboards["method"].map(plain).isin(BESIDE)
     if controls.any() and not controls.all():
         parts.append("controls stand last, whatever their rank")
     if leaderboards["gain"].notna().any():

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from heatmark.common.baselines import BASELINES
 from heatmark.common.names import look_up
 from heatmark.common.seeds import image_generator
 from heatmark.metrics.base import Explained
-from heatmark.metrics.engine.baselines import BASELINES
 
 VERSION = 1
 """Raised by whoever changes a pixel of a fill: outdates the curves of perturbed images."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from heatmark.common.baselines import find_baseline
 from heatmark.metrics.base import Explained, Metric, Scores
-from heatmark.metrics.engine.baselines import find_baseline
 from heatmark.metrics.engine.subsets import correlated, draws
 
 
@@ -16,7 +16,7 @@ class SubsetCorrelation(Metric):
         cells: number of cells per side of the image.
         share: of the cells that a subset has, in (0, 1).
         samples: number of subsets, at least 2.
-        fill: what replaces a subset; see :mod:`heatmark.metrics.engine.baselines`.
+        fill: what replaces a subset; see :mod:`heatmark.common.baselines`.
 
     Raises:
         ValueError: for an option out of its range.

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from heatmark.common.baselines import find_baseline
 from heatmark.common.batching import padded
 from heatmark.common.probabilities import target_probabilities
 from heatmark.common.seeds import image_generator
 from heatmark.metrics.base import Explained
-from heatmark.metrics.engine.baselines import find_baseline
 from heatmark.metrics.engine.perturbation import require_evaluable
 from heatmark.metrics.engine.similarity import mean_ranks
 
@@ -46,7 +46,7 @@ def draws(batch: Explained, cells: int, sizes: Sequence[int], fill: str) -> Draw
         batch: model, images, targets, maps, seed and batch size.
         cells: number of cells per side.
         sizes: number of cells in each subset, (M,).
-        fill: name of the baseline that replaces a subset; see :mod:`heatmark.metrics.engine.baselines`.
+        fill: name of the baseline that replaces a subset; see :mod:`heatmark.common.baselines`.
 
     Raises:
         ValueError: if the shapes do not match, the model is in training mode, or there are more cells than pixels.

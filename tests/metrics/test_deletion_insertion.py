@@ -155,7 +155,7 @@ def test_equals_a_plain_loop_of_rise_on_a_real_network(make_batch, build, rows, 
 
 
 def test_ends_are_the_plain_forwards_of_image_and_baseline_and_order_of_images_is_free(make_batch):
-    from heatmark.metrics.engine.baselines import blur
+    from heatmark.common.baselines import blur
 
     model, images = small_network()
     targets, maps = [3, 1], torch.randn(2, 48, 48, generator=torch.Generator().manual_seed(5))

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from heatmark.common.baselines import blur
 from heatmark.metrics.base import Explained
 from heatmark.metrics.deletion import Deletion
-from heatmark.metrics.engine.baselines import blur
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 from heatmark.metrics.engine.units import slic_segments
 from heatmark.metrics.insertion import Insertion

@@ -8,11 +8,11 @@ import torch
 
 from heatmark.benchmarks.conformance.metrics import ours
 from heatmark.benchmarks.conformance.metrics.comparison import MetricCause, Pair, Side
+from heatmark.common.baselines import find_baseline
 from heatmark.metrics.average_drop import AverageDrop
 from heatmark.metrics.average_increase import AverageIncrease
 from heatmark.metrics.base import Explained
 from heatmark.metrics.deletion import Deletion
-from heatmark.metrics.engine.baselines import find_baseline
 from heatmark.metrics.engine.perturbation import relevance_ranks
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 from heatmark.metrics.engine.stages import MetricStages

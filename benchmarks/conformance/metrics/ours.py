@@ -5,9 +5,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from heatmark.common.baselines import find_baseline
 from heatmark.common.probabilities import class_probabilities
 from heatmark.metrics.base import Explained, Metric
-from heatmark.metrics.engine.baselines import find_baseline
 from heatmark.metrics.engine.perturbation import relevance_ranks
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 from heatmark.metrics.engine.stages import MetricStages, Recorder, points, replaced

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-import heatmark.metrics.engine.baselines
+import heatmark.common.baselines
 import heatmark.metrics.engine.perturbation
 import heatmark.metrics.engine.pixel_flipping
 import heatmark.metrics.engine.pixel_path
@@ -80,13 +80,13 @@ RANKS = heatmark.metrics.engine.perturbation.relevance_ranks
         (heatmark.metrics.engine.pixel_flipping, "RULES", {"trapezoid": mean_of_points}),
         (heatmark.metrics.engine.pixel_path, "find_counting", lambda _: last_point_lost),
         (heatmark.metrics.engine.pixel_path, "find_tie_order", lambda _: in_raster),
-        (heatmark.metrics.engine.baselines, "SIGMA_PIXELS", 4),
+        (heatmark.common.baselines, "SIGMA_PIXELS", 4),
         (of_metrics, "tied_share", lambda maps: torch.zeros(len(maps))),
     ],
 )
 def test_a_fault_of_a_metric_is_red(monkeypatch: pytest.MonkeyPatch, module: object, name: str, fault: object) -> None:
-    heatmark.metrics.engine.baselines._rise_kernel.cache_clear()
+    heatmark.common.baselines._rise_kernel.cache_clear()
     monkeypatch.setattr(module, name, fault)
     red = any_red()
-    heatmark.metrics.engine.baselines._rise_kernel.cache_clear()
+    heatmark.common.baselines._rise_kernel.cache_clear()
     assert red

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from heatmark.common.baselines import blur, blur_15, blur_reflect
 from heatmark.metrics.base import Explained
 from heatmark.metrics.deletion import Deletion
-from heatmark.metrics.engine.baselines import blur, blur_15, blur_reflect
 from heatmark.metrics.engine.fills import fill_images
 from heatmark.metrics.engine.pixel_path import PixelPath
 

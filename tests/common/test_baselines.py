@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from heatmark.metrics.engine.baselines import blur, find_baseline, mean, zero
+from heatmark.common.baselines import blur, find_baseline, mean, zero
 
 
 def rise_blur(images):
