@@ -59,8 +59,10 @@ def perturbation_scores(
     Args:
         batch: model, images, targets, maps and batch size, as :func:`require_evaluable` wants them.
         fill: (N, C, H, W), the images with all pixels replaced; may be an expanded view.
-        ranks: (N, H·W), the place of each pixel in the order in which they are replaced.
-        counts: number of pixels replaced at each point, (K,), or (N, K) where each image has its own.
+        ranks: (N, H·W), the place of each pixel in the order in which they are replaced; or (N, C·H·W), that of each
+            channel of a pixel.
+        counts: number of pixels, or of their channels, replaced at each point, (K,), or (N, K) where
+            each image has its own.
         score: from the logits, by default p(target | x), the softmax probability.
 
     Returns:
@@ -85,7 +87,7 @@ def _scores(batch: Explained, fill: Tensor, ranks: Tensor, counts: Tensor, score
         return full_precision(fill.new_empty(counts.shape))
     whole = -(-pairs // batch.batch_size) * batch.batch_size
     images = torch.arange(len(fill), device=fill.device).repeat_interleave(counts.shape[1])
-    ranks = ranks.view(len(fill), 1, *fill.shape[2:])
+    ranks = ranks.view(len(fill), -1, *fill.shape[2:])
     scores = [
         score(
             batch.model(torch.where(ranks[image] < threshold, fill[image], batch.images[image])), batch.targets[image]
