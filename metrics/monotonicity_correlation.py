@@ -19,7 +19,9 @@ from heatmark.metrics.engine.ties import find_tie_order
 class MonotonicityCorrelation(Metric):
     """Monotonicity correlation: that of groups' absolute relevance and what their values do; higher is better.
 
-    ρ = Spearman over groups G of (Σ_{i ∈ G} |a_i|, E[(p(target | x with G drawn anew) − p(target | x))²]), in [−1, 1].
+    ρ = Spearman over groups G of (mean_{i ∈ G} |a_i|, E[(p(target | x with G drawn anew) − p(target | x))²]),
+
+    in [−1, 1].
 
     The pixels in the order of |a| are cut into groups, and each group is replaced alone. A factor per image, such as
     the paper's 1 / p(target | x)², moves no rank. An image costs one forward pass per group and sample, and one for
@@ -38,7 +40,8 @@ class MonotonicityCorrelation(Metric):
 
     Nguyen & Martínez, "On quantitative aspects of model interpretability", 2020, arXiv 2007.07584, section 3.1.
     Deviation: groups of pixels in place of single features, and a draw per pixel and channel. Quantus 0.6 draws one
-    number in [0, 1] for all features, whatever the normalisation; with a fixed fill its values are these.
+    number in [0, 1] for all features, whatever the normalisation; with a fixed fill and groups of one size its values
+    are these.
 
     >>> from torch import nn
     >>> model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()  # logits: the mean red, green, blue
@@ -77,7 +80,9 @@ class MonotonicityCorrelation(Metric):
         for seed in range(batch.seed * self.samples, (batch.seed + 1) * self.samples):
             fill = fill_images(batch, self.fill, seed)
             changes += (scores_without(batch, fill, groups, self.groups, probability) - intact).square()
-        found = Draws(sums(groups, batch.maps.abs(), self.groups), (changes / self.samples).cpu())
+        sizes = sums(groups, torch.ones_like(batch.maps), self.groups)
+        relevance = sums(groups, batch.maps.abs(), self.groups) / sizes  # means, which a constant map has equal
+        found = Draws(relevance, (changes / self.samples).cpu())
         return Scores(*correlated(found, ranks=True))
 
     def _groups(self, batch: Explained) -> Tensor:

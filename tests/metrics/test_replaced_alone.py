@@ -68,7 +68,7 @@ def test_monotonicity_correlation_is_a_loop_over_groups(batch: Explained) -> Non
         relevance, change = [], []
         for k in range(5):
             group = order[ends[k] : ends[k + 1]]
-            relevance.append(size[group].double().sum().item())
+            relevance.append(size[group].double().mean().item())
             moved = []
             for seed in (21, 22, 23):
                 other = image.clone().flatten(1)
@@ -110,6 +110,11 @@ def test_what_is_undefined_has_a_reason(batch: Explained, metric: SingleDeletion
     blind = nn.Sequential(nn.Flatten(), nn.Linear(3 * HEIGHT * WIDTH, 4)).eval()
     nn.init.zeros_(blind[1].weight)
     assert metric(replace(batch, model=blind)).reasons == [FLAT_MODEL] * 4
+
+
+def test_a_constant_map_has_no_correlation_though_its_groups_differ_in_size(batch: Explained) -> None:
+    constant = replace(batch, maps=torch.full_like(batch.maps, -0.1))
+    assert MonotonicityCorrelation(groups=9, samples=1)(constant).reasons == [FLAT_MAP] * 4
 
 
 @pytest.mark.parametrize(
