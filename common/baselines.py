@@ -27,6 +27,15 @@ def mean(images: Tensor) -> Tensor:
     return images.mean(dim=(2, 3), keepdim=True).expand_as(images)
 
 
+def image_minimum(images: Tensor) -> Tensor:
+    """Return each image's smallest value in every channel, (N, 3, H, W), as an expanded view: Quantus's ``black``.
+
+    Quantus computes it anew from the image so far perturbed, but an image's minimum stays its minimum while it is
+    written into further pixels. Of a normalised photograph it is no colour: the channels' blacks differ.
+    """
+    return images.amin(dim=(1, 2, 3), keepdim=True).expand_as(images)
+
+
 def blur(images: Tensor) -> Tensor:
     """Return the images blurred as in RISE's code, (N, 3, H, W): each channel convolved with k, zero-padded.
 
@@ -79,6 +88,7 @@ BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
     "blur": blur,
     "blur_15": blur_15,
     "blur_reflect": blur_reflect,
+    "image_minimum": image_minimum,
     "mean": mean,
     "zero": zero,
 }

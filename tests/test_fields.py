@@ -32,7 +32,10 @@ NUMBERS = {
     "IntegratedGradients": "n_steps quadrature",
     "ImputedPath": "order fractions noise space ties seed",
     "IoU": "quantile",
+    "IROF": "segments steps baseline ties seed",
     "Metric": "higher_is_better",
+    "Monotonicity": "steps baseline ties seed",
+    "MonotonicityCorrelation": "groups samples fill ties",
     "Occlusion": "window stride",
     "PixelFlipping": "steps baseline ties seed tie_orders rule score unit unit_size counting counted",
     "PixelPath": "order steps fill ties seed score unit unit_size counting counted fill_seed",
@@ -41,6 +44,7 @@ NUMBERS = {
     "PytorchGradCAM": "cam",
     "AblationCAM": "perturbations",
     "GreedySearch": "aim cells baseline",
+    "RegionPerturbation": "patch_size regions baseline rule ties seed",
     "RISE": "masks cells probability seed",
     "GivenMaps": "digest",
     "AverageDrop": "relative",
@@ -51,6 +55,7 @@ NUMBERS = {
     "ROAD": "fractions noise space ties seed",
     "RandomMap": "cells seed",
     "SeededCAM": "seed",
+    "SingleDeletion": "cells fill score",
     "SmoothGrad": "n_samples noise_level seed",
     "SweepSettings": "layers target device precision seed",
     "TopKIntersection": "k fraction",
@@ -76,7 +81,10 @@ SPEED = {
 (The batch size of a sweep moves last digits; it is recorded with every row, and is the same for all of a run.)
 """
 
-NAMES = {"Classifier": "name weights layers classes checkpoint", "PixelFlipping": "preset", "ROAD": "preset"}
+NAMES = {
+    "Classifier": "name weights layers classes checkpoint",
+    **dict.fromkeys(("PixelFlipping", "ROAD", "RegionPerturbation", "SingleDeletion"), "preset"),
+}
 """Fields that say how something is called, or abbreviate the values of other fields."""
 
 

@@ -44,6 +44,31 @@ def multiples(units: int, steps: Steps) -> list[int]:
     return list(range(_whole(steps), units, _whole(steps)))
 
 
+def every(units: int, steps: Steps) -> list[int]:
+    """Return s, 2s, … below the number of units, and it, for s units per step: the intact image is missing."""
+    return [*multiples(units, steps), units]
+
+
+def single(units: int, steps: Steps) -> list[int]:
+    """Return 0, 1, 2, …, K, one unit per step; up to the number of units where these are fewer than K."""
+    return list(range(min(_whole(steps), units) + 1))
+
+
+def log(units: int, steps: Steps) -> list[int]:
+    """Return round(units · f) for f = 0 and the distinct ⌊100^(k / (K − 1))⌋ / 100, k = 0 … K − 1, for K steps.
+
+    The last is all units. Blücher et al., TMLR 2024 (code), for 100 segments.
+    """
+    return nearest(units, (0.0, *(percent / 100 for percent in _log_percents(_whole(steps)))))
+
+
+def _log_percents(steps: int) -> list[int]:
+    """Return the distinct whole numbers among ``steps`` log-spaced ones from 1 to 100, ascending."""
+    if steps < 2:
+        raise ValueError(f"steps={steps}, expected at least 2, log-spaced from a hundredth to all")
+    return sorted({int(100 ** (step / (steps - 1))) for step in range(steps)})
+
+
 def _whole(steps: Steps) -> int:
     if not isinstance(steps, int):
         raise ValueError(
@@ -58,9 +83,14 @@ COUNTINGS: dict[str, Counting] = {
     "chunks": chunks,
     "rest": rest,
     "multiples": multiples,
+    "every": every,
+    "single": single,
+    "log": log,
 }
 OF_FRACTIONS = ("nearest", "floor")
-"""The countings that take fractions too, and give as many points whatever the number of units."""
+"""The countings that take fractions too."""
+OF_ANY_UNITS = (*OF_FRACTIONS, "log")
+"""The countings that give as many points whatever the number of units."""
 
 
 def find_counting(name: str) -> Counting:

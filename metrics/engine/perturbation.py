@@ -74,8 +74,10 @@ def perturbation_scores(
     Args:
         batch: model, images, targets, maps and batch size, as :func:`require_evaluable` wants them.
         fill: the images with all pixels replaced.
-        ranks: (N, H·W), the place of each pixel in the order in which they are replaced.
-        counts: number of pixels replaced at each point, (K,), or (N, K) where each image has its own.
+        ranks: (N, H·W), the place of each pixel in the order in which they are replaced; or (N, C·H·W), that of each
+            channel of a pixel.
+        counts: number of pixels, or of their channels, replaced at each point, (K,), or (N, K) where each image has its
+            own.
         score: name of the score of the logits, by default p(target | x), the softmax probability.
 
     Returns:
@@ -116,7 +118,7 @@ class _Pairs:
         size, batch = self.batch.batch_size, self.batch
         whole = -(-len(images) // size) * size
         images, points = images.to(self.fill.device), points.to(self.fill.device)
-        ranks, counts = self.ranks.view(len(self.fill), 1, *self.fill.shape[2:]), self.counts[images, points]
+        ranks, counts = self.ranks.view(len(self.fill), -1, *self.fill.shape[2:]), self.counts[images, points]
         scores = [
             self.score(
                 batch.model(torch.where(ranks[image] < count, self.fill[image], batch.images[image])),

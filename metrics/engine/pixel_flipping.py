@@ -31,7 +31,7 @@ class PixelFlipping(CurveMetric):
         steps: number of steps K of the curve, which has K + 1 points; or a list of the fractions of its points; or
             units per step, as ``counting`` reads it. None means the preset's, by default the number of image rows.
         baseline: what replaces pixels: ``zero``, ``mean``, ``blur``, ``blur_reflect``, ``blur_15``, ``black``,
-            ``uniform`` or ``normal``; see :mod:`heatmark.common.baselines` and
+            ``image_minimum``, ``uniform`` or ``normal``; see :mod:`heatmark.common.baselines` and
             :mod:`heatmark.metrics.engine.fills`.
         preset: name of the protocol, which gives the values of options that are None.
         ties: order of pixels of equal value: ``drawn``, ``raster``, ``reversed`` or ``stable``; see
@@ -41,14 +41,15 @@ class PixelFlipping(CurveMetric):
         tie_orders: number of drawn orders whose curves bound the value, beside raster order and its reverse; 0 asks for
             no bounds. It does not change the metric's value.
         rule: ``trapezoid``, the area under the curve over the true fractions; ``mean`` of its points;
-            ``per_interval`` or ``per_point``, the trapezoidal rule with equal distances of 1 / (K − 1) or 1 / K for K
-            points. It sums up a curve that is there, and costs no forward pass.
+            ``per_interval``, ``per_point`` or ``unit_steps``, the trapezoidal rule with equal distances of 1 / (K − 1),
+            1 / K or 1 for K points. It sums up a curve that is there, and costs no forward pass.
         score: ``probability``, ``logit``, ``log_odds`` or ``accuracy`` of the target; see
             :mod:`heatmark.metrics.engine.target_scores`.
-        unit: ``pixel``, ``patch`` or ``slic``: what is replaced together; see :mod:`heatmark.metrics.engine.units`.
-        unit_size: pixels of a patch's side, or about how many SLIC segments an image has; 1 for pixels.
-        counting: how steps become numbers of units: ``nearest``, ``floor``, ``chunks``, ``rest`` or ``multiples``; see
-            :mod:`heatmark.metrics.engine.counts`.
+        unit: ``pixel``, ``channel_pixel``, ``patch`` or ``slic``: what is replaced together; see
+            :mod:`heatmark.metrics.engine.units`.
+        unit_size: pixels of a patch's side, or about how many SLIC segments an image has; 1 for pixels and channels.
+        counting: how steps become numbers of units: ``nearest``, ``floor``, ``chunks``, ``rest``, ``multiples``,
+            ``every``, ``single`` or ``log``; see :mod:`heatmark.metrics.engine.counts`.
         counted: whether these count the ``relevant`` units, or the ``replaced`` ones, which differ where the least
             relevant are replaced first.
 

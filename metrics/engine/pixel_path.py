@@ -15,7 +15,7 @@ from heatmark.metrics.engine.known_scores import FILLED, INTACT, Place, place_of
 from heatmark.metrics.engine.perturbation import Filled, perturbation_scores, relevance_ranks, require_evaluable
 from heatmark.metrics.engine.target_scores import find_score
 from heatmark.metrics.engine.ties import STABLE, find_tie_order
-from heatmark.metrics.engine.units import checked_unit, unit_ranks
+from heatmark.metrics.engine.units import SINGLE, checked_unit, stacked, unit_ranks
 
 Order = Literal["morf", "lerf"]
 AXES: dict[str, str] = {"morf": "fraction removed", "lerf": "fraction inserted"}
@@ -39,6 +39,8 @@ class PixelPath(Path):
     that are inserted into the fill. Its ends are then exact, and 1 − x is the fraction removed.
 
     The pixels of a unit are replaced together, in the order of the units' mean relevance; x is the fraction of pixels.
+    Where the channels of pixels are the units, each is replaced alone and has its pixel's relevance, and x is their
+    fraction.
     Options that say the same are equal: those that a path does not read are those of the default.
 
     Args:
@@ -50,8 +52,8 @@ class PixelPath(Path):
             reversed, like the order as a whole.
         seed: seed of a drawn order of ties; 0 if the order is not drawn.
         score: what y is; see :mod:`heatmark.metrics.engine.target_scores`.
-        unit: ``pixel``, ``patch`` or ``slic``; see :mod:`heatmark.metrics.engine.units`.
-        unit_size: pixels of a patch's side, or about how many SLIC segments an image has; 1 for pixels.
+        unit: ``pixel``, ``channel_pixel``, ``patch`` or ``slic``; see :mod:`heatmark.metrics.engine.units`.
+        unit_size: pixels of a patch's side, or about how many SLIC segments an image has; 1 for pixels and channels.
         counting: how steps become counts of units; see :mod:`heatmark.metrics.engine.counts`.
         counted: whether these count the ``relevant`` units or, under LeRF, the ``replaced`` ones.
         fill_seed: seed of a drawn fill; 0 if the fill is not drawn.
@@ -98,24 +100,30 @@ class PixelPath(Path):
                 that the batch lacks, or the model is in training mode.
         """
         require_evaluable(batch)
-        pixels = batch.images.shape[-2] * batch.images.shape[-1]
         ranks, ends = self._ranks(batch)
+        pixels = ranks.shape[1]  # or channels of pixels
         counts = torch.stack([each[self._counts(len(each) - 1, batch.images.shape[-2])] for each in ends])
         fill = Filled(fill_images(batch, self.fill, self.fill_seed), self._fill)
         if self.order == "morf":
             y = perturbation_scores(batch, fill, ranks, counts, self.score)
         else:
             y = perturbation_scores(batch, fill, pixels - 1 - ranks, pixels - counts.flip(1), self.score).flip(1)
-        # one row of counts, for single pixels, is all images'
+        # one row of counts, for single pixels or channels, is all images'
         x = (counts.double() / pixels).to(y.dtype).to(y.device)
-        return Curve(x[0] if self.unit == "pixel" else x, y, AXES[self.order])
+        return Curve(x[0] if self.unit in SINGLE else x, y, AXES[self.order])
 
     def _ranks(self, batch: Explained) -> tuple[Tensor, Sequence[Tensor]]:
-        """Return the rank of every pixel, (N, H·W), and how many pixels the u most relevant units have, per image."""
-        ties = find_tie_order(self.ties)(batch.images, self.seed)
-        if self.unit == "pixel":
-            return relevance_ranks(batch.maps, ties), [torch.arange(ties.shape[1] + 1)]
-        return unit_ranks(batch.images, batch.maps, ties, self.unit, self.unit_size)
+        """Return the rank of every pixel, (N, H·W), and how many pixels the u most relevant units have, per image.
+
+        Of channels of pixels it is the rank of each of them, (N, C·H·W), and their number.
+        """
+        images, maps = batch.images, batch.maps
+        if self.unit == "channel_pixel":
+            images, maps = stacked(images, maps)
+        ties = find_tie_order(self.ties)(images, self.seed)
+        if self.unit in SINGLE:
+            return relevance_ranks(maps, ties), [torch.arange(ties.shape[1] + 1)]
+        return unit_ranks(images, maps, ties, self.unit, self.unit_size)
 
     def _counts(self, units: int, rows: int) -> list[int]:
         """Return how many of the most relevant units are removed, or inserted, at each point."""
@@ -140,15 +148,15 @@ class PixelPath(Path):
         return [place_of("", self.score, self._fill, end)[1:] for end in ends]
 
     def passes(self, image_size: tuple[int, int]) -> float:
-        """Return the number of points of an image's curve, each a forward pass."""
+        """Return the number of points of an image's curve, each a forward pass; channels are counted as three."""
         return float(len(self._units_and_counts(image_size)[1]))
 
     def _units_and_counts(self, image_size: tuple[int, int]) -> tuple[int, list[int]]:
         """Return how many units an image has, and how many of them are removed, or inserted, at each point.
 
-        SLIC segments are counted as if each were a pixel: fractions give as many points whatever the units.
+        SLIC segments are counted as if each were a pixel: they give as many points whatever their number.
         """
         height, width = image_size
         side = 1 if self.unit == "slic" else self.unit_size
-        units = -(-height // side) * -(-width // side)
+        units = -(-height // side) * -(-width // side) * (3 if self.unit == "channel_pixel" else 1)
         return units, self._counts(units, height)

@@ -34,6 +34,11 @@ def per_point(curve: Curve) -> Tensor:
     return torch.trapezoid(curve.y, dim=1) / curve.y.shape[1]
 
 
+def unit_steps(curve: Curve) -> Tensor:
+    """Return Σ y − (first + last) / 2, (N,): the trapezoidal rule with dx = 1, for K points up to K − 1 times y."""
+    return torch.trapezoid(curve.y, dim=1)
+
+
 def undefined_points(curve: Curve) -> list[str]:
     """Return why each curve has a NaN, ``""`` where it has none."""
     unknown = curve.y.isnan()
@@ -46,5 +51,6 @@ RULES: dict[str, Callable[[Curve], Tensor]] = {
     "mean": mean_of_points,
     "per_interval": per_interval,
     "per_point": per_point,
+    "unit_steps": unit_steps,
 }
 """Rules of summing up, by name."""

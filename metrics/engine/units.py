@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from heatmark.common.names import look_up
-from heatmark.metrics.engine.counts import OF_FRACTIONS
+from heatmark.metrics.engine.counts import OF_ANY_UNITS
 from heatmark.metrics.engine.perturbation import relevance_ranks
 
 VERSION = 1
@@ -45,15 +45,17 @@ def slic_segments(image: Tensor, size: int) -> Tensor:
 
 
 OWNERS: dict[str, Owners] = {"patch": patches, "slic": slic_segments}
-UNITS = ("pixel", *OWNERS)
+SINGLE = ("pixel", "channel_pixel")
+"""The units of one feature each: all channels of a pixel, or one channel of it."""
+UNITS = (*SINGLE, *OWNERS)
 
 
 def checked_unit(unit: str, size: int, counting: str) -> None:
     """Refuse units that no image has.
 
     Args:
-        unit: ``pixel``, ``patch`` or ``slic``.
-        size: 1 for pixels, pixels of a patch's side, or the number of segments.
+        unit: ``pixel``, ``channel_pixel``, ``patch`` or ``slic``.
+        size: 1 for pixels and their channels, pixels of a patch's side, or the number of segments.
         counting: how steps become counts.
 
     Raises:
@@ -61,15 +63,24 @@ def checked_unit(unit: str, size: int, counting: str) -> None:
             segments have different numbers of points.
     """
     look_up("unit", unit, dict.fromkeys(UNITS))
-    least = {"pixel": 1, "patch": 1, "slic": 2}[unit]
-    if not isinstance(size, int) or size < least or (unit == "pixel" and size != 1):
-        expected = "1" if unit == "pixel" else f"a whole number from {least}"
+    least = 2 if unit == "slic" else 1
+    if not isinstance(size, int) or size < least or (unit in SINGLE and size != 1):
+        expected = "1" if unit in SINGLE else f"a whole number from {least}"
         raise ValueError(f"unit_size={size!r} for unit={unit!r}, expected {expected}")
-    if unit == "slic" and counting not in OF_FRACTIONS:
+    if unit == "slic" and counting not in OF_ANY_UNITS:
         raise ValueError(
             f"counting={counting!r} gives images of different numbers of segments different numbers of points; "
-            f"unit='slic' takes {', '.join(OF_FRACTIONS)}"
+            f"unit='slic' takes {', '.join(OF_ANY_UNITS)}"
         )
+
+
+def stacked(images: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Return pictures of one channel whose pixels are the channels of the images' pixels, and their maps.
+
+    The channels stand one below the other: (N, C, H, W) becomes (N, 1, C·H, W), and each has the map (N, H, W), which
+    becomes (N, C·H, W).
+    """
+    return images.flatten(1, 2)[:, None], maps.repeat(1, images.shape[1], 1)
 
 
 def unit_ranks(images: Tensor, maps: Tensor, ties: Tensor, unit: str, size: int) -> tuple[Tensor, Sequence[Tensor]]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from heatmark.common.baselines import blur, find_baseline, mean, zero
+from heatmark.common.baselines import blur, find_baseline, image_minimum, mean, zero
 
 
 def rise_blur(images):
@@ -44,8 +44,16 @@ def test_zero_is_zero():
     assert torch.equal(zero(torch.ones(1, 3, 2, 2)), torch.zeros(1, 3, 2, 2))
 
 
+def test_image_minimum_is_each_images_own_and_stays_it_while_it_is_written_in():
+    images = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    fill = image_minimum(images)
+    assert fill.flatten(1).unique(dim=1).tolist() == [[images[0].min().item()], [images[1].min().item()]]
+    half = torch.where(torch.arange(5) < 2, fill, images)
+    assert torch.equal(image_minimum(half), fill)
+
+
 def test_unknown_baseline_names_the_nearest():
     with pytest.raises(ValueError, match="unknown baseline 'blurr': did you mean blur, blur_15, blur_reflect\\?"):
         find_baseline("blurr")
-    with pytest.raises(ValueError, match="expected one of blur, blur_15, blur_reflect, mean, zero"):
+    with pytest.raises(ValueError, match="expected one of blur, blur_15, blur_reflect, image_minimum, mean, zero"):
         find_baseline("xyzzy!")

@@ -92,31 +92,27 @@ class Subject:
         return float(self.logits(picture).argmax() == self.target)
 
 
-def by_chunks(subject: Subject, start: Tensor, finish: Tensor, size: int, late_first: bool) -> tuple[list[int], Array]:
+def by_chunks(subject: Subject, start: Tensor, finish: Tensor, size: int) -> tuple[list[int], Array]:
     """RISE's loop: score, exchange the next pixels, until none is left."""
-    order, counts, pictures = descending(subject.relevance, late_first), [], []
+    order, counts, pictures = descending(subject.relevance), [], []
     for taken in range(0, PIXELS + size, size):
         counts.append(min(taken, PIXELS))
         pictures.append(exchanged(start, finish, order[:taken]))
     return counts, np.array([subject.softmax(each) for each in pictures])
 
 
-def rise(subject: Subject, metric: str, rows: int, late_first: bool) -> float:
+def rise_2018(subject: Subject, metric: str) -> float:
     blurred = blur(subject.image[None])[0]
     ends = (subject.image, subject.zero) if metric == "deletion" else (blurred, subject.image)
-    _, y = by_chunks(subject, *ends, rows * WIDTH, late_first)
+    _, y = by_chunks(subject, *ends, WIDTH)
     return float((y.sum() - y[0] / 2 - y[-1] / 2) / (len(y) - 1))
-
-
-def rise_2018(subject: Subject, metric: str) -> float:
-    return rise(subject, metric, 1, late_first=False)
 
 
 def rise_notebook(subject: Subject, metric: str) -> float:
     """The notebook's step is an eighth and twentieth of its pictures; of ours the same share, rounded up."""
     blurred = blur(subject.image[None])[0]
     ends = (subject.image, subject.zero) if metric == "deletion" else (blurred, subject.image)
-    _, y = by_chunks(subject, *ends, -(-PIXELS // 28), late_first=True)
+    _, y = by_chunks(subject, *ends, -(-PIXELS // 28))
     return float((y.sum() - y[0] / 2 - y[-1] / 2) / (len(y) - 1))
 
 
@@ -205,6 +201,16 @@ def srg(subject: Subject, metric: str) -> float:
     return float(np.trapezoid(y, x))
 
 
+def quantus(subject: Subject, metric: str) -> float:
+    """Each channel of a pixel is replaced alone, the intact point is missing, and a step counts 1."""
+    relevance = np.broadcast_to(subject.relevance, (3, PIXELS)).flatten()
+    picture, y = subject.image.clone(), []
+    for feature in descending(relevance):
+        picture.view(-1)[feature] = picture.min()
+        y.append(subject.softmax(picture))
+    return float(np.trapezoid(y))
+
+
 LOOPS: dict[str, tuple[Callable[[Subject, str], float], tuple[str, str]]] = {
     "rise-2018": (rise_2018, ("deletion", "insertion")),
     "rise-notebook": (rise_notebook, ("deletion", "insertion")),
@@ -216,6 +222,7 @@ LOOPS: dict[str, tuple[Callable[[Subject, str], float], tuple[str, str]]] = {
     "latec-2024": (latec, ("deletion", "insertion")),
     "idsds": (idsds, ("morf", "lerf")),
     "srg-2024": (srg, ("morf", "lerf")),
+    "quantus-0.6": (quantus, ("deletion", "morf")),
 }
 
 

@@ -44,6 +44,48 @@ def test_patches_of_one_pixel_are_pixels(additive: Build, make_batch: Make) -> N
         assert torch.equal(pixels.x.expand(2, -1), single.x)
 
 
+class Channels(nn.Module):
+    """Two classes; the first one's probability is the sum of weights · values over channels and pixels."""
+
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        self.weights = weights
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        q = (images * self.weights).sum(dim=(1, 2, 3))
+        return torch.stack([q, 1 - q], dim=1).clamp(0, 1).log()
+
+
+def test_channels_of_pixels_are_replaced_one_by_one(make_batch: Make) -> None:
+    weights = torch.tensor([[[0.30, 0.05]], [[0.20, 0.03]], [[0.10, 0.02]]])  # (3, 1, 2)
+    batch = make_batch(Channels(weights), torch.ones(1, 3, 1, 2), torch.tensor([[[9.0, 1.0]]]))
+    morf = PixelPath(steps=6, unit="channel_pixel", ties="raster").curve(batch)
+    assert morf.x.tolist() == pytest.approx([k / 6 for k in range(7)])
+    assert morf.y[0].tolist() == pytest.approx([0.7, 0.4, 0.2, 0.1, 0.05, 0.02, 0], abs=1e-6)
+    last = PixelPath(steps=6, unit="channel_pixel", ties="reversed").curve(batch)
+    assert last.y[0].tolist() == pytest.approx([0.7, 0.6, 0.4, 0.1, 0.08, 0.05, 0], abs=1e-6)
+    lerf = PixelPath("lerf", steps=6, unit="channel_pixel", ties="raster").curve(batch)
+    assert lerf.y[0].tolist() == pytest.approx([0, 0.3, 0.5, 0.6, 0.65, 0.68, 0.7], abs=1e-6)
+
+
+def test_equal_channels_come_in_the_order_of_channels_rows_and_columns(make_batch: Make) -> None:
+    weights = torch.arange(1.0, 13.0).view(3, 2, 2) / 78
+    batch = make_batch(Channels(weights), torch.ones(1, 3, 2, 2), torch.ones(1, 2, 2))
+    y = PixelPath(steps=12, unit="channel_pixel", ties="raster").curve(batch).y[0]
+    assert (-y.diff() * 78).tolist() == pytest.approx(list(range(1, 13)), abs=1e-4)
+
+
+def test_three_channels_at_once_are_pixels_where_no_values_tie(additive: Build, make_batch: Make) -> None:
+    maps = torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(0))
+    batch = make_batch(additive(WEIGHTS), torch.rand(2, 3, 3, 3), maps)
+    for order in ("morf", "lerf"):
+        single = PixelPath(order, steps=9, unit="channel_pixel").curve(batch)
+        pixels = PixelPath(order, steps=9).curve(batch)
+        assert torch.equal(single.y, pixels.y)
+        assert torch.equal(single.x, pixels.x)
+
+
 def test_equal_units_come_in_the_order_of_ties_and_their_pixels_together() -> None:
     images = torch.zeros(1, 3, 2, 4)
     first, ends = unit_ranks(images, torch.ones(1, 2, 4), raster(images, 0), "patch", 2)
@@ -104,8 +146,9 @@ def test_a_map_with_nan_has_no_curve_and_leaves_the_others(additive: Build, make
         ({"unit": "patches"}, "unknown unit 'patches': did you mean patch"),
         ({"unit": "patch", "unit_size": 0}, "unit_size=0 for unit='patch', expected a whole number from 1"),
         ({"unit_size": 4}, "unit_size=4 for unit='pixel', expected 1"),
+        ({"unit": "channel_pixel", "unit_size": 3}, "unit_size=3 for unit='channel_pixel', expected 1"),
         ({"unit": "slic"}, "unit_size=1 for unit='slic', expected a whole number from 2"),
-        ({"unit": "slic", "unit_size": 9, "counting": "chunks", "steps": 3}, "unit='slic' takes nearest, floor"),
+        ({"unit": "slic", "unit_size": 9, "counting": "chunks", "steps": 3}, "unit='slic' takes nearest, floor, log"),
         ({"score": "logits"}, "unknown score 'logits'"),
         ({"counted": "replace"}, "unknown way of counting 'replace': did you mean replaced"),
     ],
