@@ -31,6 +31,7 @@ NUMBERS = {
     "GuidedGradCAM": "interpolate_mode",
     "IntegratedGradients": "n_steps quadrature",
     "ImputedPath": "order fractions noise space ties seed",
+    "GridPointingGame": "least empty",
     "IoU": "quantile",
     "Metric": "higher_is_better",
     "Occlusion": "window stride",
@@ -53,6 +54,7 @@ NUMBERS = {
     "SmoothGrad": "n_samples noise_level seed",
     "SweepSettings": "layers target device precision seed",
     "TopKIntersection": "k fraction",
+    "TwoClassContrast": "similarity",
     "_Surrogate": "n_superpixels n_samples seed",
 }
 """Fields that change numbers, by the class that states them: they belong to the identity, or to a key of an artefact.
@@ -74,7 +76,12 @@ SPEED = {
 (The batch size of a sweep moves last digits; it is recorded with every row, and is the same for all of a run.)
 """
 
-NAMES = {"Classifier": "name weights layers classes checkpoint", "PixelFlipping": "preset", "ROAD": "preset"}
+NAMES = {
+    "Classifier": "name weights layers classes checkpoint",
+    "PixelFlipping": "preset",
+    "ROAD": "preset",
+    "GridPointingGame": "preset",
+}
 """Fields that say how something is called, or abbreviate the values of other fields."""
 
 
