@@ -263,6 +263,18 @@ SINGLE_DELETION_PROTOCOLS: Mapping[str, Protocol] = {
 }
 """Protocols of single deletion, by the name that its option ``preset`` takes."""
 
+RAO_2022 = Protocol(
+    values={"least": 1e-7, "empty": "zero"},
+    citation='Rao et al., "Towards Better Understanding Attribution Methods", CVPR 2022, 3.1',
+    source="github.com/sukrutrao/Attribution-Evaluation, attribution_evaluation/evaluation/localization.py, 8fcfa0f",
+)
+
+PLACEMENT_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": Protocol(values={"least": 0.0, "empty": "undefined"}, citation="this package", source=""),
+    "rao-2022": RAO_2022,
+}
+"""Protocols of the grid pointing game, by the name that its option ``preset`` takes."""
+
 
 def presets(metric: str) -> dict[str, Mapping[str, object]]:
     """Return the values of a metric's options under each protocol, its baseline among them."""

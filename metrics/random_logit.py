@@ -6,14 +6,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from heatmark.common.model_state import observing
 from heatmark.common.seeds import image_generator
-from heatmark.metrics.base import Explained, Metric, Scores
-from heatmark.metrics.engine.similarity import reasons, spearman
+from heatmark.metrics.base import Explained
+from heatmark.metrics.engine.other_class import OtherClass, logits_of
 
 
 @dataclass(frozen=True)
-class RandomLogit(Metric):
+class RandomLogit(OtherClass):
     """How alike the map of the target and the map of another class are; lower is better.
 
     ρ = Spearman(map of the target, map of a class drawn from the others), in [−1, 1]
@@ -35,24 +34,14 @@ class RandomLogit(Metric):
     tensor([ 1., -1.], dtype=torch.float64)
     """
 
-    higher_is_better: ClassVar[bool | None] = False
     draws: ClassVar[bool] = True
 
-    def __call__(self, batch: Explained) -> Scores:
-        """Return the correlation per image; NaN, with the reason, where a map has no order."""
-        others = batch.explain(batch.model, batch.images, _others(batch))
-        return Scores(spearman(batch.maps, others), reasons(batch.maps, others))
-
-
-def _others(batch: Explained) -> Tensor:
-    """Return a class per image, drawn evenly from all but the target, (N,)."""
-    with observing(batch.model):
-        classes = batch.model(batch.images[:1]).shape[1]
-    if classes < 2:
-        raise ValueError(f"the model has {classes} class, expected at least 2")
-    shifts = [
-        int(torch.randint(1, classes, (), generator=image_generator(image, batch.seed, "random logit")))
-        for image in batch.images
-    ]
-    others: Tensor = (batch.targets + torch.tensor(shifts, device=batch.targets.device)) % classes
-    return others
+    def others(self, batch: Explained) -> Tensor:
+        """Return a class per image, drawn evenly from all but the target, (N,)."""
+        classes = logits_of(batch, batch.images[:1]).shape[1]
+        shifts = [
+            int(torch.randint(1, classes, (), generator=image_generator(image, batch.seed, "random logit")))
+            for image in batch.images
+        ]
+        found: Tensor = (batch.targets + torch.tensor(shifts, device=batch.targets.device)) % classes
+        return found

@@ -31,6 +31,7 @@ NUMBERS = {
     "GuidedGradCAM": "interpolate_mode",
     "IntegratedGradients": "n_steps quadrature",
     "ImputedPath": "order fractions noise space ties seed",
+    "GridPointingGame": "least empty",
     "IoU": "quantile",
     "IROF": "segments steps baseline ties seed",
     "Metric": "higher_is_better",
@@ -59,6 +60,7 @@ NUMBERS = {
     "SmoothGrad": "n_samples noise_level seed",
     "SweepSettings": "layers target device precision seed",
     "TopKIntersection": "k fraction",
+    "TwoClassContrast": "similarity",
     "_Surrogate": "n_superpixels n_samples seed",
 }
 """Fields that change numbers, by the class that states them: they belong to the identity, or to a key of an artefact.
@@ -83,7 +85,7 @@ SPEED = {
 
 NAMES = {
     "Classifier": "name weights layers classes checkpoint",
-    **dict.fromkeys(("PixelFlipping", "ROAD", "RegionPerturbation", "SingleDeletion"), "preset"),
+    **dict.fromkeys(("PixelFlipping", "ROAD", "RegionPerturbation", "SingleDeletion", "GridPointingGame"), "preset"),
 }
 """Fields that say how something is called, or abbreviate the values of other fields."""
 

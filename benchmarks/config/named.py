@@ -94,7 +94,8 @@ def _chosen(group: str, text: str, options: Mapping[str, Any], overrides: Sequen
     if len(named) > 1:
         raise ValueError(f"{group}={text} stands for {len(named)}, expected one of {', '.join(map(str, named))}")
     groups.register(group, named)
-    given = [f"{group}={quoted(str(named[0]))}", "method=[]", "metric=[]", *overrides]
+    others = ["~model"] if group == "dataset" else []  # the default model is nobody's choice
+    given = [f"{group}={quoted(str(named[0]))}", "method=[]", "metric=[]", *others, *overrides]
     config = compose_command("sweep", given)
     OmegaConf.set_struct(config, False)
     config[group] = OmegaConf.merge(config[group], dict(options))

@@ -12,7 +12,7 @@ from heatmark.metrics.base import Explained
 from heatmark.metrics.engine.similarity import CONSTANT, NAN, mean_ranks, spearman
 from heatmark.metrics.max_sensitivity import MaxSensitivity
 from heatmark.metrics.parameter_randomisation import ParameterRandomisation
-from heatmark.metrics.random_logit import RandomLogit, _others
+from heatmark.metrics.random_logit import RandomLogit
 
 
 def gradients(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ def test_rank_correlation_is_scipys() -> None:
 
 
 def test_random_logit_compares_with_the_map_of_another_class(batch: Explained) -> None:
-    others = _others(batch)
+    others = RandomLogit().others(batch)
     assert (others != batch.targets).all()
     maps = gradients(batch.model, batch.images, others).numpy()
     expected = [stats.spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(batch.maps.numpy(), maps, strict=True)]
@@ -58,11 +58,11 @@ def test_random_logit_draws_every_other_class() -> None:
     images = torch.randn(400, 3, 2, 2, generator=torch.Generator().manual_seed(0))
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 4)).eval()
     many = Explained(model, images, torch.full((400,), 2), images[:, 0], None, gradients)
-    counts = torch.bincount(_others(many), minlength=4)
+    counts = torch.bincount(RandomLogit().others(many), minlength=4)
     assert counts[2] == 0
     assert (counts[[0, 1, 3]] > 100).all()
     with pytest.raises(ValueError, match="expected at least 2"):
-        _others(replace(many, model=nn.Sequential(nn.Flatten(), nn.Linear(12, 1)).eval()))
+        RandomLogit().others(replace(many, model=nn.Sequential(nn.Flatten(), nn.Linear(12, 1)).eval()))
 
 
 @pytest.mark.parametrize("order", ["cascading", "bottom_up", "independent"])

@@ -10,6 +10,7 @@ from heatmark.benchmarks.conformance.answers.inputs import input_answers
 from heatmark.benchmarks.conformance.answers.layouts import layout_answers
 from heatmark.benchmarks.conformance.answers.methods import method_answers
 from heatmark.benchmarks.conformance.answers.metrics import metric_answers
+from heatmark.benchmarks.conformance.answers.mosaics import mosaic_answers
 from heatmark.benchmarks.conformance.answers.runner import runner_answers
 from heatmark.benchmarks.conformance.answers.statistics import statistics_answers
 from heatmark.benchmarks.conformance.findings import Finding
@@ -22,6 +23,7 @@ ANSWERS: tuple[Callable[[], Iterator[Finding]], ...] = (
     input_answers,
     models.ask_models,
     metric_answers,
+    mosaic_answers,
     runner_answers,
     identity_answers,
     statistics_answers,
