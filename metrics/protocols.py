@@ -193,6 +193,55 @@ IMPUTATION_PROTOCOLS: Mapping[str, Protocol] = {"road-2022": ROAD_2022, "road-pg
 """Protocols of metrics that impute pixels, by the name that their option ``preset`` takes."""
 
 
+NEAR: Mapping[str, object] = {"radius": 0.02, "samples": 10, "noise": "uniform", "kept": True}
+"""Neighbours of an image as Captum draws them, those alone that keep the prediction."""
+FARTHER: Mapping[str, object] = {**NEAR, "radius": 0.2, "kept": False}
+YEH = 'Yeh et al., "On the (In)fidelity and Sensitivity of Explanations", NeurIPS 2019'
+LIPSCHITZ = 'Alvarez-Melis and Jaakkola, "On the Robustness of Interpretability Methods", WHI 2018'
+AGARWAL = 'Agarwal et al., "Rethinking Stability for Attribution-based Explanations", 2022, arXiv 2203.06877'
+KEEPING = "Heatmark: draws as Captum's default, of which those count that keep the predicted class"
+QUANTUS = "github.com/understandable-machine-intelligence-lab/Quantus, 0.6.0, quantus/metrics/"
+LATEC_DRAWS = "github.com/IML-DKFZ/latec, configs/eval_metric/volume_organ.yaml, f43e5bd"
+
+SENSITIVITY_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": Protocol(NEAR, YEH, KEEPING),
+    "captum-0.9": Protocol(
+        {**NEAR, "kept": False}, YEH, "github.com/meta-pytorch/captum, 0.9.0, captum/metrics/_core/sensitivity.py"
+    ),
+    "quantus-0.6": Protocol({**FARTHER, "samples": 200}, YEH, f"{QUANTUS}robustness/max_sensitivity.py"),
+    "pnpxai-0.1": Protocol(
+        {**FARTHER, "samples": 8},
+        YEH,
+        "github.com/OpenXAIProject/pnpxai, pnpxai/evaluator/metrics/sensitivity.py, 2567302",
+    ),
+    "latec-2024": Protocol(FARTHER, YEH, LATEC_DRAWS),
+}
+"""Protocols of max- and average sensitivity, by the name that their option ``preset`` takes."""
+
+LIPSCHITZ_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": Protocol(NEAR, LIPSCHITZ, KEEPING),
+    "quantus-0.6": Protocol(
+        {"radius": 0.1, "samples": 200, "noise": "gaussian", "kept": False},
+        LIPSCHITZ,
+        f"{QUANTUS}robustness/local_lipschitz_estimate.py, with normalise=False",
+    ),
+    "latec-2024": Protocol({"radius": 0.2, "samples": 10, "noise": "gaussian", "kept": False}, LIPSCHITZ, LATEC_DRAWS),
+}
+"""Protocols of the local Lipschitz estimate, by the name that its option ``preset`` takes."""
+
+ONE_SIDED: Mapping[str, object] = {
+    "radius": 0.2, "samples": 200, "noise": "positive", "kept": True, "epsilon": 1e-6, "all_kept": True
+}  # fmt: skip
+STABILITY_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": Protocol({**NEAR, "epsilon": 1e-6, "all_kept": False}, AGARWAL, KEEPING),
+    "quantus-0.6": Protocol(ONE_SIDED, AGARWAL, f"{QUANTUS}robustness/relative_input_stability.py"),
+    "latec-2024": Protocol(
+        {**ONE_SIDED, "samples": 10}, AGARWAL, f"{LATEC_DRAWS}; all but the number of draws is Quantus's default"
+    ),
+}
+"""Protocols of relative input and output stability, by the name that their option ``preset`` takes."""
+
+
 def presets(metric: str) -> dict[str, Mapping[str, object]]:
     """Return the values of a metric's options under each protocol, its baseline among them."""
     return {

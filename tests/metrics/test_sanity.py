@@ -9,6 +9,8 @@ from scipy import stats
 from torch import Tensor, nn
 
 from heatmark.metrics.base import Explained
+from heatmark.metrics.engine.neighbours import ZERO
+from heatmark.metrics.engine.per_image import NOT_FINITE
 from heatmark.metrics.engine.similarity import CONSTANT, NAN, mean_ranks, spearman
 from heatmark.metrics.max_sensitivity import MaxSensitivity
 from heatmark.metrics.parameter_randomisation import ParameterRandomisation
@@ -155,7 +157,7 @@ def test_undefined_maps_have_reasons(batch: Explained, metric) -> None:
     scores = metric(replace(batch, maps=maps))
     assert scores.values.isnan().tolist() == [True, True, False, False, False, False]
     said = (
-        ["the map is zero everywhere", "the map contains NaN"]
+        [ZERO, NOT_FINITE]
         if isinstance(metric, MaxSensitivity)
         else [CONSTANT, NAN]
     )
