@@ -242,6 +242,41 @@ STABILITY_PROTOCOLS: Mapping[str, Protocol] = {
 """Protocols of relative input and output stability, by the name that their option ``preset`` takes."""
 
 
+ADEBAYO = 'Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018'
+HEDSTROEM = (
+    'Hedström et al., "Sanity Checks Revisited: An Exploration to Repair the Model Parameter Randomisation Test", 2023'
+)
+LAYERS: Mapping[str, object] = {
+    "order": "top_down", "similarity": "spearman", "points": 4, "until": 1.0, "absolute": False
+}  # fmt: skip
+EVERY_LAYER: Mapping[str, object] = {**LAYERS, "points": "all", "absolute": True}
+
+RANDOMISATION_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": Protocol(LAYERS, ADEBAYO, "Heatmark: four points in place of one per layer"),
+    "quantus-0.6": Protocol(EVERY_LAYER, ADEBAYO, f"{QUANTUS}randomisation/mprt.py"),
+    "xplique-2.0": Protocol(
+        {**LAYERS, "points": 1, "until": 0.25},
+        ADEBAYO,
+        "github.com/deel-ai/xplique, xplique/metrics/randomization.py, 08bb12e, ModelRandomizationMetric",
+    ),
+}
+"""Protocols of parameter randomisation, by the name that its option ``preset`` takes."""
+
+SMOOTH_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": Protocol(
+        {**LAYERS, "order": "bottom_up", "points": 2, "noise": 0.1, "samples": 10},
+        HEDSTROEM,
+        "Heatmark: two points in place of one per layer, of 10 maps in place of 50",
+    ),
+    "quantus-0.6": Protocol(
+        {**EVERY_LAYER, "order": "bottom_up", "noise": 0.1, "samples": 50},
+        HEDSTROEM,
+        f"{QUANTUS}randomisation/smooth_mprt.py",
+    ),
+}
+"""Protocols of smooth parameter randomisation, by the name that its option ``preset`` takes."""
+
+
 def presets(metric: str) -> dict[str, Mapping[str, object]]:
     """Return the values of a metric's options under each protocol, its baseline among them."""
     return {

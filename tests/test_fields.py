@@ -43,8 +43,11 @@ NUMBERS = {
     "RISE": "masks cells probability seed",
     "GivenMaps": "digest",
     "AverageDrop": "relative",
-    "MaxSensitivity": "radius samples kept",
-    "ParameterRandomisation": "order points",
+    "Neighbourhood": "radius samples noise kept",
+    "RelativeStability": "epsilon all_kept",
+    "ParameterRandomisation": "order similarity points until absolute",
+    "SmoothParameterRandomisation": "noise samples",
+    "EfficientParameterRandomisation": "bins",
     "SubsetCorrelation": "cells share samples fill",
     "SensitivityN": "cells sizes samples fill",
     "ROAD": "fractions noise space ties seed",
@@ -74,7 +77,13 @@ SPEED = {
 (The batch size of a sweep moves last digits; it is recorded with every row, and is the same for all of a run.)
 """
 
-NAMES = {"Classifier": "name weights layers classes checkpoint", "PixelFlipping": "preset", "ROAD": "preset"}
+NAMES = {
+    "Classifier": "name weights layers classes checkpoint",
+    "Neighbourhood": "preset",
+    "ParameterRandomisation": "preset",
+    "PixelFlipping": "preset",
+    "ROAD": "preset",
+}
 """Fields that say how something is called, or abbreviate the values of other fields."""
 
 
