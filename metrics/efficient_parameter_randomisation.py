@@ -33,8 +33,8 @@ class EfficientParameterRandomisation(Metric):
 
     Hedström et al., "Sanity Checks Revisited: An Exploration to Repair the Model Parameter Randomisation Test", XAI in
     Action (NeurIPS workshop) 2023, section 3.2. The default of bins is that of Quantus 0.6, by the paper's authors
-    (quantus/metrics/randomisation/efficient_mprt.py), which has an infinite value, or none that is finite, for a
-    constant map, and draws all layers from one seed.
+    (quantus/metrics/randomisation/efficient_mprt.py), which has an infinite value for a constant map, and draws all
+    layers from one seed.
 
     >>> import torch
     >>> from torch import nn

@@ -1,4 +1,4 @@
-"""Neighbours of an image: pictures a small random change away, their maps, and which of them keep the prediction."""
+"""Neighbours of an image: it with small random changes, the maps of these, and which of them keep the prediction."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping

@@ -22,8 +22,8 @@ class RelativeStability(Neighbourhood):
 
     value = max over x′ of ‖(e(x) − e(x′)) / e(x)‖₂ / max(distance(x, x′), ε), in [0, ∞),
 
-    divided pixel by pixel, ε in place of a pixel that is exactly 0. A map with such pixels, as those of a ReLU, has a
-    value that grows as 1 / ε: ε is a part of the definition.
+    divided pixel by pixel, ε in place of a pixel that is exactly 0. For maps with many such pixels, as those of a ReLU,
+    ε decides the value: it is a part of the definition.
 
     Args:
         epsilon: ε, above 0.
