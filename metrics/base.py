@@ -109,8 +109,18 @@ class Metric(ABC):
         """Return one number per image; NaN where undefined."""
 
     def passes(self, image_size: tuple[int, int]) -> float | None:  # noqa: ARG002
-        """Return the cost of one image's score in plain forward passes, for images (H, W); None if it is unknown."""
+        """Return the cost of one image's score in plain forward passes, for images (H, W); None if it is unknown.
+
+        The maps that it asks for are no part of it: see :meth:`maps`.
+        """
         return None
+
+    def maps(self, image_size: tuple[int, int]) -> float | None:  # noqa: ARG002
+        """Return how many further maps per image a score asks for, for images (H, W); None if it is unknown.
+
+        What each costs is the method's to say.
+        """
+        return 0.0
 
 
 class Path(ABC):

@@ -11,7 +11,6 @@ from heatmark.metrics.engine.alone import intact_scores, scores_without, sums
 from heatmark.metrics.engine.fills import DRAWN, fill_images, find_fill
 from heatmark.metrics.engine.perturbation import pixel_counts, relevance_ranks, require_evaluable
 from heatmark.metrics.engine.subsets import Draws, correlated
-from heatmark.metrics.engine.target_scores import probability
 from heatmark.metrics.engine.ties import find_tie_order
 
 
@@ -75,11 +74,11 @@ class MonotonicityCorrelation(Metric):
     def __call__(self, batch: Explained) -> Scores:
         """Return the rank correlation per image; NaN, with the reason, where it is undefined."""
         require_evaluable(batch)
-        groups, intact = self._groups(batch), intact_scores(batch, probability)
+        groups, intact = self._groups(batch), intact_scores(batch, "probability")
         changes = torch.zeros(len(groups), self.groups, dtype=intact.dtype, device=intact.device)
         for seed in range(batch.seed * self.samples, (batch.seed + 1) * self.samples):
             fill = fill_images(batch, self.fill, seed)
-            changes += (scores_without(batch, fill, groups, self.groups, probability) - intact).square()
+            changes += (scores_without(batch, fill, groups, self.groups, "probability") - intact).square()
         sizes = sums(groups, torch.ones_like(batch.maps), self.groups)
         relevance = sums(groups, batch.maps.abs(), self.groups) / sizes  # means, which a constant map has equal
         found = Draws(relevance, (changes / self.samples).cpu())

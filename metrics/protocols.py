@@ -276,6 +276,90 @@ PLACEMENT_PROTOCOLS: Mapping[str, Protocol] = {
 """Protocols of the grid pointing game, by the name that its option ``preset`` takes."""
 
 
+NEAR: Mapping[str, object] = {"radius": 0.02, "samples": 10, "noise": "uniform", "kept": True}
+"""Neighbours of an image as Captum draws them, those alone that keep the prediction."""
+FARTHER: Mapping[str, object] = {**NEAR, "radius": 0.2, "kept": False}
+YEH = 'Yeh et al., "On the (In)fidelity and Sensitivity of Explanations", NeurIPS 2019'
+LIPSCHITZ = 'Alvarez-Melis and Jaakkola, "On the Robustness of Interpretability Methods", WHI 2018'
+AGARWAL = 'Agarwal et al., "Rethinking Stability for Attribution-based Explanations", 2022, arXiv 2203.06877'
+KEEPING = "Heatmark: draws as Captum's default, of which those count that keep the predicted class"
+QUANTUS = "github.com/understandable-machine-intelligence-lab/Quantus, 0.6.0, quantus/metrics/"
+LATEC_DRAWS = "github.com/IML-DKFZ/latec, configs/eval_metric/volume_organ.yaml, f43e5bd"
+
+SENSITIVITY_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": Protocol(NEAR, YEH, KEEPING),
+    "captum-0.9": Protocol(
+        {**NEAR, "kept": False}, YEH, "github.com/meta-pytorch/captum, 0.9.0, captum/metrics/_core/sensitivity.py"
+    ),
+    "quantus-0.6": Protocol({**FARTHER, "samples": 200}, YEH, f"{QUANTUS}robustness/max_sensitivity.py"),
+    "pnpxai-0.1": Protocol(
+        {**FARTHER, "samples": 8},
+        YEH,
+        "github.com/OpenXAIProject/pnpxai, pnpxai/evaluator/metrics/sensitivity.py, 2567302",
+    ),
+    "latec-2024": Protocol(FARTHER, YEH, LATEC_DRAWS),
+}
+"""Protocols of max- and average sensitivity, by the name that their option ``preset`` takes."""
+
+LIPSCHITZ_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": Protocol(NEAR, LIPSCHITZ, KEEPING),
+    "quantus-0.6": Protocol(
+        {"radius": 0.1, "samples": 200, "noise": "gaussian", "kept": False},
+        LIPSCHITZ,
+        f"{QUANTUS}robustness/local_lipschitz_estimate.py, with normalise=False",
+    ),
+    "latec-2024": Protocol({"radius": 0.2, "samples": 10, "noise": "gaussian", "kept": False}, LIPSCHITZ, LATEC_DRAWS),
+}
+"""Protocols of the local Lipschitz estimate, by the name that its option ``preset`` takes."""
+
+ONE_SIDED: Mapping[str, object] = {
+    "radius": 0.2, "samples": 200, "noise": "positive", "kept": True, "epsilon": 1e-6, "all_kept": True
+}  # fmt: skip
+STABILITY_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": Protocol({**NEAR, "epsilon": 1e-6, "all_kept": False}, AGARWAL, KEEPING),
+    "quantus-0.6": Protocol(ONE_SIDED, AGARWAL, f"{QUANTUS}robustness/relative_input_stability.py"),
+    "latec-2024": Protocol(
+        {**ONE_SIDED, "samples": 10}, AGARWAL, f"{LATEC_DRAWS}; all but the number of draws is Quantus's default"
+    ),
+}
+"""Protocols of relative input and output stability, by the name that their option ``preset`` takes."""
+
+
+ADEBAYO = 'Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018'
+HEDSTROEM = (
+    'Hedström et al., "Sanity Checks Revisited: An Exploration to Repair the Model Parameter Randomisation Test", 2023'
+)
+LAYERS: Mapping[str, object] = {
+    "order": "top_down", "similarity": "spearman", "points": 4, "until": 1.0, "absolute": False
+}  # fmt: skip
+EVERY_LAYER: Mapping[str, object] = {**LAYERS, "points": "all", "absolute": True}
+
+RANDOMISATION_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": Protocol(LAYERS, ADEBAYO, "Heatmark: four points in place of one per layer"),
+    "quantus-0.6": Protocol(EVERY_LAYER, ADEBAYO, f"{QUANTUS}randomisation/mprt.py"),
+    "xplique-2.0": Protocol(
+        {**LAYERS, "points": 1, "until": 0.25},
+        ADEBAYO,
+        "github.com/deel-ai/xplique, xplique/metrics/randomization.py, 08bb12e, ModelRandomizationMetric",
+    ),
+}
+"""Protocols of parameter randomisation, by the name that its option ``preset`` takes."""
+
+SMOOTH_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": Protocol(
+        {**LAYERS, "order": "bottom_up", "points": 2, "noise": 0.1, "samples": 10},
+        HEDSTROEM,
+        "Heatmark: two points in place of one per layer, of 10 maps in place of 50",
+    ),
+    "quantus-0.6": Protocol(
+        {**EVERY_LAYER, "order": "bottom_up", "noise": 0.1, "samples": 50},
+        HEDSTROEM,
+        f"{QUANTUS}randomisation/smooth_mprt.py",
+    ),
+}
+"""Protocols of smooth parameter randomisation, by the name that its option ``preset`` takes."""
+
+
 def presets(metric: str) -> dict[str, Mapping[str, object]]:
     """Return the values of a metric's options under each protocol, its baseline among them."""
     return {

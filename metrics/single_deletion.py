@@ -74,7 +74,7 @@ class SingleDeletion(Metric):
     def __call__(self, batch: Explained) -> Scores:
         """Return the rank correlation per image; NaN, with the reason, where it is undefined."""
         require_evaluable(batch)
-        cells, count, score = grid_cells(batch.images, self._side), self._side**2, find_score(str(self.score))
+        cells, count, score = grid_cells(batch.images, self._side), self._side**2, str(self.score)
         without = scores_without(batch, fill_images(batch, str(self.fill), 0), cells, count, score)
         found = Draws(sums(cells, batch.maps, count), (intact_scores(batch, score) - without).cpu())
         return Scores(*correlated(found, ranks=True))

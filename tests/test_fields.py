@@ -49,8 +49,11 @@ NUMBERS = {
     "RISE": "masks cells probability seed",
     "GivenMaps": "digest",
     "AverageDrop": "relative",
-    "MaxSensitivity": "radius samples kept",
-    "ParameterRandomisation": "order points",
+    "Neighbourhood": "radius samples noise kept",
+    "RelativeStability": "epsilon all_kept",
+    "ParameterRandomisation": "order similarity points until absolute",
+    "SmoothParameterRandomisation": "noise samples",
+    "EfficientParameterRandomisation": "bins",
     "SubsetCorrelation": "cells share samples fill",
     "SensitivityN": "cells sizes samples fill",
     "ROAD": "fractions noise space ties seed",
@@ -86,6 +89,7 @@ SPEED = {
 NAMES = {
     "Classifier": "name weights layers classes checkpoint",
     **dict.fromkeys(("PixelFlipping", "ROAD", "RegionPerturbation", "SingleDeletion", "GridPointingGame"), "preset"),
+    **dict.fromkeys(("Neighbourhood", "ParameterRandomisation"), "preset"),
 }
 """Fields that say how something is called, or abbreviate the values of other fields."""
 

@@ -17,7 +17,7 @@ from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.timings import untimed
 
 REMARKS = {
-    "assumed": "two passes per image, because the method does not say what it costs",
+    "assumed": "two passes per map, because the method does not say what it costs",
     "shared": "made from the pass of a method before it",
 }
 
@@ -30,8 +30,8 @@ class Cost:
         part: ``predictions``, ``method``, ``metric`` or ``timing``.
         name: of the method or the metrics; ``""`` for the other parts.
         passes: in plain forward passes.
-        remark: ``assumed`` where a method does not say what it costs, ``shared`` where it reads the pass of a method
-            before it, ``unknown`` where a metric does not say what it costs.
+        remark: ``assumed`` where maps are made by a method that does not say what it costs, ``shared`` where it reads
+            the pass of a method before it, ``unknown`` where a metric does not say what it costs.
     """
 
     part: str
@@ -195,12 +195,14 @@ def _costs(plan: Plan, costs: Costs, found: Sequence[Lack]) -> Iterator[Cost]:
         key = ("predictions", "") if name == "predictions" else key
         passes[key] = passes.get(key, 0.0) + costs.of(step)
     silent = {cell.method_name for cell in plan.cells if costs.per_image[cell.key] is None}
-    unknown = {name for name, metric in plan.computed.items() if metric.passes(costs.size) is None}
+    unknown = {name for name, metric in plan.computed.items() if not costs.known(metric)}
+    again = {name for name, metric in plan.computed.items() if metric.maps(costs.size)} if silent else set()
     for (part, name), count in passes.items():
         if part == "method":
             yield Cost(part, name, count, "assumed" if count and name in silent else "shared" if name in shared else "")
         else:
-            yield Cost(part, name, count, "unknown" if unknown & set(name.split(", ")) else "")
+            names = set(name.split(", "))
+            yield Cost(part, name, count, "unknown" if unknown & names else "assumed" if again & names else "")
 
 
 def _timing(plan: Plan, costs: Costs, store: Store, seconds: float) -> Iterator[Cost]:

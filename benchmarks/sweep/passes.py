@@ -65,15 +65,24 @@ class Costs:
         return self.plan.reference.shape[-2], self.plan.reference.shape[-1]
 
     def of(self, step: Step) -> float:
-        """Return the passes of a step: 0 for a metric that does not say what it costs."""
+        """Return the passes of a step: 0 for a metric that does not say what it costs, or how many maps it asks for."""
         if not step.cells:
             return float(self._filled(step.images))
         if step.of is None:
-            each = max(ASSUMED if (known := self.per_image[c.key]) is None else known for c in step.cells)
-            return each * self._filled(step.images)
+            return max(map(self._map, step.cells)) * self._filled(step.images)
         if isinstance(step.of, str):
-            return (self.plan.metrics[step.of].passes(self.size) or 0.0) * self._filled(step.images)
+            metric = self.plan.metrics[step.of]
+            own, maps = metric.passes(self.size) or 0.0, metric.maps(self.size) or 0.0
+            return (own + maps * self._map(step.cells[0])) * self._filled(step.images)
         return float(self._filled(step.images * (step.of.passes(self.size) or 0.0) - step.known))
+
+    def known(self, metric: Metric) -> bool:
+        """Return whether a metric says what it costs, and how many maps it asks for."""
+        return metric.passes(self.size) is not None and metric.maps(self.size) is not None
+
+    def _map(self, cell: Cell) -> float:
+        known = self.per_image[cell.key]
+        return ASSUMED if known is None else known
 
     def _filled(self, images: float) -> int:
         size = self.plan.run.batch_size

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from heatmark.common.batching import padded
 from heatmark.metrics.base import Explained
-from heatmark.metrics.engine.perturbation import perturbation_scores
-from heatmark.metrics.engine.target_scores import TargetScore
+from heatmark.metrics.engine.perturbation import Filled, perturbation_scores
+from heatmark.metrics.engine.target_scores import find_score
 
 VERSION = 1
 """Raised by whoever changes a sum or a score."""
@@ -37,13 +37,13 @@ def sums(groups: Tensor, values: Tensor, count: int) -> Tensor:
     return torch.stack([group.bincount(each, minlength=count) for group, each in pairs])
 
 
-def intact_scores(batch: Explained, score: TargetScore) -> Tensor:
+def intact_scores(batch: Explained, score: str) -> Tensor:
     """Return the target's score of the images themselves, (N, 1); NaN for an image whose map contains NaN."""
     nowhere = torch.zeros_like(batch.maps, dtype=torch.int64).flatten(1)
-    return perturbation_scores(batch, batch.images, nowhere, [0], score)
+    return perturbation_scores(batch, Filled(batch.images), nowhere, [0], score)
 
 
-def scores_without(batch: Explained, fill: Tensor, groups: Tensor, count: int, score: TargetScore) -> Tensor:
+def scores_without(batch: Explained, fill: Tensor, groups: Tensor, count: int, score: str) -> Tensor:
     """Return the target's score of the images with one group of pixels replaced, (N, count), in full batches.
 
     Args:
@@ -51,15 +51,15 @@ def scores_without(batch: Explained, fill: Tensor, groups: Tensor, count: int, s
         fill: (N, C, H, W), the images with all pixels replaced; may be an expanded view.
         groups: (N, H·W), the group of every pixel, counted from 0.
         count: number of groups, each of which costs a forward pass per image.
-        score: from the logits.
+        score: name of the score of the logits.
     """
     images = batch.images
     pairs = torch.arange(len(images) * count, device=images.device)
     whole = padded(pairs, -(-len(pairs) // batch.batch_size) * batch.batch_size)
-    scores = []
+    scores, of_logits = [], find_score(score)
     with torch.no_grad():
         for part in torch.split(whole, batch.batch_size):
             n, group = part // count, part % count
             where = (groups[n] == group[:, None]).view(len(part), 1, *images.shape[2:])
-            scores.append(score(batch.model(torch.where(where, fill[n], images[n])), batch.targets[n]))
+            scores.append(of_logits(batch.model(torch.where(where, fill[n], images[n])), batch.targets[n]))
     return torch.cat(scores)[: len(pairs)].view(len(images), count)

@@ -1,6 +1,11 @@
 """How alike two maps are."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 VERSION = 1
@@ -8,6 +13,13 @@ VERSION = 1
 
 NAN = "a map contains NaN"
 CONSTANT = "a map is constant, so that its pixels have no order"
+FEATURES = "a map has no similarity with the other: its features are constant"
+
+WINDOW, CELL = 7, 16
+"""Sides of SSIM's window and of a cell of HOG, in pixels, where the map is large enough."""
+
+Similarity = Callable[[Tensor, Tensor], Tensor]
+Array = NDArray[np.float64]
 
 
 def mean_ranks(values: Tensor) -> Tensor:
@@ -42,3 +54,63 @@ def reasons(one: Tensor, other: Tensor) -> list[str]:
     nan = (flat[0].isnan() | flat[1].isnan()).any(dim=1).tolist()
     constant = [(each.amax(dim=1) == each.amin(dim=1)).tolist() for each in flat]
     return [NAN if bad else CONSTANT if a or b else "" for bad, a, b in zip(nan, *constant, strict=True)]
+
+
+def undefined(values: Tensor, one: Tensor, other: Tensor) -> list[str]:
+    """Return why each similarity (N,) of two maps (N, H, W) is NaN, ``""`` where it is not."""
+    lost = values.isnan().tolist()
+    return [why or FEATURES if bad else "" for bad, why in zip(lost, reasons(one, other), strict=True)]
+
+
+def ssim(one: Tensor, other: Tensor) -> Tensor:
+    """Return the structural similarity of each pair of maps (N, H, W), (N,) float64, in [−1, 1].
+
+    Each map is first scaled from its least and largest value to [0, 1]; NaN for a constant map or one with NaN. The
+    window has 7 × 7 pixels, or the largest odd number that fits.
+    """
+    import skimage.metrics  # half a second, before the first forward pass of any sweep
+
+    compare: Any = skimage.metrics.structural_similarity
+
+    def alike(a: Array, b: Array) -> float:
+        side = min(WINDOW, *a.shape)
+        window = side - 1 + side % 2
+        return float(compare(_scaled(a), _scaled(b), win_size=window, data_range=1.0))
+
+    return _each(alike, one, other)
+
+
+def hog(one: Tensor, other: Tensor) -> Tensor:
+    """Return Pearson's correlation of the histograms of oriented gradients of each pair of maps, (N,) float64.
+
+    The maps (N, H, W) are scaled to [0, 1]. Cells have 16 × 16 pixels, or a quarter of the map's shorter side where
+    that is less, blocks 3 × 3 cells and 9 orientations. NaN for a constant map or one with NaN, and for maps without 3
+    cells.
+    """
+    from skimage.feature import hog as features  # half a second, before the first forward pass of any sweep
+
+    def alike(a: Array, b: Array) -> float:
+        side = max(1, min(CELL, min(a.shape) // 4))
+        if min(a.shape) < 3 * side:
+            return float("nan")
+        x, y = (features(_scaled(each), pixels_per_cell=(side, side), cells_per_block=(3, 3)) for each in (a, b))
+        x, y = x - x.mean(), y - y.mean()
+        size = float(np.sqrt((x**2).sum() * (y**2).sum()))
+        return float((x * y).sum()) / size if size > 0 else float("nan")
+
+    return _each(alike, one, other)
+
+
+def _each(alike: Callable[[Array, Array], float], one: Tensor, other: Tensor) -> Tensor:
+    """Return a similarity of each pair of maps, NaN where a map has no order."""
+    pairs = zip(*(each.detach().cpu().double().numpy() for each in (one, other)), reasons(one, other), strict=True)
+    return torch.tensor([float("nan") if why else alike(a, b) for a, b, why in pairs], dtype=torch.float64)
+
+
+def _scaled(values: Array) -> Array:
+    scaled: Array = (values - values.min()) / (values.max() - values.min())
+    return scaled
+
+
+SIMILARITIES: Mapping[str, Similarity] = {"spearman": spearman, "ssim": ssim, "hog": hog}
+"""Similarities of maps by their names."""

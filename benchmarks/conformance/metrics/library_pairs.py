@@ -146,7 +146,7 @@ def _road_threshold() -> Pair:
 def _sensitivity() -> Iterator[tuple[str, Pair]]:
     changed = "Captum counts draws that change the predicted class, too."
     zero = "Captum divides by 1 where the map is zero everywhere, so that it has a number."
-    sensitivity = Side(partial(ours.moved_images, metric=MaxSensitivity(RADIUS, samples=4)))
+    sensitivity = Side(partial(ours.moved_images, metric=MaxSensitivity(radius=RADIUS, samples=4)))
     captum = Side(_captum_sensitivity, {"undefined": False})
     kept = MetricCause("prediction_changed", changed, "sum", ours={"kept": False})
     divided = MetricCause("divided_by_one", zero, "sum", theirs={"undefined": True})
@@ -184,7 +184,7 @@ def _road(batch: Explained, untied: bool) -> MetricStages:
 
 def _captum_sensitivity(batch: Explained, undefined: bool) -> MetricStages:
     """Return Captum's max-sensitivity on our draws, NaN for a map of zeros where that is asked for."""
-    moved = ours.moved_images(batch, MaxSensitivity(RADIUS, samples=4)).inputs
+    moved = ours.moved_images(batch, MaxSensitivity(radius=RADIUS, samples=4)).inputs
     assert moved is not None
     stages = captum_metrics.sensitivity_max(batch, moved)
     assert stages.sum is not None

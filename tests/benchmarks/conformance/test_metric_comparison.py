@@ -264,7 +264,7 @@ def test_partial_sides_take_options_on_top() -> None:
 
 def test_max_sensitivity_draws_evenly_to_both_sides() -> None:
     batch = batches.explained_by_gradient(batches.toy_batch())
-    moved = ours.moved_images(batch, MaxSensitivity(0.5, samples=20)).inputs
+    moved = ours.moved_images(batch, MaxSensitivity(radius=0.5, samples=20)).inputs
     assert moved is not None
     change = moved - batch.images[:, None]
     assert float(change.abs().max()) <= 0.5

@@ -29,7 +29,9 @@ from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.difference import Difference
 from heatmark.metrics.insertion import Insertion
 from heatmark.metrics.lerf import LeRF
+from heatmark.metrics.max_sensitivity import MaxSensitivity
 from heatmark.metrics.morf import MoRF
+from heatmark.metrics.parameter_randomisation import ParameterRandomisation
 from tests.benchmarks.sweep.toys import Forwards, Mean, Red, Toys, classifier, swept, toys
 
 SECONDS = 0.5
@@ -70,8 +72,9 @@ def passes(found: Estimate) -> dict[str, float]:
         ({"red": Red()}, {"a": Deletion(steps=5), "b": Deletion(steps=5, rule="mean")}),
         ({"rise": RISE(masks=7)}, {"mean": Mean()}),
         ({"score_cam": ScoreCAM()}, {"mean": Mean()}),
+        ({"rise": RISE(masks=3)}, {"near": MaxSensitivity(samples=2)}),
     ],
-    ids=["deletion", "two fills", "shared ends", "one path", "rise", "score_cam"],
+    ids=["deletion", "two fills", "shared ends", "one path", "rise", "score_cam", "further maps"],
 )
 def test_the_estimated_passes_are_those_that_are_counted(
     methods: Mapping[str, Method], metrics: Mapping[str, Metric], tmp_path: Path
@@ -120,9 +123,19 @@ def test_what_says_nothing_is_assumed_or_unknown(tmp_path: Path) -> None:
     assert f"at least {duration(found.seconds)}, without mean, other" in "\n".join(found.lines())
 
 
+def test_further_maps_cost_what_the_method_says(tmp_path: Path) -> None:
+    anew = {"points": ParameterRandomisation(points=3), "all": ParameterRandomisation(points="all")}
+    metrics = {"near": MaxSensitivity(samples=5), **anew}
+    found = estimated({"cam": GradCAM(), "red": Red()}, metrics, tmp_path)
+    assert passes(found)["near"] == 2 * (4 + 4 + 2) * (6 + 5 * 2.0)  # 2 methods, 6 forwards, 5 maps of two passes
+    assert passes(found)["points"] == 2 * (4 + 4 + 2) * 3 * 2.0
+    assert [cost.remark for cost in found.costs if cost.part == "metric"] == ["assumed", "assumed", "unknown"]
+    assert found.unknown == ["all"]
+
+
 def test_what_a_remark_means_and_what_other_runs_bring_is_said(tmp_path: Path) -> None:
     said = "\n".join(estimated({"red": Red()}, {"mean": Mean()}, tmp_path, reuse=["a/theirs"]).lines())
-    assert "  assumed: two passes per image, because the method does not say what it costs\n" in said
+    assert "  assumed: two passes per map, because the method does not say what it costs\n" in said
     assert "shared" not in said
     assert "  reuse: what theirs has is taken over, so it costs less than is said below\n" in said
 
