@@ -17,10 +17,15 @@ Not here, because the options of pixel flipping do not represent them:
 - PnPXAI 0.1, AbPC: the difference of its MoRF and LeRF is clamped at −1.
 - road-2022 and road-pgc: their fill depends on which pixels are replaced.
 - IDSDS's fills ``random`` (one draw for a batch) and ``blur`` (51 pixels, σ = 41).
+
+Not here at all, because its value is not one image's: sufficiency in the sense of Dasgupta et al., "Framework for
+Evaluating Faithfulness of Local Explanations", ICML 2022 (Quantus 0.6 and LATEC 2024: Sufficiency), the share of the
+batch's other images with a similar map that have the same prediction. Each image's number changes with its neighbours,
+by which similarity is also normalised, and is 0 / 0 for an image alone. The metric ``sufficiency`` is another one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -191,6 +196,73 @@ ROAD_PGC = Protocol(
 
 IMPUTATION_PROTOCOLS: Mapping[str, Protocol] = {"road-2022": ROAD_2022, "road-pgc": ROAD_PGC}
 """Protocols of metrics that impute pixels, by the name that their option ``preset`` takes."""
+
+
+INFIDELITY = Protocol(
+    values={
+        "perturbation": "square",
+        "size": 10 / 28,
+        "fill": "zero",
+        "samples": 100,
+        "scaled": True,
+        "score": "probability",
+    },
+    citation='Yeh et al., "On the (In)fidelity and Sensitivity of Explanations", NeurIPS 2019',
+    source="Heatmark: yeh-2019-square with fewer squares, of the mean colour, and the probability",
+)
+
+YEH_2019_SQUARE = Protocol(
+    values={**INFIDELITY.values, "fill": "black", "samples": 5605, "score": "logit"},
+    citation=INFIDELITY.citation,
+    source="github.com/chihkuanyeh/saliency_evaluation, infid_sen_utils.py, get_exp_infid with Square, 5edce6e: all "
+    "5605 squares of 1 to 10 of 28 pixels, each once",
+)
+
+YEH_2019 = Protocol(
+    values={**YEH_2019_SQUARE.values, "perturbation": "noisy_baseline", "size": 0.2, "samples": 10000},
+    citation=INFIDELITY.citation,
+    source="github.com/chihkuanyeh/saliency_evaluation, infid_sen_utils.py, set_zero_infid with Gaussian, 5edce6e",
+)
+
+CAPTUM_INFIDELITY = Protocol(
+    values={
+        "perturbation": "gaussian",
+        "size": 0.003,
+        "fill": "zero",
+        "samples": 10,
+        "scaled": False,
+        "score": "logit",
+    },
+    citation=INFIDELITY.citation,
+    source="Captum 0.9.0 (the wheel), captum/metrics/_core/infidelity.py: its defaults, and the perturb_func of its "
+    "example",
+)
+
+INFIDELITY_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": INFIDELITY,
+    "yeh-2019": YEH_2019,
+    "yeh-2019-square": YEH_2019_SQUARE,
+    "captum-0.9": CAPTUM_INFIDELITY,
+    "captum-0.9-normalize": replace(CAPTUM_INFIDELITY, values={**CAPTUM_INFIDELITY.values, "scaled": True}),
+}
+"""Protocols of infidelity, by the name that its option ``preset`` takes."""
+
+
+ADCC_2021 = Protocol(
+    values={"effect": "drop"},
+    citation='Poppi et al., "Revisiting the Evaluation of Class Activation Mapping for Explainability: A Novel Metric '
+    'and Experimental Analysis", CVPR workshops 2021',
+    source="github.com/aimagelab/ADCC, metrics/adcc.py, coherency.py, complexity.py, average_drop.py, e52dadf",
+)
+
+ARCC_PGC = Protocol(
+    values={"effect": "road"},
+    citation="arXiv 2605.14641, which the code names",
+    source="pytorch-grad-cam 1.5.7 (the wheel), pytorch_grad_cam/metrics/arcc.py, whose docstring says geometric mean",
+)
+
+ADCC_PROTOCOLS: Mapping[str, Protocol] = {"adcc-2021": ADCC_2021, "arcc-pgc": ARCC_PGC}
+"""Protocols of ADCC, by the name that its option ``preset`` takes."""
 
 
 def presets(metric: str) -> dict[str, Mapping[str, object]]:

@@ -42,7 +42,10 @@ NUMBERS = {
     "AblationCAM": "perturbations",
     "RISE": "masks cells probability seed",
     "GivenMaps": "digest",
+    "ADCC": "effect seed",
     "AverageDrop": "relative",
+    "Infidelity": "perturbation size fill samples scaled score",
+    "Sufficiency": "fractions baseline score ties seed",
     "MaxSensitivity": "radius samples kept",
     "ParameterRandomisation": "order points",
     "SubsetCorrelation": "cells share samples fill",
@@ -74,7 +77,13 @@ SPEED = {
 (The batch size of a sweep moves last digits; it is recorded with every row, and is the same for all of a run.)
 """
 
-NAMES = {"Classifier": "name weights layers classes checkpoint", "PixelFlipping": "preset", "ROAD": "preset"}
+NAMES = {
+    "Classifier": "name weights layers classes checkpoint",
+    "ADCC": "preset",
+    "Infidelity": "preset",
+    "PixelFlipping": "preset",
+    "ROAD": "preset",
+}
 """Fields that say how something is called, or abbreviate the values of other fields."""
 
 
