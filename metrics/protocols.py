@@ -265,6 +265,22 @@ ADCC_PROTOCOLS: Mapping[str, Protocol] = {"adcc-2021": ADCC_2021, "arcc-pgc": AR
 """Protocols of ADCC, by the name that its option ``preset`` takes."""
 
 
+PAIR_2022 = Protocol(
+    values={
+        "thresholds": (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.13, 0.21, 0.34, 0.5, 0.75),
+        "seed_share": 0.01,
+        "min_score": 0.8,
+        "points": 1000,
+    },
+    citation='Kapishnikov et al., "XRAI: Better Attributions Through Regions", ICCV 2019',
+    source="github.com/PAIR-code/saliency, saliency/metrics/pic.py, 034c834, with its defaults and the thresholds of "
+    "its docstring; without the median over images, which is no number of an image",
+)
+
+PIC_PROTOCOLS: Mapping[str, Protocol] = {"pair-2022": PAIR_2022}
+"""Protocols of performance information curves, by the name that their option ``preset`` takes."""
+
+
 def presets(metric: str) -> dict[str, Mapping[str, object]]:
     """Return the values of a metric's options under each protocol, its baseline among them."""
     return {

@@ -44,6 +44,7 @@ NUMBERS = {
     "GivenMaps": "digest",
     "ADCC": "effect seed",
     "AverageDrop": "relative",
+    "InformationCurve": "thresholds seed_share min_score points",
     "Infidelity": "perturbation size fill samples scaled score",
     "Sufficiency": "fractions baseline score ties seed",
     "MaxSensitivity": "radius samples kept",
@@ -81,6 +82,7 @@ NAMES = {
     "Classifier": "name weights layers classes checkpoint",
     "ADCC": "preset",
     "Infidelity": "preset",
+    "InformationCurve": "preset",
     "PixelFlipping": "preset",
     "ROAD": "preset",
 }

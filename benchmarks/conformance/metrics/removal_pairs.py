@@ -1,6 +1,6 @@
 """Our ROAD and infidelity, and those of pytorch-grad-cam and Captum, with the known reasons for which they differ."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -128,14 +128,15 @@ def captum_infidelity(batch: Explained, undefined: bool = False, **options: bool
     assert SQUARES.size is not None
     perturb = find_perturbation(str(SQUARES.perturbation))
     drawn = list(perturbed(batch, perturb, SQUARES.size, str(SQUARES.fill), SQUARES.samples))
-    weights, pictures = (_stacked(batch, [each[k] for each in drawn])[:, 1:] for k in (1, 2))
+    _, *both = zip(*drawn, strict=True)
+    weights, pictures = (_stacked(batch, each)[:, 1:] for each in both)
     stages = captum_metrics.infidelity(batch, weights, pictures, **options)
     assert stages.sum is not None
     zero = ~batch.maps.flatten(1).any(dim=1)
     return replace(stages, sum=stages.sum.masked_fill(zero & undefined, torch.nan))
 
 
-def _stacked(batch: Explained, drawn: list[Tensor]) -> Tensor:
+def _stacked(batch: Explained, drawn: Sequence[Tensor]) -> Tensor:
     """Return the numbers of all perturbations, the intact image first, (N, K + 1, C, H, W)."""
     shape = batch.images.shape[1:]
     return torch.stack([each.expand(shape) for each in drawn]).view(len(batch.images), -1, *shape)
