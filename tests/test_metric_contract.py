@@ -37,11 +37,12 @@ class Recognising(nn.Module):
 
     def __init__(self, known: torch.Tensor) -> None:
         super().__init__()
-        self.weights = nn.Parameter(20 * known.flatten(1) / known.flatten(1).square().sum(1, keepdim=True))
+        varied = known.flatten(1) - known.flatten(1).mean(1, keepdim=True)
+        self.weights = nn.Parameter(20 * varied / varied.square().sum(1, keepdim=True))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         alike = images.flatten(1) @ self.weights.T
-        return torch.cat([alike, torch.full_like(alike[:, :1], 16)], dim=1)
+        return torch.cat([alike, torch.full_like(alike[:, :1], 8)], dim=1)
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def batch(metric, usual) -> Explained:
     """Return the images that most metrics are tried on; information curves refuse those of whose class none is sure."""
     if not isinstance(metric, InformationCurve):
         return usual
-    images = usual.images.clamp(0, 1)  # colours, as the batch's normalisation says
+    images = (usual.images / 4 + 0.5).clamp(0, 1)  # colours, as the batch's normalisation says
     return replace(usual, images=images, model=Recognising(images).eval())
 
 

@@ -31,9 +31,7 @@ def test_given_the_same_perturbations_it_is_captums(
     ours = Infidelity("captum-0.9", name, size, "black", SAMPLES, scaled, score)(batch).values
     drawn = list(perturbed(batch, find_perturbation(name), size, "black", SAMPLES))
     shape = (2, SAMPLES + 1, 3, 64, 64)
-    weights, pictures = (
-        torch.stack([each[k].expand(shape[2:]) for each in drawn]).view(shape)[:, 1:] for k in (1, 2)
-    )
+    weights, pictures = (torch.stack([each[k].expand(shape[2:]) for each in drawn]).view(shape)[:, 1:] for k in (1, 2))
     theirs = captum_metrics.infidelity(batch, weights, pictures, normalize=scaled, softmax=score == "probability").sum
     assert theirs is not None
     assert (theirs > 1e-9).all()
