@@ -30,10 +30,15 @@ Not here, because the options of pixel flipping do not represent them:
 - PnPXAI 0.1, AbPC: the difference of its MoRF and LeRF is clamped at −1.
 - road-2022 and road-pgc: their fill depends on which pixels are replaced.
 - IDSDS's fills ``random`` (one draw for a batch) and ``blur`` (51 pixels, σ = 41).
+
+Not here at all, because its value is not one image's: sufficiency in the sense of Dasgupta et al., "Framework for
+Evaluating Faithfulness of Local Explanations", ICML 2022 (Quantus 0.6 and LATEC 2024: Sufficiency), the share of the
+batch's other images with a similar map that have the same prediction. Each image's number changes with its neighbours,
+by which similarity is also normalised, and is 0 / 0 for an image alone. The metric ``sufficiency`` is another one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -283,7 +288,7 @@ YEH = 'Yeh et al., "On the (In)fidelity and Sensitivity of Explanations", NeurIP
 LIPSCHITZ = 'Alvarez-Melis and Jaakkola, "On the Robustness of Interpretability Methods", WHI 2018'
 AGARWAL = 'Agarwal et al., "Rethinking Stability for Attribution-based Explanations", 2022, arXiv 2203.06877'
 KEEPING = "Heatmark: draws as Captum's default, of which those count that keep the predicted class"
-QUANTUS = "github.com/understandable-machine-intelligence-lab/Quantus, 0.6.0, quantus/metrics/"
+QUANTUS_CODE = "github.com/understandable-machine-intelligence-lab/Quantus, 0.6.0, quantus/metrics/"
 LATEC_DRAWS = "github.com/IML-DKFZ/latec, configs/eval_metric/volume_organ.yaml, f43e5bd"
 
 SENSITIVITY_PROTOCOLS: Mapping[str, Protocol] = {
@@ -291,7 +296,7 @@ SENSITIVITY_PROTOCOLS: Mapping[str, Protocol] = {
     "captum-0.9": Protocol(
         {**NEAR, "kept": False}, YEH, "github.com/meta-pytorch/captum, 0.9.0, captum/metrics/_core/sensitivity.py"
     ),
-    "quantus-0.6": Protocol({**FARTHER, "samples": 200}, YEH, f"{QUANTUS}robustness/max_sensitivity.py"),
+    "quantus-0.6": Protocol({**FARTHER, "samples": 200}, YEH, f"{QUANTUS_CODE}robustness/max_sensitivity.py"),
     "pnpxai-0.1": Protocol(
         {**FARTHER, "samples": 8},
         YEH,
@@ -306,7 +311,7 @@ LIPSCHITZ_PROTOCOLS: Mapping[str, Protocol] = {
     "quantus-0.6": Protocol(
         {"radius": 0.1, "samples": 200, "noise": "gaussian", "kept": False},
         LIPSCHITZ,
-        f"{QUANTUS}robustness/local_lipschitz_estimate.py, with normalise=False",
+        f"{QUANTUS_CODE}robustness/local_lipschitz_estimate.py, with normalise=False",
     ),
     "latec-2024": Protocol({"radius": 0.2, "samples": 10, "noise": "gaussian", "kept": False}, LIPSCHITZ, LATEC_DRAWS),
 }
@@ -317,7 +322,7 @@ ONE_SIDED: Mapping[str, object] = {
 }  # fmt: skip
 STABILITY_PROTOCOLS: Mapping[str, Protocol] = {
     "heatmark-1": Protocol({**NEAR, "epsilon": 1e-6, "all_kept": False}, AGARWAL, KEEPING),
-    "quantus-0.6": Protocol(ONE_SIDED, AGARWAL, f"{QUANTUS}robustness/relative_input_stability.py"),
+    "quantus-0.6": Protocol(ONE_SIDED, AGARWAL, f"{QUANTUS_CODE}robustness/relative_input_stability.py"),
     "latec-2024": Protocol(
         {**ONE_SIDED, "samples": 10}, AGARWAL, f"{LATEC_DRAWS}; all but the number of draws is Quantus's default"
     ),
@@ -336,7 +341,7 @@ EVERY_LAYER: Mapping[str, object] = {**LAYERS, "points": "all", "absolute": True
 
 RANDOMISATION_PROTOCOLS: Mapping[str, Protocol] = {
     "heatmark-1": Protocol(LAYERS, ADEBAYO, "Heatmark: four points in place of one per layer"),
-    "quantus-0.6": Protocol(EVERY_LAYER, ADEBAYO, f"{QUANTUS}randomisation/mprt.py"),
+    "quantus-0.6": Protocol(EVERY_LAYER, ADEBAYO, f"{QUANTUS_CODE}randomisation/mprt.py"),
     "xplique-2.0": Protocol(
         {**LAYERS, "points": 1, "until": 0.25},
         ADEBAYO,
@@ -354,10 +359,93 @@ SMOOTH_PROTOCOLS: Mapping[str, Protocol] = {
     "quantus-0.6": Protocol(
         {**EVERY_LAYER, "order": "bottom_up", "noise": 0.1, "samples": 50},
         HEDSTROEM,
-        f"{QUANTUS}randomisation/smooth_mprt.py",
+        f"{QUANTUS_CODE}randomisation/smooth_mprt.py",
     ),
 }
 """Protocols of smooth parameter randomisation, by the name that its option ``preset`` takes."""
+
+
+INFIDELITY = Protocol(
+    values={
+        "perturbation": "square",
+        "size": 10 / 28,
+        "fill": "zero",
+        "samples": 100,
+        "scaled": True,
+        "score": "probability",
+    },
+    citation='Yeh et al., "On the (In)fidelity and Sensitivity of Explanations", NeurIPS 2019',
+    source="Heatmark: yeh-2019-square with fewer squares, of the mean colour, and the probability",
+)
+
+YEH_2019_SQUARE = Protocol(
+    values={**INFIDELITY.values, "fill": "black", "samples": 5605, "score": "logit"},
+    citation=INFIDELITY.citation,
+    source="github.com/chihkuanyeh/saliency_evaluation, infid_sen_utils.py, get_exp_infid with Square, 5edce6e: all "
+    "5605 squares of 1 to 10 of 28 pixels, each once",
+)
+
+YEH_2019 = Protocol(
+    values={**YEH_2019_SQUARE.values, "perturbation": "noisy_baseline", "size": 0.2, "samples": 10000},
+    citation=INFIDELITY.citation,
+    source="github.com/chihkuanyeh/saliency_evaluation, infid_sen_utils.py, set_zero_infid with Gaussian, 5edce6e",
+)
+
+CAPTUM_INFIDELITY = Protocol(
+    values={
+        "perturbation": "gaussian",
+        "size": 0.003,
+        "fill": "zero",
+        "samples": 10,
+        "scaled": False,
+        "score": "logit",
+    },
+    citation=INFIDELITY.citation,
+    source="Captum 0.9.0 (the wheel), captum/metrics/_core/infidelity.py: its defaults, and the perturb_func of its "
+    "example",
+)
+
+INFIDELITY_PROTOCOLS: Mapping[str, Protocol] = {
+    "heatmark-1": INFIDELITY,
+    "yeh-2019": YEH_2019,
+    "yeh-2019-square": YEH_2019_SQUARE,
+    "captum-0.9": CAPTUM_INFIDELITY,
+    "captum-0.9-normalize": replace(CAPTUM_INFIDELITY, values={**CAPTUM_INFIDELITY.values, "scaled": True}),
+}
+"""Protocols of infidelity, by the name that its option ``preset`` takes."""
+
+
+ADCC_2021 = Protocol(
+    values={"effect": "drop"},
+    citation='Poppi et al., "Revisiting the Evaluation of Class Activation Mapping for Explainability: A Novel Metric '
+    'and Experimental Analysis", CVPR workshops 2021',
+    source="github.com/aimagelab/ADCC, metrics/adcc.py, coherency.py, complexity.py, average_drop.py, e52dadf",
+)
+
+ARCC_PGC = Protocol(
+    values={"effect": "road"},
+    citation="arXiv 2605.14641, which the code names",
+    source="pytorch-grad-cam 1.5.7 (the wheel), pytorch_grad_cam/metrics/arcc.py, whose docstring says geometric mean",
+)
+
+ADCC_PROTOCOLS: Mapping[str, Protocol] = {"adcc-2021": ADCC_2021, "arcc-pgc": ARCC_PGC}
+"""Protocols of ADCC, by the name that its option ``preset`` takes."""
+
+
+PAIR_2022 = Protocol(
+    values={
+        "thresholds": (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.13, 0.21, 0.34, 0.5, 0.75),
+        "seed_share": 0.01,
+        "min_score": 0.8,
+        "points": 1000,
+    },
+    citation='Kapishnikov et al., "XRAI: Better Attributions Through Regions", ICCV 2019',
+    source="github.com/PAIR-code/saliency, saliency/metrics/pic.py, 034c834, with its defaults and the thresholds of "
+    "its docstring; without the median over images, which is no number of an image",
+)
+
+PIC_PROTOCOLS: Mapping[str, Protocol] = {"pair-2022": PAIR_2022}
+"""Protocols of performance information curves, by the name that their option ``preset`` takes."""
 
 
 def presets(metric: str) -> dict[str, Mapping[str, object]]:

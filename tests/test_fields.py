@@ -48,12 +48,16 @@ NUMBERS = {
     "RegionPerturbation": "patch_size regions baseline rule ties seed",
     "RISE": "masks cells probability seed",
     "GivenMaps": "digest",
+    "ADCC": "effect seed",
     "AverageDrop": "relative",
     "Neighbourhood": "radius samples noise kept",
     "RelativeStability": "epsilon all_kept",
     "ParameterRandomisation": "order similarity points until absolute",
     "SmoothParameterRandomisation": "noise samples",
     "EfficientParameterRandomisation": "bins",
+    "InformationCurve": "thresholds seed_share min_score points",
+    "Infidelity": "perturbation size fill samples scaled score",
+    "Sufficiency": "fractions baseline score ties seed",
     "SubsetCorrelation": "cells share samples fill",
     "SensitivityN": "cells sizes samples fill",
     "ROAD": "fractions noise space ties seed",
@@ -89,7 +93,7 @@ SPEED = {
 NAMES = {
     "Classifier": "name weights layers classes checkpoint",
     **dict.fromkeys(("PixelFlipping", "ROAD", "RegionPerturbation", "SingleDeletion", "GridPointingGame"), "preset"),
-    **dict.fromkeys(("Neighbourhood", "ParameterRandomisation"), "preset"),
+    **dict.fromkeys(("Neighbourhood", "ParameterRandomisation", "ADCC", "Infidelity", "InformationCurve"), "preset"),
 }
 """Fields that say how something is called, or abbreviate the values of other fields."""
 

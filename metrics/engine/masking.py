@@ -38,13 +38,22 @@ def intact_and_masked(batch: Explained) -> tuple[Tensor, Tensor, list[str]]:
         ValueError: if the shapes do not match, or the model is in training mode.
     """
     require_evaluable(batch)
+    seen, reasons = explanation_images(batch)
+    intact, masked = (_probabilities(batch, images) for images in (batch.images, seen))
+    lost = torch.tensor([bool(why) for why in reasons], device=masked.device)
+    return intact, masked.masked_fill(lost, torch.nan), reasons
+
+
+def explanation_images(batch: Explained) -> tuple[Tensor, list[str]]:
+    """Return the explanation images m ⊙ x, (N, C, H, W), and why a map gives none, ``""`` where it does.
+
+    m is the map scaled to [0, 1]. Without one the picture is zero.
+    """
     masks = scaled(batch.maps.to(batch.images.dtype))
     defined = ~masks.flatten(1).isnan().any(dim=1)
     seen = torch.where(defined[:, None, None, None], batch.images * masks[:, None], 0.0)
-    intact, masked = (_probabilities(batch, images) for images in (batch.images, seen))
     lost = zip(batch.maps.flatten(1).isnan().any(dim=1).tolist(), defined.tolist(), strict=True)
-    reasons = [NAN if has_nan else "" if is_defined else CONSTANT for has_nan, is_defined in lost]
-    return intact, torch.where(defined, masked, torch.nan), reasons
+    return seen, [NAN if has_nan else "" if is_defined else CONSTANT for has_nan, is_defined in lost]
 
 
 def _probabilities(batch: Explained, images: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from captum.metrics import infidelity as captum_infidelity
 from captum.metrics import sensitivity_max as captum_sensitivity_max
 from torch import Tensor
 
-from heatmark.common.probabilities import target_probabilities
 from heatmark.metrics.base import Explained
 from heatmark.metrics.engine.stages import MetricStages
 
@@ -30,26 +29,35 @@ def sensitivity_max(batch: Explained, moved: Tensor) -> MetricStages:
     return MetricStages(inputs=moved, sum=values)
 
 
-def infidelity(batch: Explained, masks: Tensor, fills: Tensor, normalize: bool = False) -> MetricStages:
-    """Return the stages of Captum's infidelity, Σ a over a subset against the drop of the target's probability.
+def infidelity(
+    batch: Explained, weights: Tensor, pictures: Tensor, normalize: bool = False, softmax: bool = True
+) -> MetricStages:
+    """Return the stages of Captum's infidelity for perturbations that are given.
 
     Args:
-        batch: model, images, targets and maps.
-        masks: which pixels each perturbation replaces, (N, K, H, W), as 1 and 0.
-        fills: what replaces them, (N, C, H, W).
+        batch: model, images, targets and maps, of which each channel has an equal share.
+        weights: what each perturbation takes away, (N, K, C, H, W), by which the attributions are multiplied.
+        pictures: what is left of the images, (N, K, C, H, W).
         normalize: whether Captum first scales the attributions to fit the drops best; its default is False.
+        softmax: whether the probability drops; else it is the logit, as where Captum is given a network.
     """
-    channels, count = batch.images.shape[1], masks.shape[1]
-    where = masks[:, :, None].expand(-1, -1, channels, -1, -1)
-    inputs = torch.where(where > 0, fills[:, None], batch.images[:, None])
-
-    def perturb(*_: Tensor) -> tuple[Tensor, Tensor]:
-        return where.flatten(0, 1), inputs.flatten(0, 1)
+    channels, count = batch.images.shape[1], pictures.shape[1]
+    scores: list[Tensor] = []
 
     def score(images: Tensor) -> Tensor:
-        repeated = batch.targets.repeat_interleave(len(images) // len(batch.targets))
-        return target_probabilities(batch.model, images, repeated)
+        outputs = batch.model(images)
+        targets = batch.targets.repeat_interleave(len(images) // len(batch.targets))
+        read: Tensor = (outputs.softmax(dim=1) if softmax else outputs).gather(1, targets[:, None])[:, 0]
+        scores.append(read.view(len(batch.targets), -1))
+        return read
 
-    attributions = (batch.maps[:, None] / channels).expand_as(batch.images)
-    values = captum_infidelity(score, perturb, batch.images, attributions, n_perturb_samples=count, normalize=normalize)
-    return MetricStages(masks=masks, inputs=inputs, sum=values)
+    values = captum_infidelity(
+        score,
+        lambda *_: (weights.flatten(0, 1), pictures.flatten(0, 1)),
+        batch.images,
+        (batch.maps[:, None] / channels).expand_as(batch.images),
+        n_perturb_samples=count,
+        normalize=normalize,
+    )
+    inputs = torch.cat([batch.images[:, None], pictures], dim=1)
+    return MetricStages(inputs=inputs, scores=torch.cat(scores[::-1], dim=1), sum=values)

@@ -43,6 +43,19 @@ def input_gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     return (gradient * images).sum(dim=1).detach()
 
 
+class Sharpened(nn.Module):
+    """A model whose logits are a hundred times another's, so that its probabilities move with the image."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the larger logits."""
+        logits: Tensor = self.model(images)
+        return 100 * logits
+
+
 def toy_batch() -> Explained:
     """Return three images of the toy network, with maps that are one number on two thirds of their pixels."""
     layer = toy_layer(TOY_LAYERS[-1])
@@ -81,3 +94,9 @@ def zero_maps(batch: Explained) -> Explained:
 def explained_by_gradient(batch: Explained) -> Explained:
     """Return a batch whose maps are those that its ``explain`` gives."""
     return replace(batch, maps=batch.explain(batch.model, batch.images, batch.targets))
+
+
+def sharp_batch(batch: Explained) -> Explained:
+    """Return a batch of a model whose probabilities move by tenths, explained by its gradient."""
+    network = batch.model.model if isinstance(batch.model, Remembering) else batch.model
+    return explained_by_gradient(replace(batch, model=Remembering(Sharpened(network))))

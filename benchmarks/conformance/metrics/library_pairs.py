@@ -8,16 +8,14 @@ import torch
 
 from heatmark.benchmarks.conformance.metrics import ours
 from heatmark.benchmarks.conformance.metrics.comparison import MetricCause, Pair, Side
+from heatmark.benchmarks.conformance.metrics.removal_pairs import infidelity_pair, removal_pairs
 from heatmark.common.baselines import find_baseline
 from heatmark.metrics.average_drop import AverageDrop
 from heatmark.metrics.average_increase import AverageIncrease
 from heatmark.metrics.base import Explained
 from heatmark.metrics.deletion import Deletion
-from heatmark.metrics.engine.perturbation import relevance_ranks
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 from heatmark.metrics.engine.stages import MetricStages
-from heatmark.metrics.engine.subsets import draws
-from heatmark.metrics.engine.ties import find_tie_order
 from heatmark.metrics.external import captum_metrics, pgc_metrics
 from heatmark.metrics.insertion import Insertion
 from heatmark.metrics.max_sensitivity import MaxSensitivity
@@ -43,6 +41,7 @@ def library_pairs(pixels: int, steps: int) -> Iterator[Pair]:
     yield _flipping("deletion", Deletion(steps), pixels)
     yield _flipping("insertion", Insertion(steps), pixels)
     yield from _confidence()
+    yield infidelity_pair()
 
 
 def _flipping(name: str, metric: PixelFlipping, pixels: int) -> Pair:
@@ -113,9 +112,8 @@ def _torchcam_confidence(batch: Explained, **options: Any) -> MetricStages:
 def special_pairs() -> Iterator[tuple[str, Pair]]:
     """Yield comparisons that need a batch made for them, with the name of the batch."""
     yield "toy", _one_target()
-    yield "toy", _road_threshold()
     yield from _sensitivity()
-    yield "gradient", _infidelity()
+    yield from removal_pairs()
 
 
 def _one_target() -> Pair:
@@ -126,20 +124,6 @@ def _one_target() -> Pair:
         Side(partial(ours.masking, metric=AverageIncrease())),
         Side(pgc_metrics.confidence, {"kind": "increase", "softmax": True, "targets": 1}),
         (MetricCause("too_few_targets", few, "scores", theirs={"targets": None}),),
-    )
-
-
-def _road_threshold() -> Pair:
-    strict = (
-        "pytorch-grad-cam's ROAD keeps pixels strictly below the percentile: where most of a map is 0, the threshold "
-        "is 0, and the whole image is imputed."
-    )
-    return Pair(
-        "road",
-        "pytorch_grad_cam",
-        Side(_most_relevant_half),
-        Side(_road, {"untied": False}),
-        (MetricCause("strict_threshold", strict, "masks", theirs={"untied": True}),),
     )
 
 
@@ -154,34 +138,6 @@ def _sensitivity() -> Iterator[tuple[str, Pair]]:
     yield "zero", Pair("max_sensitivity", "captum", sensitivity.with_options({"kept": False}), captum, (divided,))
 
 
-def _infidelity() -> Pair:
-    scale = (
-        "Captum compares the map's sums with the drops as they are, unless normalize=True: a map times 100 has another "
-        "infidelity."
-    )
-    return Pair(
-        "infidelity",
-        "captum",
-        Side(_scaled_infidelity),
-        Side(_captum_infidelity, {"normalize": False}),
-        (MetricCause("map_not_scaled", scale, "sum", theirs={"normalize": True}),),
-    )
-
-
-def _ranks(batch: Explained) -> torch.Tensor:
-    return relevance_ranks(batch.maps, find_tie_order("raster")(batch.images, 0)).view(batch.maps.shape)
-
-
-def _most_relevant_half(batch: Explained) -> MetricStages:
-    """Return the half of the pixels that is most relevant in our order."""
-    masks = (_ranks(batch) < batch.maps[0].numel() // 2).to(batch.maps.dtype)
-    return MetricStages(masks=masks[:, None], sum=masks.flatten(1).mean(dim=1))
-
-
-def _road(batch: Explained, untied: bool) -> MetricStages:
-    return pgc_metrics.road_removed(batch, 50, -_ranks(batch).to(batch.maps) if untied else None)
-
-
 def _captum_sensitivity(batch: Explained, undefined: bool) -> MetricStages:
     """Return Captum's max-sensitivity on our draws, NaN for a map of zeros where that is asked for."""
     moved = ours.moved_images(batch, MaxSensitivity(radius=RADIUS, samples=4)).inputs
@@ -190,20 +146,3 @@ def _captum_sensitivity(batch: Explained, undefined: bool) -> MetricStages:
     assert stages.sum is not None
     zero = ~batch.maps.flatten(1).any(dim=1)
     return MetricStages(inputs=moved, sum=stages.sum.masked_fill(zero & undefined, torch.nan))
-
-
-CELLS, SUBSETS = 4, 20
-
-
-def _scaled_infidelity(batch: Explained) -> MetricStages:
-    """Return the mean squared difference of relevance and drop over our subsets, for the scale that fits best."""
-    found = draws(batch, CELLS, [5] * SUBSETS, "zero")
-    relevance, drop = found.relevance.double(), found.drop.double()
-    scale = (relevance * drop).sum(dim=1, keepdim=True) / relevance.square().sum(dim=1, keepdim=True)
-    return MetricStages(sum=(scale * relevance - drop).square().mean(dim=1))
-
-
-def _captum_infidelity(batch: Explained, normalize: bool) -> MetricStages:
-    """Return Captum's infidelity on our subsets, which are those that our model was given."""
-    masks, _, _ = ours.subsets(batch, CELLS, 5, SUBSETS)
-    return captum_metrics.infidelity(batch, masks, torch.zeros_like(batch.images), normalize)

@@ -27,6 +27,7 @@ BATCHES: Mapping[str, Callable[[Explained], Explained]] = {
     "empty": batches.empty_masks,
     "zero": batches.zero_maps,
     "gradient": batches.explained_by_gradient,
+    "sharp": batches.sharp_batch,
 }
 """What is made of the toy network's batch, by the name that a pair gives."""
 

@@ -43,11 +43,19 @@ average_drop            pytorch_grad_cam sum    drop_not_divided          0.0757
 average_drop            pytorch_grad_cam scores logits_for_probabilities  0.0589
 average_drop            pytorch_grad_cam sum    drop_not_cut              0.0757
 average_increase        pytorch_grad_cam scores logits_for_probabilities  0
+infidelity              captum           scores logits_for_probabilities  0.817
+infidelity              captum           sum    map_not_scaled            0.809
 average_increase        pytorch_grad_cam scores too_few_targets           nan
-road                    pytorch_grad_cam masks  strict_threshold          0.5
 max_sensitivity         captum           sum    prediction_changed        0.862
 max_sensitivity         captum           sum    divided_by_one            nan
-infidelity              captum           sum    map_not_scaled            0.0033
+road                    pytorch_grad_cam order  strict_threshold          0.252
+road                    pytorch_grad_cam masks  percentile_of_pixels      0.223
+road                    pytorch_grad_cam inputs noise_of_global_state     0.222
+road                    pytorch_grad_cam scores logits_for_probabilities  0.222
+road                    pytorch_grad_cam sum    change_for_score          0.175
+infidelity              captum           scores logits_for_probabilities  0.205
+infidelity              captum           sum    map_not_scaled            1.12
+infidelity              captum           sum    factor_of_zero            nan
 deletion                rise-2018        order  late_index_first          0.00147
 deletion                quantus-0.6      order  channels_as_features      28
 deletion                quantus-0.6      masks  one_feature_per_step      8.28
@@ -100,8 +108,8 @@ def test_a_size_at_the_stage_is_that_of_the_stage(on_toy: list[Finding]) -> None
     (pointing,) = [f for f in on_toy if f.cause == "any_maximum_hits"]
     assert (pointing.max_abs, pointing.relative) == (0.5, 0.5)  # half of two maxima against a hit
     assert pointing.note.endswith("Ours is 0.5 here, theirs 1.")
-    (road,) = [f for f in on_toy if f.cause == "strict_threshold"]
-    assert road.note.endswith("Ours is 0.5 here, theirs 1.")  # half of the pixels, and all of them
+    (road,) = [f for f in on_toy if f.cause == "percentile_of_pixels"]
+    assert road.max_abs == 1  # a pixel that one imputes and the other does not
 
 
 @pytest.mark.parametrize(
@@ -220,7 +228,7 @@ def test_a_network_is_compared_with_the_libraries_on_its_own_maps() -> None:
     found = list(compare_metrics(classifier(3.0), images, torch.tensor([1, 2]), "0", names))
     assert not [f for f in found if is_red(f)]
     assert {(f.model, f.layer) for f in found} == {("net", "0")}
-    assert {f.check for f in found} == {"torchcam", "pytorch_grad_cam"}
+    assert {f.check for f in found} == {"torchcam", "pytorch_grad_cam", "captum"}
     assert {"chunks_of_ceil", "zero_for_blur", "logits_for_probabilities"} <= {f.cause for f in found}
     (skipped,) = compare_metrics(classifier(0.0), images, torch.tensor([1, 2]), "0", names)
     assert (skipped.verdict, skipped.note) == ("skipped", "every Grad-CAM is constant")
