@@ -1,6 +1,6 @@
 """The base class of SIC and AIC: the area under an image's performance information curve."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
@@ -9,40 +9,17 @@ import torch
 from torch import Tensor
 
 from heatmark.metrics.base import Curve, Explained, Metric, Scores
-from heatmark.metrics.engine.information import (
-    Mask,
-    Numbers,
-    Picture,
-    as_input,
-    information,
-    interpolated,
-    most_relevant,
-    pictures,
-    resampled,
-    scaled_between,
-    seed_pixels,
-)
+from heatmark.metrics.engine.information import Numbers, most_relevant, resampled, scaled_between, seed_pixels
+from heatmark.metrics.engine.information_pictures import Drawn
 from heatmark.metrics.engine.per_image import NOT_FINITE, not_finite
 from heatmark.metrics.engine.perturbation import require_evaluable
 from heatmark.metrics.engine.presets import settled
-from heatmark.metrics.engine.streaming import chunks, one_pass
 from heatmark.metrics.engine.summaries import area
-from heatmark.metrics.engine.target_scores import find_score
 from heatmark.metrics.protocols import PIC_PROTOCOLS
 
 LOW_SCORE = "the model's score of the image is below {}"
 NO_RISE = "the blurred image has at least the score of the image"
 NO_INFORMATION = "the blurred image has at least the information of the image"
-
-
-@dataclass(frozen=True)
-class _Ends:
-    """An image, and it blurred: only the seed pixels known."""
-
-    picture: Picture
-    known: Mask
-    sizes: tuple[int, int]
-    """Information of the blurred picture, and of the image."""
 
 
 @dataclass(frozen=True)
@@ -105,61 +82,37 @@ class InformationCurve(Metric):
     def __call__(self, batch: Explained) -> Scores:
         """Return the area per image, and the curves; NaN, with the reason, where an image is refused."""
         require_evaluable(batch)
-        ends = [self._ends(batch, n, picture) for n, picture in enumerate(pictures(batch))]
-        blurred = self._scored(batch, ((n, interpolated(each.picture, each.known)) for n, each in enumerate(ends)))
-        intact = self._scored(batch, ((n, each.picture) for n, each in enumerate(ends)))
-        reasons = self._reasons(batch, ends, blurred, intact)
+        drawn = Drawn(batch)
+        seeds = [seed_pixels(image, batch.seed, cast("float", self.seed_share)) for image in batch.images]
+        blurred, intact = (
+            drawn.facts([(n, mask) for n, mask in enumerate(masks)], self.score)
+            for masks in (seeds, [np.ones_like(mask) for mask in seeds])
+        )
+        reasons = self._reasons(batch, blurred, intact)
         kept = [n for n, why in enumerate(reasons) if not why]
-        x, scores = self._points(batch, ends, kept)
-        count, points = len(self._thresholds), cast("int", self.points)
-        y = np.full((len(ends), points + 1), np.nan)
-        for place, n in enumerate(kept):
-            part = slice(place * count, (place + 1) * count)
-            y[n] = resampled(x[part], scaled_between(scores[part], blurred[n], intact[n]), points)
+        masks = [(n, most_relevant(batch.maps[n], t) | seeds[n]) for n in kept for t in self._thresholds]
+        facts = drawn.facts(masks, self.score).reshape(len(kept), len(self._thresholds), 2)
+        points = cast("int", self.points)
+        y = np.full((len(seeds), points + 1), np.nan)
+        for n, of_image in zip(kept, facts, strict=True):
+            x, score = scaled_between(of_image, blurred[n], intact[n]).T
+            y[n] = resampled(x, score, points)
         at = torch.arange(points + 1, dtype=torch.float64) / points
         device = batch.images.device
         curve = Curve(_moved(at, device), _moved(torch.from_numpy(y), device), "information")
         return Scores(area(curve), reasons, curve)
 
-    def _ends(self, batch: Explained, n: int, picture: Picture) -> _Ends:
-        known = seed_pixels(batch.images[n], batch.seed, cast("float", self.seed_share))
-        return _Ends(picture, known, (information(interpolated(picture, known)), information(picture)))
-
-    def _reasons(self, batch: Explained, ends: Sequence[_Ends], blurred: Numbers, intact: Numbers) -> list[str]:
+    def _reasons(self, batch: Explained, blurred: Numbers, intact: Numbers) -> list[str]:
         """Return why each image is refused, ``""`` where it is not."""
         least = cast("float", self.min_score)
-        rows = zip(not_finite(batch.maps).tolist(), ends, blurred, intact, strict=True)
         return [
             NOT_FINITE if bad
-            else LOW_SCORE.format(least) if not high >= least
-            else NO_INFORMATION if each.sizes[0] >= each.sizes[1]
-            else NO_RISE if not high > low
+            else LOW_SCORE.format(least) if not high[1] >= least
+            else NO_INFORMATION if low[0] >= high[0]
+            else NO_RISE if not high[1] > low[1]
             else ""
-            for bad, each, low, high in rows
+            for bad, low, high in zip(not_finite(batch.maps).tolist(), blurred, intact, strict=True)
         ]  # fmt: skip
-
-    def _points(self, batch: Explained, ends: Sequence[_Ends], kept: Sequence[int]) -> tuple[Numbers, Numbers]:
-        """Return the scaled information and the score of each picture of the images that are kept, one by one."""
-        sizes: list[Numbers] = []
-
-        def drawn() -> Iterator[tuple[int, Picture]]:
-            for n in kept:
-                for threshold in self._thresholds:
-                    known = most_relevant(batch.maps[n], threshold) | ends[n].known
-                    picture = interpolated(ends[n].picture, known)
-                    sizes.append(scaled_between([information(picture)], *ends[n].sizes))
-                    yield n, picture
-
-        scores = self._scored(batch, drawn())
-        return np.concatenate(sizes) if sizes else np.empty(0), scores
-
-    def _scored(self, batch: Explained, drawn: Iterator[tuple[int, Picture]]) -> Numbers:
-        """Return the score of each picture for its image's target, (M,)."""
-        scores: list[Tensor] = []
-        for some in chunks(drawn, batch.batch_size):
-            inputs = [as_input(batch, picture) for _, picture in some]
-            scores.append(one_pass(batch, inputs, [n for n, _ in some], find_score(self.score)))
-        return torch.cat(scores).cpu().double().numpy() if scores else np.empty(0)
 
     def passes(self, image_size: tuple[int, int]) -> float:  # noqa: ARG002
         """Return the number of thresholds, and two for the image and the blurred one."""

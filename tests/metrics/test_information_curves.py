@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from heatmark.metrics.aic import AIC
 from heatmark.metrics.base import Explained
+from heatmark.metrics.engine import information_pictures
 from heatmark.metrics.engine.information import information, interpolated, most_relevant, resampled, seed_pixels
 from heatmark.metrics.engine.information_curve import LOW_SCORE, NO_INFORMATION, NO_RISE, InformationCurve
+from heatmark.metrics.engine.known_scores import KnownScores
 from heatmark.metrics.engine.per_image import NOT_FINITE
 from heatmark.metrics.sic import SIC
 
@@ -157,6 +159,24 @@ def test_images_are_refused_with_a_reason_and_touch_no_other(batch: Explained, m
     blind[1].bias.data[0] = 9
     alike = metric(replace(batch, model=blind, targets=torch.zeros(4).long()))
     assert list(alike.reasons) == [NO_RISE] * 4
+
+
+def test_both_share_their_pictures(batch: Explained, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def counting(picture: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        made.append(int(known.sum()))
+        return interpolated(picture, known)
+
+    monkeypatch.setattr(information_pictures, "interpolated", counting)
+    shared = replace(batch, known=KnownScores(["a", "b", "c", "d"], {}))
+    alone = [metric(batch).values for metric in METRICS]
+    made.clear()
+    together = [METRICS[0](shared).values]
+    count = len(made)
+    together.append(METRICS[1](shared).values)
+    assert count == len(made) > 4 * 10
+    assert all(torch.equal(*pair) for pair in zip(alone, together, strict=True))
 
 
 def test_options(batch: Explained) -> None:

@@ -13,7 +13,6 @@ from heatmark.metrics.base import Explained
 from heatmark.metrics.engine.alone import grid_cells, scores_without, sums
 from heatmark.metrics.engine.fills import fill_images
 from heatmark.metrics.engine.subsets import FLAT_MAP, FLAT_MODEL, NAN
-from heatmark.metrics.engine.target_scores import logit
 from heatmark.metrics.monotonicity_correlation import MonotonicityCorrelation
 from heatmark.metrics.single_deletion import SingleDeletion
 
