@@ -84,8 +84,9 @@ def replicate(cell: Cell, judge: Judge) -> int:
 def rounds(cells: Sequence[Cell], metrics: Mapping[str, Metric], replicates: int) -> list[Round]:
     """Return the cells of a job with the draws of metrics that judge them.
 
-    A cell whose method draws nothing is judged by all draws of each metric. Draw r of any other is judged by draw
-    r mod R of each metric, so that with R = 1 the draws of a method meet the metrics as they are.
+    A cell whose method draws nothing is judged by all draws of each metric. Draw r of any other is judged by draw r of
+    each metric, and from R on by the metrics as they are: so with R = 1 are all draws of a method, and a finished run
+    that grows has nothing to compute but draws 1 to R − 1.
 
     Args:
         cells: those of the job, all replicates among them.
@@ -98,7 +99,8 @@ def rounds(cells: Sequence[Cell], metrics: Mapping[str, Metric], replicates: int
         return [Round(cells, first)]
     found = [Round([cell for cell in cells if not cell.draws], [*first, *further])]
     for r, judges in enumerate([first, *others]):
-        found.append(Round([cell for cell in cells if cell.draws and cell.replicate % replicates == r], judges))
+        meeting = {r, *(range(replicates, len(cells)) if r == 0 else ())}
+        found.append(Round([cell for cell in cells if cell.draws and cell.replicate in meeting], judges))
     return [each for each in found if each.cells]
 
 
