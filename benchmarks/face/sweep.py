@@ -112,7 +112,7 @@ def sweep(
     ...         timing=False,
     ...     )
     ...     run.scores.groupby("method").size().to_dict()
-    {'grad_cam': 4, 'random': 4}
+    {'grad_cam': 4, 'random': 20}
     """
     _require_known(settings)
     asked = SweepSettings(
