@@ -32,5 +32,5 @@ def _of_metric(leaderboard: pd.DataFrame) -> str:
 
 
 def _most(rows: pd.DataFrame) -> str:
-    most = rows.loc[rows["draws_sd"].idxmax()]
+    most = rows.nlargest(1, "draws_sd").iloc[0]
     return f"±{most['draws_sd']:.2g} ({most['draws']} draws)"

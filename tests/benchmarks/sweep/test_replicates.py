@@ -100,7 +100,7 @@ def test_what_draws_nothing_is_itself() -> None:
 def test_a_metric_that_draws_from_the_batch_is_drawn_with_another_seed() -> None:
     batch = Explained(
         torch.nn.Identity(), torch.rand(3, 3, 4, 4), torch.zeros(3), torch.rand(3, 4, 4), None, None, seed=5
-    )  # type: ignore[arg-type]
+    )
     again = redraw(Noise(), 2)
     assert again == Redrawn(Noise(), 2)
     assert torch.equal(again(batch).values, Noise()(replace(batch, seed=replicate_seed(5, 2))).values)
