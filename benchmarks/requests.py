@@ -63,6 +63,7 @@ class RequestedCell:
         layer, method, implementation, options: as in the tables; ``options`` is JSON.
         depth: of its layer in the model, as text; ``""`` where unknown.
         skipped: why the method cannot explain this model or layer; ``""`` where it can.
+        replicate: number of the draw, from 0; its ``options`` are those of replicate 0.
     """
 
     key: str
@@ -72,6 +73,7 @@ class RequestedCell:
     options: str
     depth: str
     skipped: str = ""
+    replicate: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ class RequestedScore:
         key: key of the scores; ``""`` for a derived metric.
         curve: key of the curves that they sum up; ``""`` without a curve.
         bounds: keys of further curves that bound the value.
+        replicate: number of the draw of the cell, of the metric or of both, from 0.
     """
 
     cell: str
@@ -113,6 +116,7 @@ class RequestedScore:
     key: str
     curve: str = ""
     bounds: Sequence[str] = ()
+    replicate: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 class Method(ABC):
     """An attribution method; subclasses are frozen dataclasses whose fields are the hyperparameters.
 
-    A field called ``batch_size`` is the number of images that the method sends through the model at once.
+    A field called ``batch_size`` is the number of images that the method sends through the model at once. A method that
+    draws has a field ``seed``: another seed is another draw of the same method.
     """
 
     version: ClassVar[int] = 1
@@ -23,6 +24,9 @@ class Method(ABC):
 
     explains: ClassVar[Literal["layer", "input"]] = "layer"
     """``input`` for a method that belongs to no layer; it runs once per model, under the layer name ``input``."""
+
+    replicates: ClassVar[int] = 1
+    """How many draws a method that has a field ``seed`` gets at least in a sweep; its number is their mean."""
 
     @abstractmethod
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> Tensor:

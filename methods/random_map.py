@@ -18,6 +18,9 @@ class RandomMap(Method):
     at every pixel, deletion would remove scattered single pixels. That changes a prediction much sooner than removing
     connected regions does, so that the control would differ from the methods mainly by its resolution.
 
+    One draw is a poor reference: over three seeds, the mean deletion on one set of images was .183, .220 and .270. A
+    sweep therefore takes the mean of five draws per image.
+
     Args:
         cells: number of grid cells along each side; 8 is about the resolution of a last convolution.
         seed: the noise of an image depends on this seed and on the image's own pixels, not on its batch.
@@ -29,6 +32,7 @@ class RandomMap(Method):
     """
 
     explains = "input"
+    replicates = 5
 
     cells: int = 8
     seed: int = 0

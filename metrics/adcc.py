@@ -86,6 +86,14 @@ class ADCC(Metric):
         reasons = [next(filter(None, said), "") for said in zip(*(part.reasons for part in parts), strict=True)]
         return Scores(3 / (1 / values).sum(dim=0), reasons)
 
+    def maps(self, image_size: tuple[int, int]) -> float:  # noqa: ARG002
+        """Return 1: the map of the explanation image."""
+        return 1.0
+
+    def passes(self, image_size: tuple[int, int]) -> float:  # noqa: ARG002
+        """Return 2 for the drop, or one for each fraction and order of ROAD."""
+        return 2.0 if self.effect == "drop" else float(len(ORDERS) * len(PERCENTILES))
+
 
 def coherency(batch: Explained) -> Scores:
     """Return (1 + Pearson(map, map of the explanation image)) / 2, in [0, 1]; NaN, with the reason, if undefined."""

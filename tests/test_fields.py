@@ -83,9 +83,10 @@ SPEED = {
     "RISE": "batch_size",
     "GivenMaps": "maps",
     "ScoreCAM": "batch_size",
-    "SweepSettings": "batch_size timing repeats max_seconds shard block_size keep_maps retry reuse",
+    "SweepSettings": "batch_size replicates timing repeats max_seconds shard block_size keep_maps retry reuse",
 }
-"""Fields that change speed, memory, timings or what is kept, and no number of a map, curve or score.
+"""Fields that change speed, memory, timings, what is kept or how often it is drawn, and no number of a map, curve or
+score.
 
 (The batch size of a sweep moves last digits; it is recorded with every row, and is the same for all of a run.)
 """

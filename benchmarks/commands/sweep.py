@@ -188,6 +188,7 @@ def settings(config: DictConfig, shard: Shard) -> SweepSettings:
         precision=config.precision,
         batch_size=None if config.batch_size == "auto" else config.batch_size,
         seed=config.seed,
+        replicates=config.replicates,
         timing=None if config.timing.phase == "auto" else bool(config.timing.phase),
         repeats=config.timing.repeats,
         max_seconds=config.timing.max_seconds,

@@ -99,7 +99,7 @@ def sweep(
         progress: whether progress is shown.
         dry_run: whether only the cost is returned (cells, passes, time, disk), and nothing is run or written.
         settings: others of :class:`~heatmark.benchmarks.sweep.settings.SweepSettings`, such as ``device``,
-            ``precision``, ``batch_size``, ``seed``, ``timing``, ``keep_maps``, ``retry``, ``reuse``.
+            ``precision``, ``batch_size``, ``seed``, ``replicates``, ``timing``, ``keep_maps``, ``retry``, ``reuse``.
 
     Raises:
         ValueError: for anything in models, pictures, methods, metrics or settings that cannot be run.
@@ -112,7 +112,7 @@ def sweep(
     ...         timing=False,
     ...     )
     ...     run.scores.groupby("method").size().to_dict()
-    {'grad_cam': 4, 'random': 4}
+    {'grad_cam': 4, 'random': 20}
     """
     _require_known(settings)
     asked = SweepSettings(

@@ -76,12 +76,15 @@ def means(tables: Tables, cell: str) -> Iterator[tuple[str, Mean]]:
 
 
 def _mean(rows: pd.DataFrame, groups: Groups) -> Mean:
-    """Return the mean of curves and its pointwise 95 % interval (Student's t over images, or over groups of them)."""
+    """Return the mean of curves and its pointwise 95 % interval (Student's t over images, or over groups of them).
+
+    Replicates of an image are of its group, so that they make no interval narrower.
+    """
     x, scores = aligned(rows)
     mean, error, count = np.array([mean_and_error(column, groups) for column in scores.T]).T
     with np.errstate(invalid="ignore"):
         reach = stats.t.ppf(0.975, count - 1) * error
-    return Mean(x, mean, reach, len(rows))
+    return Mean(x, mean, reach, rows["image"].nunique())
 
 
 def plot(ax: Axes, curve: Mean, look: Look) -> None:

@@ -10,6 +10,7 @@ from heatmark.benchmarks.figures.style import GREY, TWO_COLUMNS, Look, below, fo
 from heatmark.benchmarks.figures.tables import Tables, on_common_images, settings
 from heatmark.benchmarks.schema import CELL_KEY
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
+from heatmark.benchmarks.statistics.replicates import averaged
 
 NAME = "pareto"
 FEW = 6
@@ -61,7 +62,7 @@ def _parts(ranked: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 def faithfulness(scored: pd.DataFrame) -> pd.DataFrame:
     """Return rows of a results table with insertion − deletion of every cell and image; NaN where either is NaN."""
-    cell = [name for name in CELL if name in scored]
+    cell, scored = [name for name in CELL if name in scored], averaged(scored)
     insertion, deletion = (
         scored[scored["metric"] == name].set_index(cell)[["definition", "value"]].add_suffix(f"_{name}")
         for name in ("insertion", "deletion")

@@ -12,6 +12,7 @@ from heatmark.benchmarks.schema import SETTING
 from heatmark.benchmarks.statistics.comparisons import arrow
 from heatmark.benchmarks.statistics.groups import scored_on
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
+from heatmark.benchmarks.statistics.replicates import averaged
 from heatmark.benchmarks.statistics.variants import plain, renamed, told_apart
 from heatmark.benchmarks.tables.curves import StoredCurves
 from heatmark.benchmarks.tables.gathered import read_table
@@ -134,6 +135,7 @@ def on_common_images(scored: pd.DataFrame) -> pd.DataFrame:
 
     A cell that has no value at all is left out and removes no image.
     """
+    scored = averaged(scored)
     defined = scored[scored["value"].notna()]
     comparable = [*SETTING, "definition"]
     cells = defined.groupby(comparable)["cell"].transform("nunique")

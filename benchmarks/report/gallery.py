@@ -37,8 +37,8 @@ class Tables:
     kept: Shown
 
     def scored(self) -> pd.DataFrame:
-        """Return the rows of results that have a score."""
-        return self.results[self.results["metric"] != ""]
+        """Return the rows of results that have a score, of replicate 0: the gallery shows its maps."""
+        return self.results[(self.results["metric"] != "") & (self.results["replicate"] == 0)]
 
 
 def gallery(
@@ -190,7 +190,7 @@ def _values(rows: pd.DataFrame, names: "pd.Series[str]") -> list[float | None]:
 
 def _curves(rows: pd.DataFrame, names: "pd.Series[str]") -> dict[str, Any]:
     found = {}
-    for key, part in rows.groupby("definition"):
+    for key, part in rows[rows["replicate"] == 0].groupby("definition"):
         fractions, known = aligned(part)
         scores = np.full((len(names), len(fractions)), np.nan)
         scores[pd.Index(names).get_indexer(pd.Index(part["image"]))] = known

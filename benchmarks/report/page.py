@@ -16,6 +16,7 @@ from heatmark.benchmarks.report.table import rows
 from heatmark.benchmarks.report.troubles import failures, suspects
 from heatmark.benchmarks.statistics.comparisons import arrow
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
+from heatmark.benchmarks.statistics.replicates import averaged
 from heatmark.benchmarks.statistics.variants import told_apart
 from heatmark.benchmarks.tables.curves import StoredCurves
 from heatmark.benchmarks.tables.gathered import read_table
@@ -50,7 +51,7 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
         places=places(shown),
         told=told,
         failures=failures(results, told),
-        suspects=suspects(scored),
+        suspects=suspects(averaged(results[results["metric"] != ""])),
     )
 
 

@@ -14,7 +14,7 @@ class Score:
     Args:
         mean, ci_low, ci_high, rank, rank_low, rank_high, n, n_groups, undefined, mean_unflagged, n_unflagged: as in the
             leaderboard (:func:`heatmark.benchmarks.statistics.leaderboard.leaderboard`).
-        rank_unflagged, n_ranked_unflagged: likewise.
+        rank_unflagged, n_ranked_unflagged, draws, draws_sd, draws_low, draws_high: likewise.
         left, width, at: where the bar that shows the interval begins, how long it is, and where its mean lies; in
             percent of the range from the lowest to the highest interval of this dataset and definition. NaN where that
             range is empty.
@@ -33,6 +33,10 @@ class Score:
     n_unflagged: int
     rank_unflagged: float
     n_ranked_unflagged: int
+    draws: int
+    draws_sd: float
+    draws_low: float
+    draws_high: float
     left: float
     width: float
     at: float

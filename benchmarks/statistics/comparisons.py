@@ -13,6 +13,7 @@ from heatmark.benchmarks.statistics.defined import Floats
 from heatmark.benchmarks.statistics.digests import own_label
 from heatmark.benchmarks.statistics.groups import Groups, group_codes, group_means, scored_on
 from heatmark.benchmarks.statistics.ranks import common
+from heatmark.benchmarks.statistics.replicates import averaged, spread
 
 FACTS = [*SETTING, "metric", "definition"]
 """Columns that are equal in all rows of one comparison: rows that differ in any of them are never mixed."""
@@ -34,7 +35,8 @@ class Comparison:
         groups: (images,) number of every image's group; an image without one is a group of its own.
         unit: what is independent, and so resampled: ``images``, or ``groups`` where any image has one.
         methods: one row per cell, in the order of the columns: ``layer, method, implementation, label, same_as,
-            maps_compared, flagged`` (number of images whose map is degenerate). ``label`` is the method's name, with
+            maps_compared, flagged`` (number of images whose map is degenerate), ``draws, draws_sd, draws_low,
+            draws_high`` (:func:`.replicates.spread`). ``label`` is the method's name, with
             the layer and then the cell's key where the name is not unique; ``same_as`` is the cell whose maps it
             repeats, or ``""``; where ``maps_compared`` is False, repeats were not looked for.
     """
@@ -98,7 +100,8 @@ class Comparison:
 def comparisons(results: pd.DataFrame) -> Iterator[Comparison]:
     """Yield the comparisons of a results table, in the order of their facts; skipped and failed cells belong to none.
 
-    Cells that were scored on different images, groups or classes belong to different comparisons.
+    An image's number is the mean over its replicates (:func:`.replicates.averaged`), for everything that follows. Cells
+    that were scored on different images, groups or classes belong to different comparisons.
 
     Args:
         results: the results table; its column ``map_of`` (:mod:`heatmark.benchmarks.tables.repeats`) says which
@@ -107,9 +110,10 @@ def comparisons(results: pd.DataFrame) -> Iterator[Comparison]:
     scored = results[results["metric"] != ""]
     if "map_of" not in scored:
         scored = scored.assign(map_of="")
-    for _, rows in scored.groupby(FACTS):
+    draws = spread(scored)
+    for _, rows in averaged(scored).groupby(FACTS):
         for _, part in rows.groupby(rows["cell"].map(scored_on(rows)), sort=False):
-            yield _comparison(part)
+            yield _comparison(part, draws)
 
 
 def arrow(higher_is_better: object) -> str:
@@ -117,7 +121,7 @@ def arrow(higher_is_better: object) -> str:
     return "" if pd.isna(higher_is_better) else " ↑" if higher_is_better else " ↓"  # type: ignore[call-overload]
 
 
-def _comparison(part: pd.DataFrame) -> Comparison:
+def _comparison(part: pd.DataFrame, draws: pd.DataFrame) -> Comparison:
     methods = part.drop_duplicates("cell").set_index("cell")[["layer", "method", "implementation", "map_of"]]
     part = part.assign(flagged=part["status"] == "degenerate")
     values, flags = (
@@ -131,6 +135,7 @@ def _comparison(part: pd.DataFrame) -> Comparison:
         same_as=same_as(methods["map_of"]),
         maps_compared=methods["map_of"] != "",
         flagged=flags.sum(),
+        **_drawn(methods.index, part, draws),
     ).drop(columns="map_of")
     return Comparison(
         {name: str(part[name].iloc[0]) for name in FACTS},
@@ -141,6 +146,13 @@ def _comparison(part: pd.DataFrame) -> Comparison:
         "groups" if (groups != "").any() else "images",
         methods,
     )
+
+
+def _drawn(cells: pd.Index, part: pd.DataFrame, draws: pd.DataFrame) -> pd.DataFrame:
+    """Return the spread of each cell's draws under the metric of a comparison; one draw has none."""
+    own = [(cell, part["metric"].iloc[0], part["definition"].iloc[0]) for cell in cells]
+    found = draws.reindex(pd.MultiIndex.from_tuples(own, names=draws.index.names)).set_axis(cells).astype(float)
+    return found.assign(draws=found["draws"].fillna(1).astype(int))
 
 
 def same_as(map_of: "pd.Series[str]") -> "pd.Series[str]":

@@ -13,7 +13,8 @@ from heatmark.benchmarks.statistics.ranks import common, rank_intervals
 COLUMNS = [
     "model", "weights", "dataset", "target_rule", "layer", "method", "implementation", "label", "metric", "definition",
     "higher_is_better", "mean", "ci_low", "ci_high", "n", "n_groups", "unit", "undefined", "flagged", "mostly_flagged",
-    "rank", "rank_low", "rank_high", "mean_ranked", "n_ranked", "gain", "gain_low", "gain_high", "n_gain",
+    "rank", "rank_low", "rank_high", "mean_ranked", "n_ranked", "draws", "draws_sd", "draws_low", "draws_high",
+    "gain", "gain_low", "gain_high", "n_gain",
     "mean_unflagged", "n_unflagged", "rank_unflagged", "mean_ranked_unflagged", "n_ranked_unflagged",
     "same_as", "maps_compared", "device", "precision", "cell", "weights_digest", "images_digest",
 ]  # fmt: skip
@@ -38,6 +39,8 @@ def leaderboard(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
         Without flagged maps: ``mean_unflagged`` over its ``n_unflagged`` images; ``rank_unflagged`` by
         ``mean_ranked_unflagged`` on the ``n_ranked_unflagged`` images where no competing method is flagged or
         undefined; a method that is mostly flagged has no such rank.
+        ``draws`` that an image's score is the mean of; ``draws_sd, draws_low, draws_high``, the standard deviation, the
+        least and the greatest of the draws' mean scores (:func:`.replicates.spread`).
         ``gain, gain_low, gain_high`` over the random control on ``n_gain`` images (:func:`.gains.gains`).
         ``same_as``, the label of the method whose maps and ranks this one has, or ``""``; ``maps_compared``, whether
         repeats were looked for.

@@ -32,7 +32,7 @@ def disk_space(plan: Plan, found: Sequence[Lack]) -> dict[str, int]:
     sides = {cell.layer: _map_size(plan, cell) for cell in plan.cells}
     shown = min(GALLERY, sum(lack.predictions for lack in found))
     return {
-        "maps": sum(_map_bytes(plan, sides[cell.layer], maps[cell.key]) for cell in plan.cells),
+        "maps": sum(_map_bytes(plan, sides[cell.layer], maps[cell.key]) for cell in plan.every_cell),
         "curves": sum(curves),
         "scores": SCORE_ROW * sum(len(which) for n in needs for which in n.scores.values()),
         "pictures": shown * _picture_bytes(_size(plan)),

@@ -228,7 +228,7 @@ def _stored(plan: Plan, found: Sequence[Lack]) -> dict[str, tuple[int, int]]:
     }
     rows = {
         "predictions": asked,
-        "maps": asked * len(plan.cells),
-        "scores": asked * len(plan.cells) * len(plan.computed),
+        "maps": asked * len(plan.every_cell),
+        "scores": asked * sum(len(each.cells) * len(each.judges) for each in plan.rounds),
     }
     return {name: (max(0, rows[name] - lacking[name]), rows[name]) for name in rows}

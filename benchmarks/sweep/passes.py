@@ -56,7 +56,7 @@ class Costs:
         module = self.plan.classifier.module
         return {
             cell.key: method_passes(cell.method, module, cell.layer, (shape[0], shape[1], shape[2]))
-            for cell in self.plan.cells
+            for cell in self.plan.every_cell
         }
 
     @property
@@ -71,7 +71,7 @@ class Costs:
         if step.of is None:
             return max(map(self._map, step.cells)) * self._filled(step.images)
         if isinstance(step.of, str):
-            metric = self.plan.metrics[step.of]
+            metric = self.plan.computed[step.of]
             own, maps = metric.passes(self.size) or 0.0, metric.maps(self.size) or 0.0
             return (own + maps * self._map(step.cells[0])) * self._filled(step.images)
         return float(self._filled(step.images * (step.of.passes(self.size) or 0.0) - step.known))
@@ -156,7 +156,8 @@ def lacks(plan: Plan, store: Store) -> Iterator[Lack]:
         plan: the job.
         store: the run's store.
     """
-    known, there = _known(plan, store), stored(store, plan.cells, plan.computed, plan.run.seed, plan.run.retry)
+    known, seed = _known(plan, store), plan.run.seed
+    there = [stored(store, each.cells, each.metrics, seed, plan.run.retry) for each in plan.rounds]
     predictions = store.present("predictions", [plan.key], errors=not plan.run.retry)[plan.key]
     positions, size = plan.asked.shard.positions(len(plan.dataset)), plan.asked.block_size
     for start in range(0, len(positions), size):
@@ -165,8 +166,9 @@ def lacks(plan: Plan, store: Store) -> Iterator[Lack]:
         entries = {i: known[name] for i, name in enumerate(names) if name in known}
         at = {i: entry for i, entry in entries.items() if not entry.reason}
         needs = [
-            _with_new(need(cell, plan.computed, at, there, plan.run.seed, plan.run.shards == 1), new)
-            for cell in plan.cells
+            _with_new(need(cell, each.metrics, at, rows, seed, plan.run.shards == 1), new)
+            for each, rows in zip(plan.rounds, there, strict=True)
+            for cell in each.cells
         ]
         yield Lack(
             len(new) + len(at),

@@ -1,6 +1,5 @@
 """The preparation of a job, which finds every mistake in what was asked for before the first block runs."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,16 +14,18 @@ from heatmark.benchmarks.machine.provenance import located, provenance, source_o
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.layers import resolve_layers
 from heatmark.benchmarks.models.predictions import predict
-from heatmark.benchmarks.requests import Request, RequestedCell, RequestedMetric, RequestedScore
+from heatmark.benchmarks.requests import Request
 from heatmark.benchmarks.sweep.blocks import reference
 from heatmark.benchmarks.sweep.cells import Cell, cells
-from heatmark.benchmarks.sweep.keys import curve_key, model_key, score_key
+from heatmark.benchmarks.sweep.keys import model_key
 from heatmark.benchmarks.sweep.pictures import pictures_key
+from heatmark.benchmarks.sweep.replicates import Round, rounds
+from heatmark.benchmarks.sweep.requested import requested
 from heatmark.benchmarks.sweep.settings import GIVEN, RunSettings, SweepSettings
 from heatmark.benchmarks.sweep.targets import choose_targets
-from heatmark.common.identity import definition, options, require_distinct
+from heatmark.common.identity import require_distinct
 from heatmark.methods.base import Method
-from heatmark.metrics.base import Derived, Metric, sums_up_curves
+from heatmark.metrics.base import Derived, Metric
 
 Tune = Callable[[str, str, Callable[[], int]], int]
 """(network's digest, kind of device, how to find it) -> the run's batch size."""
@@ -37,7 +38,7 @@ class Plan:
     Args:
         classifier: the model, on its device.
         dataset: its pictures.
-        cells: those that can be explained.
+        rounds: the cells that can be explained, all replicates among them, with the metrics that judge them.
         metrics: by name, derived ones among them.
         asked: the settings as given.
         run: the settings under which cells run.
@@ -48,7 +49,7 @@ class Plan:
 
     classifier: Classifier
     dataset: Dataset
-    cells: Sequence[Cell]
+    rounds: Sequence[Round]
     metrics: Mapping[str, Metric]
     asked: SweepSettings
     run: RunSettings
@@ -57,9 +58,19 @@ class Plan:
     reference: Tensor
 
     @property
+    def every_cell(self) -> list[Cell]:
+        """The cells with all their replicates."""
+        return [cell for each in self.rounds for cell in each.cells]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Replicate 0 of each cell."""
+        return [cell for cell in self.every_cell if not cell.replicate]
+
+    @property
     def computed(self) -> dict[str, Metric]:
-        """The metrics that are not derived from others."""
-        return {name: metric for name, metric in self.metrics.items() if not isinstance(metric, Derived)}
+        """The metrics that are not derived from others, with all their draws (:attr:`.replicates.Judge.label`)."""
+        return {label: metric for each in self.rounds for label, metric in each.metrics.items()}
 
 
 def prepare(
@@ -93,15 +104,18 @@ def prepare(
         layers = resolve_layers(classifier, settings.layers, first.to(run.device))
     _require_targets(settings.target, logits, classifier, len(dataset))
     key = model_key(classifier, network, run.precision, run.device.type)
-    found = list(cells(methods, layers, key))
+    found = list(cells(methods, layers, key, settings.replicates))
     skipped = {cell.key: _unsupported(cell, classifier.module) for cell in found}
+    computed = {name: metric for name, metric in metrics.items() if not isinstance(metric, Derived)}
+    distinct = list({cell.key: cell for cell in found}.values())  # one of two names for one method
+    asked = rounds(distinct, computed, settings.replicates)
     request = replace(
-        _request(classifier, found, skipped, metrics, run.seed),
+        requested(classifier.module, found, skipped, metrics, asked, run.seed),
         predictions=key,
         facts=_facts(classifier, dataset, network, settings, run),
     )
-    able = {cell.key: cell for cell in found if not skipped[cell.key]}  # one of two names for one method
-    return Plan(classifier, dataset, list(able.values()), metrics, settings, run, key, request, first)
+    able = [replace(each, cells=[cell for cell in each.cells if not skipped[cell.key]]) for each in asked]
+    return Plan(classifier, dataset, able, metrics, settings, run, key, request, first)
 
 
 def _require_targets(target: int | str | Sequence[int], logits: Tensor, classifier: Classifier, pictures: int) -> None:
@@ -159,43 +173,6 @@ def _unsupported(cell: Cell, module: nn.Module) -> str:
         return ""
 
 
-def _request(
-    classifier: Classifier, found: Sequence[Cell], skipped: Mapping[str, str], metrics: Mapping[str, Metric], seed: int
-) -> Request:
-    keys = dict.fromkeys(cell.key for cell in found)  # one key for one method under two names
-    return Request(
-        "", "", 0.0,
-        cells=[_requested_cell(cell, classifier.module, skipped[cell.key]) for cell in found],
-        metrics=[_requested_metric(name, metric) for name, metric in metrics.items()],
-        scores=[_requested_score(key, name, metric, seed) for key in keys for name, metric in metrics.items()],
-    )  # fmt: skip
-
-
-def _requested_cell(cell: Cell, module: nn.Module, skipped: str) -> RequestedCell:
-    implementation, depth = cell.method.implementation, _depth(module, cell.layer)
-    return RequestedCell(cell.key, cell.layer, cell.method_name, implementation, _json(cell.method), depth, skipped)
-
-
-def _json(thing: object) -> str:
-    return json.dumps(options(thing), sort_keys=True, separators=(",", ":"))
-
-
-def _requested_metric(name: str, metric: Metric) -> RequestedMetric:
-    terms = dict(metric.terms) if isinstance(metric, Derived) else {}
-    return RequestedMetric(
-        name, definition(name, metric), metric.higher_is_better, sorted(metric.needs), terms, options=_json(metric)
-    )
-
-
-def _requested_score(maps: str, name: str, metric: Metric, seed: int) -> RequestedScore:
-    if isinstance(metric, Derived):
-        return RequestedScore(maps, name, "")
-    key = score_key(maps, metric, seed)
-    if not sums_up_curves(metric):
-        return RequestedScore(maps, name, key)
-    return RequestedScore(maps, name, key, curve_key(maps, metric.path), [curve_key(maps, p) for p in metric.bounds])
-
-
 def _facts(
     classifier: Classifier, dataset: Dataset, network: str, settings: SweepSettings, run: RunSettings
 ) -> dict[str, Any]:
@@ -211,6 +188,7 @@ def _facts(
         "device_kind": run.device.type,
         "batch_size": run.batch_size,
         "seed": run.seed,
+        "replicates": settings.replicates,
         "shard_size": len(settings.shard.positions(len(dataset))),
         "pictures_key": pictures_key(classifier),
         "given": _given(classifier, dataset),
@@ -229,16 +207,3 @@ def _given(classifier: Classifier, dataset: Dataset) -> dict[str, dict[str, str]
         "model.module": source_of(str(target or f"{kind.__module__}.{kind.__qualname__}")),
     }
     return {name: place for name, place in found.items() if place}
-
-
-def _depth(module: nn.Module, layer: str) -> str:
-    """Return a layer's depth, the share of the model's modules that have run once it has; ``""`` for what is no layer.
-
-    Modules are taken in the order of their definition; a module has run when its last submodule has.
-    """
-    names = [name for name, _ in module.named_modules()]
-    if layer not in names:
-        return ""
-    last = max(i for i, name in enumerate(names) if f"{name}.".startswith(f"{layer}."))
-    around = sum(name == "" or layer.startswith(f"{name}.") for name in names)
-    return str((last + 1 - around) / len(names))

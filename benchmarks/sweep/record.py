@@ -20,6 +20,8 @@ SPEED_ONLY = (
     "decode_workers", "reuse", "dry_run",
 )  # fmt: skip
 """Options of a sweep that change no number: the same job given with others of these continues its earlier request."""
+GROWN = ("replicates",)
+"""Options of which another value is the same job with more or fewer rows."""
 OF_THE_SUBJECT = ("model", "dataset", "target", "device", "precision", "seed")
 
 
@@ -46,7 +48,7 @@ class JobRecord:
         started: float | None = None,
     ) -> None:
         self.root, self.store, self.shard = root, Store(root), shard
-        plain = {name: value for name, value in given.items() if name not in SPEED_ONLY}
+        plain = {name: value for name, value in given.items() if name not in (*SPEED_ONLY, *GROWN)}
         if isinstance(plain.get("dataset"), Mapping):  # more pictures of a dataset are the same job, grown
             plain["dataset"] = {name: value for name, value in plain["dataset"].items() if name != "limit"}
         self._job = digest_json(plain)

@@ -13,6 +13,7 @@ from heatmark.benchmarks.sweep.pictures import pictures
 from heatmark.benchmarks.sweep.predictions import Predicted, predicted
 from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.benchmarks.sweep.record import JobRecord
+from heatmark.benchmarks.sweep.replicates import Round
 from heatmark.benchmarks.sweep.reuse import reuse, wanted
 from heatmark.benchmarks.sweep.timings import time_cells, timed_alone
 from heatmark.benchmarks.sweep.work import Progress, Work, compute
@@ -25,22 +26,26 @@ def run(plan: Plan, record: JobRecord, observer: Observer) -> None:
     Raises:
         ValueError: where the model explains nothing: its logits are not finite, or no label is a class of it.
     """
-    store, settings = record.store, plan.run
     if plan.asked.reuse:
-        record.reused(reuse(store, plan.asked.reuse, wanted(plan)))
-    work = Work(
-        plan.classifier, plan.computed, settings, store,
-        stored(store, plan.cells, plan.computed, settings.seed, settings.retry), Progress(), observer,
-    )  # fmt: skip
+        record.reused(reuse(record.store, plan.asked.reuse, wanted(plan)))
+    progress = Progress()
+    works = [_work(plan, each, record, progress, observer) for each in plan.rounds]
     sample: Batch | None = None
-    for block in _predicted_blocks(plan, record, work.progress, observer):
+    for block in _predicted_blocks(plan, record, progress, observer):
         if len(block.images):
-            for cells in by_layer(plan.cells).values():
-                compute(work, block, cells)
+            for each, work in zip(plan.rounds, works, strict=True):
+                for cells in by_layer(each.cells).values():
+                    compute(work, block, cells)
             sample = sample or _sample(block)
-        observer.ended(len(block.entries), work.progress.errors)
-    _time(plan, record, work.progress, sample, observer)
+        observer.ended(len(block.entries), progress.errors)
+    _time(plan, record, progress, sample, observer)
     record.done()
+
+
+def _work(plan: Plan, which: Round, record: JobRecord, progress: Progress, observer: Observer) -> Work:
+    store, settings = record.store, plan.run
+    there = stored(store, which.cells, which.metrics, settings.seed, settings.retry)
+    return Work(plan.classifier, which.metrics, settings, store, there, progress, observer)
 
 
 def _predicted_blocks(plan: Plan, record: JobRecord, progress: Progress, observer: Observer) -> Iterator[Predicted]:

@@ -25,6 +25,8 @@ class SweepSettings:
         precision: ``fp32`` or ``bf16``.
         batch_size: images per forward pass; None tunes it on the device, once per run, model and kind of device.
         seed: the seed of everything that is drawn at random.
+        replicates: how many times everything that is drawn is drawn: methods and metrics with a seed; what draws
+            nothing is computed once. A method may have more draws of its own (``Method.replicates``).
         timing: whether methods are timed after everything else; None times them unless the dataset is cut into shards.
         repeats: timed calls per cell.
         max_seconds: time in seconds after which a slow method is not timed again.
@@ -45,6 +47,7 @@ class SweepSettings:
     precision: str = "fp32"
     batch_size: int | None = None
     seed: int = 0
+    replicates: int = 1
     timing: bool | None = None
     repeats: int = 5
     max_seconds: float = 10.0
@@ -59,6 +62,8 @@ class SweepSettings:
             raise ValueError(f"batch_size is {self.batch_size!r}, expected a positive number or auto")
         if not _is_positive(self.block_size, int):
             raise ValueError(f"block_size is {self.block_size!r}, expected a whole number of at least 1")
+        if not _is_positive(self.replicates, int):
+            raise ValueError(f"replicates is {self.replicates!r}, expected a whole number of at least 1")
         if not _is_positive(self.repeats, int):
             raise ValueError(f"timing.repeats is {self.repeats!r}, expected a whole number of at least 1")
         if not _is_positive(self.max_seconds, (int, float)):

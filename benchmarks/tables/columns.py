@@ -44,6 +44,7 @@ METRIC = [
     Column("definition", TEXT, "id of the metric's definition; rows of two definitions are never compared"),
 ]
 IMAGE = Column("image", TEXT, "name of the picture in its dataset; empty in a row of a whole cell")
+REPLICATE = Column("replicate", WHOLE, "number of the draw, from 0; 0 alone where nothing is drawn")
 PICTURE = [
     Column("group", TEXT, "group (patient, video) of the picture; empty where it has none"),
     Column("label", TEXT, "name of the true class; empty where unknown"),
@@ -74,7 +75,7 @@ DIGESTS = [
 RESULTS_COLUMNS = [
     *SUBJECT, *CELL,
     Column("options", TEXT, "options of the method that differ from their defaults", "JSON"),
-    *METRIC, IMAGE, *PICTURE, *PREDICTED, *TARGET,
+    *METRIC, IMAGE, REPLICATE, *PICTURE, *PREDICTED, *TARGET,
     Column("value", NUMBER, "the score; NaN where undefined", "the metric's"),
     Column("tied", NUMBER, "share of the map's pixels whose value another pixel has", "0 to 1"),
     Column("tie_low", NUMBER, "least score over other orders of tied pixels, where asked for", "the metric's"),
@@ -83,8 +84,8 @@ RESULTS_COLUMNS = [
     *SAID,
     Column("depth", NUMBER, "depth of the layer in the model; NaN where unknown", "share of modules, 0 to 1"),
     *MACHINE, CELL_ID,
-    Column("maps", TEXT, "key of the cell's maps in the store", "SHA-256"),
-    Column("map_of", TEXT, "the cell whose maps this one repeats, or itself; empty where not compared"),
+    Column("maps", TEXT, "key of the replicate's maps in the store", "SHA-256"),
+    Column("map_of", TEXT, "the cell whose maps (of replicate 0) it repeats, or itself; empty where not compared"),
     *DIGESTS,
 ]  # fmt: skip
 IMAGES_COLUMNS = [
@@ -97,7 +98,7 @@ IMAGES_COLUMNS = [
     *MACHINE, Column("digest", TEXT, "digest of the picture; empty where it cannot be read", "32 hex digits"), *DIGESTS,
 ]  # fmt: skip
 CURVES_COLUMNS = [
-    *SUBJECT, *CELL[:2], *METRIC, IMAGE,
+    *SUBJECT, *CELL[:2], *METRIC, IMAGE, REPLICATE,
     Column("fraction", NUMBERS_OF_A_LIST, "fractions of pixels perturbed", "0 to 1"),
     Column("score", NUMBERS_OF_A_LIST, "the model's score at each fraction", "the metric's"),
     CELL_ID,
@@ -132,6 +133,10 @@ SUMMARY_COLUMNS = [
     Column("rank_high", NUMBER, "upper bound"),
     Column("mean_ranked", NUMBER, "mean over the images where all competing methods are defined", "the metric's"),
     Column("n_ranked", WHOLE, "number of these images"),
+    Column("draws", WHOLE, "draws that an image's score is the mean of; 1 where nothing is drawn"),
+    Column("draws_sd", NUMBER, "standard deviation over draws of their mean scores; NaN for one", "the metric's"),
+    Column("draws_low", NUMBER, "least of these mean scores", "the metric's"),
+    Column("draws_high", NUMBER, "greatest of these mean scores", "the metric's"),
     Column("gain", NUMBER, "by how much it is better than the method random, paired by image", "the metric's"),
     Column("gain_low", NUMBER, "lower bound of its interval (BCa, 95 %)", "the metric's"),
     Column("gain_high", NUMBER, "upper bound", "the metric's"),
@@ -147,9 +152,9 @@ SUMMARY_COLUMNS = [
 ]  # fmt: skip
 
 TABLES: Mapping[str, tuple[str, Sequence[Column]]] = {
-    "results.parquet": ("One row per picture, cell (a method at a layer) and metric.", RESULTS_COLUMNS),
+    "results.parquet": ("One row per picture, cell (a method at a layer), metric and replicate.", RESULTS_COLUMNS),
     "images.parquet": ("One row per setting and picture, those that cannot be explained too.", IMAGES_COLUMNS),
-    "curves.parquet": ("One row per picture, cell and curve.", CURVES_COLUMNS),
+    "curves.parquet": ("One row per picture, cell, curve and replicate.", CURVES_COLUMNS),
     "timing.parquet": ("One row per cell, batch size and number of threads.", TIMING_COLUMNS),
     "summary.csv": ("The leaderboard: one row per cell and definition of a metric.", SUMMARY_COLUMNS),
 }

@@ -20,7 +20,7 @@ from heatmark.benchmarks.tables.writing import grouped
 ROWS = 2**14
 """Number of curves that are read from the store at once."""
 
-OF_A_CELL = ["cell", "metric", "definition", "image", "fraction", "score"]
+OF_A_CELL = ["cell", "metric", "definition", "image", "replicate", "fraction", "score"]
 """The columns of a cell's curves that are read."""
 
 
@@ -76,6 +76,7 @@ def _table(part: Slice, stored: Stored) -> pa.Table:
     same |= {"layer": cell.layer, "method": cell.method, "metric": metric.name, "definition": metric.definition}
     same |= {"cell": part.place.id}
     columns = {name: pa.repeat(value, len(rows)) for name, value in same.items()}
+    columns["replicate"] = pa.repeat(pa.scalar(part.asked.score.replicate, pa.int64()), len(rows))
     columns |= {"image": images.take(pa.array(there)), "fraction": rows["x"], "score": rows["y"]}
     return pa.table({name: columns[name] for name in CURVES}, schema=schema(CURVES_COLUMNS))
 

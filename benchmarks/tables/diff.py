@@ -1,4 +1,4 @@
-"""The results of two runs paired by cell and picture, and where they differ."""
+"""The results of two runs paired by cell, picture and replicate, and where they differ."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ CELL = ["model", "weights", "layer", "method", "options", "dataset", "target_rul
 """Columns that pair the cells of two runs: names and definitions, not the digests and keys that may differ."""
 MORE = ["implementation", "device", "precision", "weights_digest", "images_digest", "cell"]
 """Columns that pair cells as well where a run has several of one name."""
-ENTRY = ["image"]
+ENTRY = ["image", "replicate"]
 COMPARED = ["value", "status", "target"]
 
 EQUAL, DIFFERENT, FIRST_ONLY, SECOND_ONLY = "equal", "different", "missing in the second", "missing in the first"
@@ -19,9 +19,9 @@ EQUAL, DIFFERENT, FIRST_ONLY, SECOND_ONLY = "equal", "different", "missing in th
 def diff(first: pd.DataFrame, second: pd.DataFrame, tolerance: float = 0.0) -> pd.DataFrame:
     """Return how far the results of two runs agree: one row per cell and metric.
 
-    Its columns are those of :data:`CELL`; ``entries`` (of both runs together), ``different`` and ``missing`` (their
-    numbers), ``largest`` (largest |difference| of two values, infinite where one is NaN, status or class explained
-    differs), and ``verdict``.
+    Its columns are those of :data:`CELL`; ``entries`` (pictures and replicates, of both runs together), ``different``
+    and ``missing`` (their numbers), ``largest`` (largest |difference| of two values, infinite where one is NaN, status
+    or class explained differs), and ``verdict``.
 
     Args:
         first, second: results tables.

@@ -89,7 +89,7 @@ def timing(store: Store, asked: Sequence[Place]) -> Iterator[pa.Table]:
         return
     stored = pa.concat_tables(batches).to_pandas().drop_duplicates(["key", "row", "status"])
     of_maps = dict(iter(stored[stored["status"] == "ok"].groupby("maps")))
-    places = [place for place in asked if place.cell.key in of_maps]
+    places = [place for place in asked if place.cell.key in of_maps and not place.cell.replicate]
     rows = [of_maps[place.cell.key][TIMED].assign(**cell_columns(place)) for place in places]
     if rows:
         yield pa.Table.from_pandas(pd.concat(rows)[TIMING], schema=schema(TIMING_COLUMNS), preserve_index=False)

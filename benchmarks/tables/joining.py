@@ -30,6 +30,7 @@ class Part:
         metric: the metric; :data:`NO_METRIC` for rows of no metric.
         job: the job whose pictures they are of; None for a row of no picture.
         first: position of the first picture among the job's.
+        replicate: number of the draw, from 0.
         status, reason: (n,) of each row, the reason as a number of a text.
         value, tied, low, high: (n,).
     """
@@ -38,6 +39,7 @@ class Part:
     metric: RequestedMetric
     job: Job | None
     first: int
+    replicate: int
     status: Ints
     reason: Ints
     value: Floats
@@ -109,7 +111,7 @@ class Join:
         reasons: list[Any] = [why[0], self.texts.number(whole), why[1], why[2], 0]
         reason = np.select(conditions, reasons, np.where(np.isnan(value), undefined, flag))
         numbers = (np.where(good, column, np.nan) for column in (value, tied, low, high))
-        return Part(place, metric, job, 0, status, reason, *numbers)
+        return Part(place, metric, job, 0, asked.score.replicate, status, reason, *numbers)
 
     def _positions(self, place: Place, asked: Asked) -> tuple[Ints, Ints, Ints]:
         job, score = asked.job, asked.score
@@ -132,7 +134,19 @@ class Join:
             reason = np.where(np.isnan(term.value), self._of_term(term), reason)
         value = np.sum([asked.metric.terms[term.metric.name] * term.value for term in terms], axis=0)
         unknown = np.full(len(value), np.nan)
-        return Part(place, asked.metric, asked.job, 0, status, reason, value, terms[0].tied, unknown, unknown)
+        return Part(
+            place,
+            asked.metric,
+            asked.job,
+            0,
+            asked.score.replicate,
+            status,
+            reason,
+            value,
+            terms[0].tied,
+            unknown,
+            unknown,
+        )
 
     def _of_term(self, term: Part) -> Ints:
         """Return the reasons of a derived metric's term, with its name before each."""
@@ -154,7 +168,8 @@ class Join:
 def _without_value(place: Place, job: Job | None, first: int, status: int, reasons: Sequence[int]) -> Part:
     unknown = np.full(len(reasons), np.nan)
     found = np.full(len(reasons), status)
-    return Part(place, NO_METRIC, job, first, found, np.array(reasons, np.int64), *[unknown] * 4)
+    texts = np.array(reasons, np.int64)
+    return Part(place, NO_METRIC, job, first, place.cell.replicate, found, texts, *[unknown] * 4)
 
 
 def joined(store: Store, places: Iterable[Place]) -> Join:

@@ -13,6 +13,7 @@ from heatmark.benchmarks.schema import SETTING
 from heatmark.benchmarks.statistics.comparisons import arrow
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.statistics.variants import told_apart
+from heatmark.benchmarks.tables.draws import draws_text
 
 NAMED = [name for name in SETTING if not name.endswith("_digest")]
 """Columns whose values name a table. Digests are left out: equal labels of two digests are made distinct before."""
@@ -94,7 +95,7 @@ def paper_tables(
                 f"{facts['model']} ({facts['weights']}) on {facts['dataset']}, target {facts['target_rule']}: means "
                 f"over {images} images{', other images or classes than in the previous table' * (position > 0)} ± "
                 f"half the width of the 95 % BCa interval{_resampled(part)}, best in bold. {_repeats(part)}"
-                f"{_fewer(entries)}{_flagged(part)}{_units(part)}",
+                f"{_fewer(entries)}{_flagged(part)}{_drawn(part)}{_units(part)}",
             )
 
 
@@ -134,6 +135,11 @@ def _flagged(rows: pd.DataFrame) -> str:
 def _fewer(entries: pd.DataFrame) -> str:
     partial = entries.map(lambda entry: isinstance(entry, Estimate) and entry.n is not None).any(axis=None)
     return "n: number of images on which the metric is defined, where not all; never in bold. " if partial else ""
+
+
+def _drawn(rows: pd.DataFrame) -> str:
+    text = draws_text({str(definition): part for definition, part in rows.groupby("definition")})
+    return f"Draws: {text}. " if text else ""
 
 
 def _units(rows: pd.DataFrame) -> str:

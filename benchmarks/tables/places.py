@@ -34,28 +34,33 @@ class Place:
     Args:
         job: the newest job that asks for it.
         cell: the cell; :data:`NO_CELL` for what concerns the job itself.
-        asked: its scores by name and definition of the metric, each as the newest job asks for it.
+        first: the key of the maps of its replicate 0.
+        asked: its scores by name and definition of the metric and by replicate, each as the newest job asks for it.
         failure: why the job as a whole failed; ``""`` for a cell.
     """
 
     job: Job
     cell: RequestedCell
-    asked: dict[tuple[str, str], Asked] = field(default_factory=dict)
+    first: str = ""
+    asked: dict[tuple[str, str, int], Asked] = field(default_factory=dict)
     failure: str = ""
 
     @cached_property
     def id(self) -> str:
-        """The cell's id in the tables: one method's maps may stand under two names, or in two settings."""
+        """The cell's id in the tables, one for all replicates.
+
+        One method's maps may stand under two names, or in two settings.
+        """
         if not self.cell.key:
             return ""
-        words = [self.cell.key, self.cell.method, *self.job.place]
+        words = [self.first, self.cell.method, *self.job.place]
         return hashlib.sha256("\0".join(words).encode()).hexdigest()[:32]
 
     @property
-    def order(self) -> tuple[str, ...]:
+    def order(self) -> tuple[str, str, str, str, str, int]:
         """What the tables are sorted by."""
         facts = self.job.setting
-        return facts["dataset"], facts["model"], self.cell.layer, self.cell.method, self.id
+        return facts["dataset"], facts["model"], self.cell.layer, self.cell.method, self.id, self.cell.replicate
 
 
 def places(jobs: Sequence[Job]) -> list[Place]:
@@ -70,37 +75,43 @@ def places(jobs: Sequence[Job]) -> list[Place]:
     for job in jobs:
         found.setdefault(job.place, Place(job, NO_CELL))
         scores = _by_cell(job)
+        firsts = {(cell.layer, cell.method): cell.key for cell in job.request.cells if not cell.replicate}
         for cell in job.request.cells:
-            place = found.setdefault((*job.place, cell.key, cell.method), Place(job, cell))
+            first = firsts[cell.layer, cell.method]
+            place = found.setdefault((*job.place, first, cell.key, cell.method), Place(job, cell, first))
             for asked in scores.get(cell.key, ()):
-                place.asked.setdefault((asked.metric.name, asked.metric.definition), asked)
+                place.asked.setdefault((asked.metric.name, asked.metric.definition, asked.score.replicate), asked)
     failed = [Place(job, NO_CELL, failure=reason) for job in jobs if (reason := _failure(job))]
     return sorted([*failed, *found.values()], key=lambda place: place.order)
 
 
 def settings(found: Sequence[Place]) -> Iterator[list[Place]]:
-    """Yield the places of each setting that have a cell."""
+    """Yield the places of each setting that have a cell, of replicate 0 alone."""
     of_setting = defaultdict(list)
     for place in found:
-        if place.cell.key:
+        if place.cell.key and not place.cell.replicate:
             of_setting[place.job.place].append(place)
     yield from of_setting.values()
 
 
 def _by_cell(job: Job) -> dict[str, list[Asked]]:
     metrics = {metric.name: metric for metric in job.request.metrics}
-    plain: dict[str, dict[str, Asked]] = defaultdict(dict)
+    plain: dict[str, dict[tuple[str, int], Asked]] = defaultdict(dict)
     for score in job.request.scores:
-        plain[score.cell][score.metric] = Asked(job, metrics[score.metric], score)
+        plain[score.cell][score.metric, score.replicate] = Asked(job, metrics[score.metric], score)
     return {cell: [_with_terms(asked, of_cell) for asked in of_cell.values()] for cell, of_cell in plain.items()}
 
 
-def _with_terms(asked: Asked, of_cell: Mapping[str, Asked]) -> Asked:
-    """Return a derived metric's scores with what they are sums of; its definition names the definitions of these."""
+def _with_terms(asked: Asked, of_cell: Mapping[tuple[str, int], Asked]) -> Asked:
+    """Return a derived metric's scores with what they are sums of; its definition names the definitions of these.
+
+    A term that draws nothing has one value, which is part of every replicate.
+    """
     metric = asked.metric
     if not metric.terms:
         return asked
-    terms = [of_cell[name] for name in metric.terms]
+    number = asked.score.replicate
+    terms = [of_cell.get((name, number)) or of_cell[name, 0] for name in metric.terms]
     said = sorted(f"{metric.terms[term.metric.name]:+g} {term.metric.definition}" for term in terms)
     return replace(asked, terms=terms, metric=replace(metric, definition=f"{metric.definition}({' '.join(said)})"))
 

@@ -30,7 +30,7 @@ Floats = NDArray[np.float32]
 
 
 def originals(places: Sequence[Place], store: Store) -> dict[Place, str]:
-    """Return, for each place with maps, the cell whose maps its cell repeats, or the cell itself.
+    """Return, for each place whose replicate 0 has maps, the cell whose maps its cell repeats, or the cell itself.
 
     Two cells of one setting are repeats of each other where :func:`repeat` holds and both have maps of the same
     images and classes. Examples are Grad-CAM, HiResCAM and XGrad-CAM before global average pooling and a linear layer,
@@ -41,10 +41,11 @@ def originals(places: Sequence[Place], store: Store) -> dict[Place, str]:
         places: those of the run.
         store: the run's store.
     """
-    found: dict[Place, str] = {}
+    found: dict[str, str] = {}
     for of_setting in settings(places):
-        found |= _originals(sorted(of_setting, key=_precedence), store)
-    return found
+        alike = _originals(sorted(of_setting, key=_precedence), store)
+        found |= {place.id: original for place, original in alike.items()}
+    return {place: found[place.id] for place in places if place.id in found}
 
 
 def _precedence(place: Place) -> tuple[bool, str, str, str]:

@@ -57,6 +57,7 @@ def _table(
         **{name: _spread(values, which) for name, values in _of_parts(parts, originals).items()},
         **_of_pictures(parts, pictures),
         "depth": pa.array([_depth(part.place.cell.depth) for part in parts], pa.float64()).take(pa.array(which)),
+        "replicate": pa.array([part.replicate for part in parts], pa.int64()).take(pa.array(which)),
         "higher_is_better": pa.array([p.metric.higher_is_better for p in parts], pa.bool_()).take(pa.array(which)),
         "status": pa.array(STATUSES).take(pa.array(status)),
         "reason": join.texts.array().take(pa.array(_joined([part.reason for part in parts]))),

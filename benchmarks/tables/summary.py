@@ -16,6 +16,7 @@ from heatmark.benchmarks.statistics.comparisons import Comparison, arrow, compar
 from heatmark.benchmarks.statistics.gains import BESIDE
 from heatmark.benchmarks.statistics.leaderboard import standings
 from heatmark.benchmarks.statistics.variants import plain, told_apart
+from heatmark.benchmarks.tables.draws import draws_text
 from heatmark.benchmarks.tables.gaps import gap_tables
 from heatmark.benchmarks.tables.gathered import read_table
 from heatmark.benchmarks.tables.layout import Block, fitting
@@ -65,7 +66,8 @@ def tables_of(results: pd.DataFrame, timing: pd.DataFrame, width: int) -> list[G
         block = Block(_leaderboards(together), costs, len(together[0].values))
         title = Text(_title(together[0].facts, rows, told), style="bold")
         tables = fitting(block, width)
-        notes = [Text(line, style="dim") for line in (_meaning(block, len(tables) > 1), _definitions(block))]
+        lines = [_meaning(block, len(tables) > 1), draws_text(block.leaderboards), _definitions(block)]
+        notes = [Text(line, style="dim") for line in lines if line]
         apart = [part for table in tables for part in (Text(), table)]
         found.append(Group(title, *apart[1:], *notes))
     return found

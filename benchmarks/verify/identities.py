@@ -40,6 +40,8 @@ def found(request: Request, methods: Mapping[str, Method], metrics: Mapping[str,
     """
     result = Found()
     for cell in request.cells:
+        if cell.replicate:
+            continue  # a draw of the same method
         own = (m for m in methods.values() if map_key(request.predictions, cell.layer, m) == cell.key)
         if (method := next(own, None)) is not None:
             result.methods[cell.method] = method
@@ -59,7 +61,7 @@ def _metric(request: Request, asked: RequestedMetric, given: Mapping[str, Metric
     if asked.terms:
         derived = (m for m in given.values() if isinstance(m, Derived))
         return next((m for m in derived if dict(m.terms) == dict(asked.terms)), None)
-    score = next((score for score in request.scores if score.metric == asked.name), None)
+    score = next((s for s in request.scores if s.metric == asked.name and not s.replicate), None)
     plain = (m for m in given.values() if not isinstance(m, Derived))
     return None if score is None else next((m for m in plain if score_key(score.cell, m, seed) == score.key), None)
 

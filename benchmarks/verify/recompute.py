@@ -20,8 +20,8 @@ from heatmark.methods.base import Method
 from heatmark.metrics.base import Metric
 
 Row = Mapping[str, Any]
-Place = tuple[str, str, str, str]
-"""Layer, method, metric, the picture's name here."""
+Place = tuple[str, str, str, str, int]
+"""Layer, method, metric, the picture's name here, replicate."""
 
 MOST_IMAGES = 4096
 """The largest batch size that is taken from a run's folder."""
@@ -91,6 +91,7 @@ def _settings(job: Job, targets: Sequence[int], layers: Sequence[str], device: t
         precision=str(facts["precision"]),
         batch_size=_batch_size(facts["batch_size"]),
         seed=seed_of(job),
+        replicates=int(facts.get("replicates", 1)),
         timing=False,
         keep_maps="none",
     )
@@ -116,7 +117,7 @@ def _read(folder: Path) -> Recomputed:
     return Recomputed(
         entries,
         {
-            (row["layer"], row["method"], row["metric"], row["image"]): row
+            (row["layer"], row["method"], row["metric"], row["image"], row["replicate"]): row
             for row in table
             if row["image"] and row["metric"]
         },

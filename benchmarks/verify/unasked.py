@@ -8,7 +8,7 @@ from heatmark.benchmarks.schema import SETTING
 from heatmark.benchmarks.tables.jobs import Job
 from heatmark.benchmarks.tables.places import places
 
-OF_SCORE = ["maps", "layer", "method", "implementation", "options", "metric", "definition"]
+OF_SCORE = ["maps", "layer", "method", "implementation", "options", "metric", "definition", "replicate"]
 UNASKED = "no job of the run asks for this row; heatmark gather writes the table anew"
 
 
@@ -29,7 +29,7 @@ def unasked(table: pd.DataFrame, every: Sequence[Job]) -> "pd.Series[bool]":
     return ~(_among(table, OF_SCORE, scores) & _among(table, ["image"], pictures))
 
 
-def _among(table: pd.DataFrame, columns: Sequence[str], known: Collection[tuple[str, ...]]) -> "pd.Series[bool]":
+def _among(table: pd.DataFrame, columns: Sequence[str], known: Collection[tuple[object, ...]]) -> "pd.Series[bool]":
     """Return which rows have in the columns of the setting and in these one of the known combinations."""
     every = zip(*(table[name] for name in [*SETTING, *columns]), strict=True)
     return pd.Series([combination in known for combination in every], index=table.index, dtype=bool)

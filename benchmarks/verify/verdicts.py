@@ -47,7 +47,7 @@ def verdict(recorded: Row, entry: Entry, here: Recomputed, needs: Iterable[str],
     if here.reason or not found:
         return cannot(here.reason or "it was not computed here")
     own = max(found, key=lambda each: _in_common(each, entry, needs))
-    place: Place = (recorded["layer"], recorded["method"], recorded["metric"], own.image)
+    place: Place = (recorded["layer"], recorded["method"], recorded["metric"], own.image, recorded["replicate"])
     row = here.rows.get(place)
     if own.reason:
         return cannot(own.reason)

@@ -24,7 +24,7 @@ from heatmark.benchmarks.verify.which import Which
 from heatmark.methods.base import Method
 from heatmark.metrics.base import Metric
 
-OF_ROW = ["model", "dataset", "target_rule", "layer", "method", "options", "image", "metric", "definition"]
+OF_ROW = ["model", "dataset", "target_rule", "layer", "method", "options", "image", "metric", "definition", "replicate"]
 COLUMNS = [*OF_ROW, "digest", "recorded", "here", "difference", "verdict", "note"]
 BEST_FIRST = [EQUAL, DEVIATES, CANNOT]
 """Of a row that several jobs ask for the best verdict counts: their batch sizes may differ, and one job computed it."""
@@ -115,9 +115,9 @@ def _of_job(job: Job, table: pd.DataFrame, reader: _Reader, asked: Which) -> Ite
         yield _told(row, entry.digest, said)
 
 
-def _score(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Return which score a row is of: cell, method, metric and the metric's definition."""
-    return row["maps"], row["method"], row["metric"], row["definition"]
+def _score(row: Mapping[str, Any]) -> tuple[str, str, str, str, int]:
+    """Return which score a row is of: cell, method, metric and the metric's definition, replicate."""
+    return row["maps"], row["method"], row["metric"], row["definition"], row["replicate"]
 
 
 def _recomputed(

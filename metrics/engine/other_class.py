@@ -37,6 +37,14 @@ class OtherClass(Metric):
         """Return the similarity per image; NaN, with the reason, where it is undefined."""
         return self.compared(batch.maps, batch.explain(batch.model, batch.images, self.others(batch)))
 
+    def maps(self, image_size: tuple[int, int]) -> float:  # noqa: ARG002
+        """Return 1: the map of the other class."""
+        return 1.0
+
+    def passes(self, image_size: tuple[int, int]) -> float:  # noqa: ARG002
+        """Return 1: the logits, among which the other class is chosen."""
+        return 1.0
+
 
 def logits_of(batch: Explained, images: Tensor) -> Tensor:
     """Return the logits (n, classes) of images of a batch.

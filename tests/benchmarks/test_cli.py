@@ -66,12 +66,12 @@ def test_a_sweep_leaves_its_tables_and_prints_a_ranking(heatmark: Heatmark, tmp_
     assert code == 0, out
     run = tmp_path / "results" / "runs" / "t"
     results = pd.read_parquet(run / "results.parquet")
-    assert len(results) == (2 + 1) * 3 * 2  # grad_cam at two layers and random once, 3 images, 2 metrics
+    assert len(results) == (2 + 5) * 3 * 2  # grad_cam at two layers and five draws of random, 3 images, 2 metrics
     assert set(results["definition"]) == {"deletion:heatmark-1[steps=2]", "insertion:heatmark-1[steps=2]"}
     assert results["value"].between(0, 1).all()
     for name in ("images.parquet", "timing.parquet", "curves.parquet", "summary.csv", "provenance.json"):
         assert (run / name).exists()
-    assert len(requests.current(run)[0].cells) == 3
+    assert len(requests.current(run)[0].cells) == 2 + 5
     assert "gain over random" in " ".join(out.split())
 
 

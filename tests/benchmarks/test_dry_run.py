@@ -24,8 +24,8 @@ def test_a_dry_run_says_the_costs_and_leaves_nothing_behind(heatmark: Heatmark, 
     assert [line.split()[1:3] for line in out.splitlines() if line.startswith("    m")] == [
         ["grad_cam", "8"],
         ["random", "0"],
-        ["deletion", "20"],  # 3 images of 3 points each in batches of 2, by 2 methods
-        ["insertion", "24"],
+        ["deletion", "60"],  # 3 images of 3 points each in batches of 2, by grad_cam and five draws of random
+        ["insertion", "72"],
     ]
     assert "together" in out
     assert "batches of 2" in out
@@ -37,7 +37,7 @@ def test_a_dry_run_of_a_finished_sweep_changes_no_file(heatmark: Heatmark, tmp_p
     before = files(tmp_path)
     code, out, _ = heatmark(*SMALL, "dry_run=true")
     assert code == 0
-    assert "stored already: predictions 3 of 3, maps 6 of 6, scores 12 of 12" in out
+    assert "stored already: predictions 3 of 3, maps 18 of 18, scores 36 of 36" in out
     assert files(tmp_path) == before
 
 
@@ -70,7 +70,7 @@ def test_several_jobs_have_a_table_each_and_a_total(heatmark: Heatmark, tmp_path
     code, out, _ = heatmark(*SMALL, *two, "-m", "--dry-run")
     assert code == 0
     assert "shapes_plain on shapes" in out
-    assert "2 jobs together: 112 passes" in out
+    assert "2 jobs together: 288 passes" in out
     assert files(tmp_path) == {}
 
 

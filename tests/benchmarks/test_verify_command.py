@@ -29,7 +29,7 @@ def test_a_copy_is_verified_and_reused(published: Path, heatmark: Heatmark, monk
     monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = heatmark("verify", str(published), "images=2", *SMALL)
     assert code == 0
-    assert out.splitlines()[-1] == f"4 equal, 0 deviates, 0 cannot: 2 of the pictures of {published}"
+    assert out.splitlines()[-1] == f"{2 * (1 + 5)} equal, 0 deviates, 0 cannot: 2 of the pictures of {published}"
     assert max(map(len, out.splitlines())) <= 80
     code, out, _ = heatmark(
         "verify", str(published), "method=grad_cam", "metric=deletion", "images=[shapes-test-size32-00001]", *SMALL
@@ -42,7 +42,7 @@ def test_a_copy_is_verified_and_reused(published: Path, heatmark: Heatmark, monk
     assert heatmark("sweep", f"reuse=[{published}]", *words)[0] == 0
     (found,) = requests.read(Path("results/runs/mine"))
     (origin,) = found.facts["reused"]
-    assert (origin["run"], origin["rows"]) == ("published", 3 * (1 + 2 * 3)), "predictions, maps, curves, scores"
+    assert (origin["run"], origin["rows"]) == ("published", 3 * (1 + (1 + 5) * 3)), "predictions, maps, curves, scores"
     keys = {cell.method: cell.key for cell in found.cells}
     kept = Store(Path("results/runs/mine")).read("maps", list(keys.values())).to_pylist()
     assert {row["key"] for row in kept if row["map"] is not None} == {keys["layer_cam"]}, "an export has no maps"

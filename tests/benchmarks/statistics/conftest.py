@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from heatmark.benchmarks.tables.columns import NUMBER, RESULTS, RESULTS_COLUMNS, TRUTH
+from heatmark.benchmarks.tables.columns import NUMBER, RESULTS, RESULTS_COLUMNS, TRUTH, WHOLE
 
 Results = Callable[..., pd.DataFrame]
 
@@ -20,6 +20,7 @@ def results() -> Results:
             "model": "net", "weights": "w", "dataset": "shapes", "target_rule": "predicted", "device": "cpu",
             "precision": "fp32", "metric": "insertion", "definition": "insertion:rise-2018",
             "higher_is_better": True, "status": "ok", "weights_digest": "d1", "images_digest": "i1",
+            "replicate": 0,
         } | facts  # fmt: skip
         rows = []
         for name, column in values.items():
@@ -31,10 +32,10 @@ def results() -> Results:
                 rows.append({**shared, **own, "image": f"{image:03d}", "target": "1", "value": value})
         frame = pd.DataFrame(rows, columns=[name for name in RESULTS if name != "map_of"])
         kinds = {column.name: column.kind for column in RESULTS_COLUMNS if column.name in frame}
-        texts = [name for name, kind in kinds.items() if kind not in (NUMBER, TRUTH)]
+        texts = [name for name, kind in kinds.items() if kind not in (NUMBER, TRUTH, WHOLE)]
         frame[texts] = frame[texts].astype(object).fillna("")
         order = ["dataset", "model", "layer", "method", "cell"]
-        typed = {NUMBER: "float64", TRUTH: "boolean"}
+        typed = {NUMBER: "float64", TRUTH: "boolean", WHOLE: "int64"}
         frame = frame.astype({name: typed[kind] for name, kind in kinds.items() if kind in typed})
         return frame.sort_values(order, kind="stable", ignore_index=True)
 

@@ -14,7 +14,7 @@ def results(*rows: dict[str, Any]) -> pd.DataFrame:
         "model": "net", "weights": "w", "layer": "layer3", "method": "grad_cam", "options": "{}", "dataset": "shapes",
         "target_rule": "predicted", "metric": "deletion", "definition": "deletion:1", "implementation": "heatmark",
         "device": "cpu", "precision": "fp32", "weights_digest": "d", "images_digest": "i", "cell": "k", "image": "a",
-        "status": "ok", "target": "3", "value": 0.5,
+        "replicate": 0, "status": "ok", "target": "3", "value": 0.5,
     }  # fmt: skip
     return pd.DataFrame([{**same, **row} for row in rows])
 

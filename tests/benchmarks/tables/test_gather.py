@@ -260,7 +260,7 @@ def test_gathering_in_small_groups_gives_the_same_tables(run: Path, monkeypatch:
 def test_texts_are_objects_and_a_missing_direction_is_null(run: Path) -> None:
     results = gather(run)
     pd.testing.assert_frame_equal(read_table(run / "results.parquet"), results)
-    texts = results.drop(columns=["value", *TIES, "higher_is_better", "depth", "correct", "probability"])
+    texts = results.drop(columns=["value", *TIES, "higher_is_better", "depth", "correct", "probability", "replicate"])
     assert all(kind.kind == "O" for kind in texts.dtypes)
     assert texts.map(lambda cell: isinstance(cell, str)).all(axis=None)
     assert results["higher_is_better"].dtype == "boolean"
