@@ -15,6 +15,8 @@ Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
 Need = Literal["masks", "labels", "counterfactuals"]
 """What a dataset may lack: a metric that needs it has no value for an image without it."""
 
+NO_COUNTERFACTUAL = "the image has no counterfactual"
+
 
 @dataclass(frozen=True)
 class Explained:
@@ -175,12 +177,21 @@ class CurveMetric(Metric):
     def __call__(self, batch: Explained) -> Scores:
         """Return the sum of every image's curve, and the curves."""
         curve = self.path.curve(without_annotations(batch, self.path.needs))
-        return replace(self.summarise(curve), curve=curve)
+        scores = self.summarise(curve)
+        if "counterfactuals" in self.needs:
+            pairs = zip(_lacking_counterfactual(batch), scores.reasons or [""] * len(batch.maps), strict=True)
+            scores = replace(scores, reasons=[NO_COUNTERFACTUAL if lacking else why for lacking, why in pairs])
+        return replace(scores, curve=curve)
 
     def passes(self, image_size: tuple[int, int]) -> float | None:
         """Return the cost of an image's curves, each path counted once; None if that of any is unknown."""
         known = [path.passes(image_size) for path in dict.fromkeys((self.path, *self.bounds))]
         return None if None in known else sum(cost for cost in known if cost is not None)
+
+
+def _lacking_counterfactual(batch: Explained) -> list[bool]:
+    found = batch.counterfactuals
+    return [True] * len(batch.maps) if found is None else found.flatten(1).isnan().any(dim=1).tolist()
 
 
 def sums_up_curves(metric: Metric) -> TypeGuard[CurveMetric]:

@@ -8,12 +8,12 @@ from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.curves import paths
 from heatmark.benchmarks.sweep.keys import curve_key, score_key
-from heatmark.metrics.base import Metric, Path, sums_up_curves
+from heatmark.metrics.base import NO_COUNTERFACTUAL, Metric, Path, sums_up_curves
 
 LACKING: Mapping[str, str] = {
     "masks": "the image has no mask",
     "labels": "the image has no label",
-    "counterfactuals": "the image has no counterfactual",
+    "counterfactuals": NO_COUNTERFACTUAL,
 }
 """The reason why an image has no value under a metric that needs what it lacks."""
 OF_ANOTHER_CLASS = "the image has no counterfactual of the class explained"
