@@ -52,18 +52,17 @@ class Predicted:
         return self.block.masks_of(self.targets)
 
     def counterfactuals(self, which: Sequence[int]) -> Tensor:
-        """Return images without the object of the class explained, each rendered once, (n, C, H, W) on the CPU.
+        """Return images without the object of their true class, each rendered once, (n, C, H, W) on the CPU.
 
-        They are NaN for an image that has none, or whose object is of another class.
+        Args:
+            which: positions of images that have one, of the class explained; see :func:`.needs.lacking`.
 
         Raises:
             ValueError: for a counterfactual that cannot be read, or has not its picture's size.
         """
         for i in which:
             if i not in self.rendered:
-                render = self.block.counterfactuals.get(i)
-                own = render is not None and bool(self.targets[i] == self.block.labels[i])
-                self.rendered[i] = render() if own and render else self.block.images[i].cpu() * torch.nan
+                self.rendered[i] = self.block.counterfactuals[i]()
         return torch.stack([self.rendered[i] for i in which])
 
     @cached_property
