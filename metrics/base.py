@@ -1,7 +1,7 @@
 """The interface of every metric, and the batch of explained images that a metric reads."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, TypeGuard
 
@@ -14,6 +14,8 @@ Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 Need = Literal["masks", "labels", "counterfactuals"]
 """What a dataset may lack: a metric that needs it has no value for an image without it."""
+
+NO_COUNTERFACTUAL = "the image has no counterfactual"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Explained:
         has_mask: (N,) booleans, whether the image has a mask of the class explained; None if all have one, or none.
         ignore: (N, H, W) booleans, true at pixels that belong to no class; None if there are none.
         labels: (N,) indices of the true classes, −1 where unknown; None if the dataset has none.
-        counterfactuals: (N, C, H, W), the images without the object of the class explained; None if there are none.
+        counterfactuals: (N, C, H, W), the images without the object of the class explained, NaN for an image that has
+            none; None if there are none.
         normalisation: mean and standard deviation of the channels, each (C,): image = (colour − mean) / deviation, for
             colours in [0, 1]. None if unknown.
         seed: seed of what a metric draws.
@@ -134,11 +137,16 @@ class Path(ABC):
     speed_only: ClassVar[frozenset[str]] = frozenset()
     """Names of the fields that change speed and memory but no number."""
 
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What an image must have to get a curve; the digest of exactly this is part of its row's id."""
+        return frozenset()
+
     @abstractmethod
     def curve(self, batch: Explained) -> Curve:
         """Return the curve of every image; NaN for an image whose map gives no order, because it contains NaN.
 
-        The batch is one :func:`without_annotations`, because a curve's key holds none of these.
+        The batch is one :func:`without_annotations` that the path does not need, because a curve's row holds no other.
         """
 
     def passes(self, image_size: tuple[int, int]) -> float | None:  # noqa: ARG002
@@ -158,6 +166,11 @@ class CurveMetric(Metric):
     """A metric whose value sums up a curve; the curve of its path can be computed once for many metrics."""
 
     @property
+    def needs(self) -> frozenset[Need]:  # type: ignore[override]  # of its options, where other metrics' are fixed
+        """What its paths need, and nothing else: the value is computed from curves alone."""
+        return frozenset[Need]().union(*(path.needs for path in (self.path, *self.bounds)))
+
+    @property
     @abstractmethod
     def path(self) -> Path:
         """The path whose curve is summed up."""
@@ -173,8 +186,12 @@ class CurveMetric(Metric):
 
     def __call__(self, batch: Explained) -> Scores:
         """Return the sum of every image's curve, and the curves."""
-        curve = self.path.curve(without_annotations(batch))
-        return replace(self.summarise(curve), curve=curve)
+        curve = self.path.curve(without_annotations(batch, self.path.needs))
+        scores = self.summarise(curve)
+        if "counterfactuals" in self.needs:
+            pairs = zip(_lacking_counterfactual(batch), scores.reasons or [""] * len(batch.maps), strict=True)
+            scores = replace(scores, reasons=[NO_COUNTERFACTUAL if lacking else why for lacking, why in pairs])
+        return replace(scores, curve=curve)
 
     def passes(self, image_size: tuple[int, int]) -> float | None:
         """Return the cost of an image's curves, each path counted once; None if that of any is unknown."""
@@ -182,17 +199,35 @@ class CurveMetric(Metric):
         return None if None in known else sum(cost for cost in known if cost is not None)
 
 
+def _lacking_counterfactual(batch: Explained) -> list[bool]:
+    found = batch.counterfactuals
+    return [True] * len(batch.maps) if found is None else found.flatten(1).isnan().any(dim=1).tolist()
+
+
 def sums_up_curves(metric: Metric) -> TypeGuard[CurveMetric]:
     """Return whether a metric's values are its :meth:`CurveMetric.summarise` of curves that others may share, too.
 
-    A subclass with a call of its own may do more than that.
+    A subclass with a call or needs of its own may do more than that.
     """
-    return isinstance(metric, CurveMetric) and type(metric).__call__ is CurveMetric.__call__
+    own: tuple[object, object] = type(metric).__call__, type(metric).needs
+    return isinstance(metric, CurveMetric) and own == (CurveMetric.__call__, CurveMetric.needs)
 
 
-def without_annotations(batch: Explained) -> Explained:
-    """Return a batch without masks, labels and counterfactuals, and with the seed 0, as a path reads it."""
-    return replace(batch, masks=None, has_mask=None, ignore=None, labels=None, counterfactuals=None, seed=0)
+def without_annotations(batch: Explained, but: Collection[Need] = ()) -> Explained:
+    """Return a batch without masks, labels and counterfactuals, and with the seed 0, as a path reads it.
+
+    Args:
+        batch: the batch.
+        but: those of them that the path needs, and that stay.
+    """
+    none = replace(batch, masks=None, has_mask=None, ignore=None, labels=None, counterfactuals=None, seed=0)
+    if "masks" in but:
+        none = replace(none, masks=batch.masks, has_mask=batch.has_mask, ignore=batch.ignore)
+    return replace(
+        none,
+        labels=batch.labels if "labels" in but else None,
+        counterfactuals=batch.counterfactuals if "counterfactuals" in but else None,
+    )
 
 
 class Derived(Metric):

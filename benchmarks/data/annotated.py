@@ -1,4 +1,4 @@
-"""A dataset with labels, masks and groups that are given beside it, or with fewer pictures."""
+"""A dataset with labels, masks, groups and counterfactuals that are given beside it, or with fewer pictures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from heatmark.benchmarks.data.base import Dataset, Mask, Sample
+from heatmark.benchmarks.data.given import counterfactual
 from heatmark.common.names import did_you_mean
 
 Facts = Sequence[Any] | NDArray[Any] | Tensor | Mapping[str, Any] | None
@@ -19,7 +20,7 @@ Facts = Sequence[Any] | NDArray[Any] | Tensor | Mapping[str, Any] | None
 
 @dataclass(frozen=True, eq=False)
 class Annotated(Dataset):
-    """A dataset whose pictures have the labels, masks and groups that are given here.
+    """A dataset whose pictures have the labels, masks, groups and counterfactuals that are given here.
 
     Args:
         pictures: the dataset.
@@ -27,9 +28,12 @@ class Annotated(Dataset):
         masks: (H, W) of the picture's size, true or above 0 at the object of the true class; None where unknown.
         groups: the group that a picture belongs to.
         limit: take the first pictures only; None takes all.
+        counterfactuals: the picture without the object of the true class, a file, a picture or pixels as in
+            :data:`~heatmark.benchmarks.data.given.Picture`; None where unknown.
 
     Raises:
-        ValueError: for another number of facts than of pictures, a name of no picture, or masks without labels.
+        ValueError: for another number of facts than of pictures, a name of no picture, or masks or counterfactuals
+            without labels.
     """
 
     pictures: Dataset
@@ -37,11 +41,12 @@ class Annotated(Dataset):
     masks: Facts = None
     groups: Facts = None
     limit: int | None = None
+    counterfactuals: Facts = None
 
     def __post_init__(self) -> None:
         if self.limit is not None and (not isinstance(self.limit, int) or self.limit < 1):
             raise ValueError(f"limit is {self.limit!r}, expected a whole number of at least 1, or None for all")
-        for what in ("labels", "masks", "groups"):
+        for what in ("labels", "masks", "groups", "counterfactuals"):
             facts = getattr(self, what)
             self._require_fitting(what, facts)
             if facts is not None and not isinstance(facts, Mapping):
@@ -86,6 +91,9 @@ class Annotated(Dataset):
             label=found.label if label is None else _plain(label),
             group=found.group if group is None else str(group),
         )
+        without = _of(self.counterfactuals, index, found.name)
+        if without is not None:
+            found = _with_counterfactual(found, without)
         mask = _of(self.masks, index, found.name)
         return found if mask is None else _masked(found, mask)
 
@@ -109,6 +117,14 @@ def _masked(found: Sample, mask: Any) -> Sample:
     if found.label is None:
         raise ValueError(f"{found.name} has a mask and no label: give labels=, so that it is known whose object it is")
     return replace(found, objects=[(found.label, as_mask(mask))])
+
+
+def _with_counterfactual(found: Sample, picture: Any) -> Sample:
+    if found.label is None:
+        raise ValueError(
+            f"{found.name} has a counterfactual and no label: give labels=, so that it is known whose object is absent"
+        )
+    return replace(found, counterfactual=counterfactual(picture, f"the counterfactual of {found.name}"))
 
 
 def as_mask(mask: Any) -> Mask:

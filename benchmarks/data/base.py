@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,20 @@ DIGITS = 32
 """Hexadecimal digits of a picture's digest, of a SHA-256."""
 
 Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """A picture without the object of its class.
+
+    Args:
+        digest: of its file's bytes or its pixels, 32 hexadecimal digits.
+        picture: decodes or renders it, in RGB and of the size of the picture with the object. It is called only where a
+            number depends on it.
+    """
+
+    digest: str
+    picture: Callable[[], Image.Image]
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,7 @@ class Sample:
         ignore: (H, W) booleans, pixels that are neither of an object nor of the background; None where there are none.
         digest: of the file's bytes and of what the dataset itself does to the picture, 32 hexadecimal digits; ``""``
             where the dataset knows none, and then the decoded pixels count.
+        counterfactual: the same picture without the object of the true class; None where there is none.
     """
 
     name: str
@@ -38,6 +53,7 @@ class Sample:
     group: str | None = None
     ignore: Mask | None = None
     digest: str = ""
+    counterfactual: Counterfactual | None = None
 
     @property
     def mask(self) -> Mask | None:
@@ -48,9 +64,12 @@ class Sample:
 
 def sample_digest(sample: Sample) -> str:
     """Return a picture's digest, else that of its size and its pixels in RGB; 32 hexadecimal digits."""
-    if sample.digest:
-        return sample.digest
-    pixels = sample.image.convert("RGB")
+    return sample.digest or pixels_digest(sample.image)
+
+
+def pixels_digest(picture: Image.Image) -> str:
+    """Return the digest of a picture's size and its pixels in RGB; 32 hexadecimal digits."""
+    pixels = picture.convert("RGB")
     return hashlib.sha256(f"{pixels.size}".encode() + pixels.tobytes()).hexdigest()[:DIGITS]
 
 

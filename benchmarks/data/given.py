@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.benchmarks.data.base import Counterfactual, Dataset, Sample, sample_digest
 from heatmark.benchmarks.data.pictures import as_rgb, content_digest, decoded, read_content
 from heatmark.common.errors import in_words
 
@@ -149,6 +149,20 @@ def sample(picture: Picture, name: str) -> Sample:
     raise ValueError(
         f"{name} is a {type(picture).__name__}, expected a path, a PIL image, an array (H, W, 3) or a tensor (3, H, W)"
     )
+
+
+def counterfactual(picture: Picture, name: str) -> Counterfactual:
+    """Return a picture without its object; a file is decoded where the picture is asked for.
+
+    Raises:
+        ValueError: for a file that is missing, or for what is no picture.
+    """
+    if isinstance(picture, str | Path):
+        path = local_path(picture)
+        content = read_content(path)
+        return Counterfactual(content_digest(content), lambda: decoded(content, path))
+    found = sample(picture, name)
+    return Counterfactual(sample_digest(found), lambda: found.image)
 
 
 def local_path(place: str | Path) -> Path:

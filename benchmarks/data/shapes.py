@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from PIL import Image
 
-from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.benchmarks.data.base import Counterfactual, Dataset, Sample, pixels_digest
 from heatmark.benchmarks.data.drawing import OUTLINES, Array, background, clutter, coverage, place
 
 CLASSES: tuple[str, ...] = tuple(OUTLINES)
@@ -32,6 +32,11 @@ class Scene:
         """Return pixels (size, size, 3) with this scene's grain as an 8-bit picture."""
         return Image.fromarray((np.clip(pixels + self.grain, 0, 1) * 255 + 0.5).astype(np.uint8))
 
+    def counterfactual(self, pixels: Array) -> Counterfactual:
+        """Return pixels (size, size, 3) without an object, with this scene's grain, as the picture without it."""
+        picture = self.picture(pixels)  # a thirtieth of the time of drawing the scene, and its digest is wanted anyway
+        return Counterfactual(pixels_digest(picture), lambda: picture)
+
 
 @dataclass(frozen=True)
 class Shapes(Dataset):
@@ -39,7 +44,8 @@ class Shapes(Dataset):
 
     Picture i depends on (seed, split, i) alone and is of class i mod 10. The object varies in colour, place, size and
     rotation and lies wholly inside the picture, before the clutter. Its mask is the pixels that it covers by half or
-    more; pixels that it does not touch are the same as without it.
+    more; pixels that it does not touch are the same as without it. Its counterfactual is the same scene, with the same
+    grain, without the object.
 
     Args:
         size: height and width in pixels, at least 16.
@@ -83,7 +89,13 @@ class Shapes(Dataset):
         label = index % len(CLASSES)
         around = scene(scene_rng, self.size)
         pixels, covered = add_object(around, label, object_rng)
-        return Sample(self.name_of(index), around.picture(pixels), label, ((label, covered >= 0.5),))
+        return Sample(
+            self.name_of(index),
+            around.picture(pixels),
+            label,
+            ((label, covered >= 0.5),),
+            counterfactual=around.counterfactual(around.pixels),
+        )
 
     def name_of(self, index: int) -> str:
         """Return a name that no other picture has: it holds the options that change what is drawn."""

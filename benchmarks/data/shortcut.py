@@ -24,7 +24,7 @@ class ShapesShortcut(Shapes):
     the mark, and the mark's mask is the ground truth of where a map should be high. On a network trained so,
     ``conflict`` (the object is never of the mark's class) shows whether a map highlights the mark or the object that a
     person would name; with ``agree``, accuracy cannot show which of the two the network uses. The mark is drawn over
-    everything, the object too.
+    everything, the object too. The counterfactual is without the mark, or without the object and with the mark.
 
     Args:
         pairing: of the object with the mark: ``independent``, ``agree`` or ``conflict``.
@@ -56,11 +56,15 @@ class ShapesShortcut(Shapes):
         shape = self._object_class(marked, mark_rng)
         around = scene(scene_rng, self.size)
         pixels, covered = add_object(around, shape, object_rng)
+        unmarked = pixels.copy()
         mask = add_mark(pixels, marked, mark_rng)
         picture = around.picture(pixels)
         if self.truth == "mark":
-            return Sample(self.name_of(index), picture, marked, ((marked, mask),))
-        return Sample(self.name_of(index), picture, shape, ((shape, (covered >= 0.5) & ~mask),))
+            without = around.counterfactual(unmarked)
+            return Sample(self.name_of(index), picture, marked, ((marked, mask),), counterfactual=without)
+        without = around.counterfactual(np.where(mask[:, :, None], pixels, around.pixels))
+        objects = ((shape, (covered >= 0.5) & ~mask),)
+        return Sample(self.name_of(index), picture, shape, objects, counterfactual=without)
 
     def _object_class(self, marked: int, rng: Generator) -> int:
         other = int(rng.integers(1, len(CLASSES)))  # drawn in every pairing, so that the mark's corner stays the same

@@ -80,6 +80,7 @@ def load_images(
     groups: Facts = None,
     limit: int | None = None,
     name: str = "",
+    counterfactuals: Facts = None,
 ) -> Dataset:
     """Return pictures as a dataset.
 
@@ -93,6 +94,8 @@ def load_images(
         groups: the group of each picture (a patient, a video), which intervals and tests resample.
         limit: take the first pictures only.
         name: the dataset's name in the tables, for pictures that have none of their own.
+        counterfactuals: each picture without the object of the true class, a file, a PIL image, an array or a tensor,
+            for metrics that replace pixels by it (``deletion(baseline=counterfactual)``).
 
     Raises:
         ValueError: for what is no picture, or another number of labels than of pictures.
@@ -107,9 +110,9 @@ def load_images(
     if table is not None and not isinstance(found, Folder):
         raise ValueError(f"labels is {str(table)!r}, a table of a folder's pictures; expected one label per picture")
     facts = None if table is not None else labels
-    if all(given is None for given in (facts, masks, groups, limit)):
+    if all(given is None for given in (facts, masks, groups, limit, counterfactuals)):
         return found
-    return Annotated(found, facts, masks, groups, limit)  # type: ignore[arg-type]
+    return Annotated(found, facts, masks, groups, limit, counterfactuals)  # type: ignore[arg-type]
 
 
 def _pictures(source: Any, table: str | Path | None, name: str) -> Dataset:

@@ -31,9 +31,10 @@ class Asked:
         for cell in job.cells:
             self._join("maps", cell.key, rows[()])
         for score in job.scores:
+            of_metric = rows[needs.get(score.metric, ())]
             for curve in (score.curve, *score.bounds):
-                self._join("curves", curve, rows[()])
-            self._join("scores", score.key, rows[needs.get(score.metric, ())])
+                self._join("curves", curve, of_metric)
+            self._join("scores", score.key, of_metric)
 
     def _join(self, artefact: str, key: str, rows: set[str]) -> None:
         """Add rows of a key; keys of one job share one set of rows as long as no other job asks for them."""

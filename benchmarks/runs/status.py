@@ -140,7 +140,7 @@ def _column(
     """Return the numbers of rows of one cell under one metric, or of its maps where there is no metric."""
     artefact, key = ("scores", score.key) if score else ("maps", cell.key)
     of_row = needs.get(score.metric, ()) if score else ()
-    before = [("maps", cell.key), *([("curves", score.curve)] if score else [])]
+    before = [("maps", cell.key, ()), *([("curves", score.curve, of_row)] if score else [])]
     whole = there.failed("maps", cell.key, "")
     done = errors = 0
     for entry in entries:
@@ -150,7 +150,7 @@ def _column(
             entry.reason
             or whole
             or there.failed(artefact, key, entry.row(of_row))
-            or any(there.failed(*needed, entry.row()) for needed in before)
+            or any(there.failed(kind, of, entry.row(needed)) for kind, of, needed in before)
         ):
             errors += 1
     return Count(done, len(entries) - done - errors, errors)

@@ -1,15 +1,16 @@
 """Blocks: the pictures of a job, some at a time, decoded by a thread one block ahead."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from heatmark.benchmarks.data.base import Dataset, Mask, Sample, sample_digest
+from heatmark.benchmarks.data.base import Counterfactual, Dataset, Mask, Sample, sample_digest
 from heatmark.benchmarks.data.pictures import BROKEN
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.requests import Entry
@@ -34,6 +35,8 @@ class Block:
         objects: masks (H, W) of each picture's objects by the model's class.
         ignore: (n, H, W) pixels that belong to nobody; None where no picture has such.
         broken: entries of the pictures that could not be read, each with its reason.
+        counterfactuals: renders the picture without the object of its true class, (C, H, W) on the CPU, preprocessed,
+            by the picture's position among the images; pictures without one are left out.
     """
 
     entries: Sequence[Entry]
@@ -42,6 +45,7 @@ class Block:
     objects: Sequence[Mapping[int, Tensor]]
     ignore: Tensor | None = None
     broken: Sequence[Entry] = ()
+    counterfactuals: Mapping[int, Callable[[], Tensor]] = field(default_factory=dict)
 
     def masks_of(self, targets: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return the masks (n, H, W) of these classes and which pictures have one, (n,); None where no
@@ -162,6 +166,7 @@ def _block(
         [picture.objects for picture in read],
         _stacked([picture.ignore for picture in read], shape[1:]),
         broken,
+        {i: picture.counterfactual for i, picture in enumerate(read) if picture.counterfactual},
     )
 
 
@@ -178,6 +183,7 @@ class _Picture(NamedTuple):
     entry: Entry
     objects: Mapping[int, Tensor]
     ignore: Tensor | None
+    counterfactual: Callable[[], Tensor] | None
 
 
 def _picture(sample: Sample, position: int, dataset: Dataset, classifier: Classifier) -> _Picture:
@@ -187,6 +193,8 @@ def _picture(sample: Sample, position: int, dataset: Dataset, classifier: Classi
     inputs = {"labels": str(label)} if label >= 0 else {}
     if sample.objects:
         inputs["masks"] = _digest(objects, ignore)
+    if sample.counterfactual is not None:
+        inputs["counterfactuals"] = sample.counterfactual.digest[:16]
     entry = Entry(
         sample.name,
         sample_digest(sample),
@@ -196,7 +204,21 @@ def _picture(sample: Sample, position: int, dataset: Dataset, classifier: Classi
         inputs=inputs,
         position=position,
     )
-    return _Picture(entry, objects, ignore)
+    return _Picture(entry, objects, ignore, _counterfactual(sample, classifier))
+
+
+def _counterfactual(sample: Sample, classifier: Classifier) -> Callable[[], Tensor] | None:
+    """Return what renders a picture's counterfactual as the model takes it; it keeps no picture that it need not."""
+    if sample.counterfactual is None:
+        return None
+    return partial(_rendered, sample.counterfactual, sample.name, sample.image.size, classifier)
+
+
+def _rendered(without: Counterfactual, name: str, size: tuple[int, int], classifier: Classifier) -> Tensor:
+    picture = without.picture()
+    if picture.size != size:
+        raise ValueError(f"the counterfactual of {name} has {picture.size} pixels, its picture {size}")
+    return classifier.preprocessing.image(picture)
 
 
 def _objects(sample: Sample, dataset: Dataset, classifier: Classifier) -> dict[int, Tensor]:

@@ -41,7 +41,7 @@ def curves_along(path: Path, explaining: Explaining, images: Sequence[int]) -> t
 
     def run(which: Sequence[int]) -> list[Point]:
         return halving(
-            lambda size: points(path.curve(without_annotations(explaining.batch(which, size)))),
+            lambda size: points(path.curve(without_annotations(explaining.batch(which, size, path.needs), path.needs))),
             explaining.run.batch_size,
         )
 
@@ -78,12 +78,12 @@ def curve_rows(
         found: curves by the image's position.
         reasons: why an image has none.
     """
-    key = curve_key(maps, path)
+    key, ids = curve_key(maps, path), {i: entries[i].row(path.needs) for i in (*reasons, *found)}
     rows: list[dict[str, Any]] = [
-        {"key": key, "row": entries[i].row(), "status": "error", "reason": why} for i, why in reasons.items()
+        {"key": key, "row": ids[i], "status": "error", "reason": why} for i, why in reasons.items()
     ]
     rows += [
-        {"key": key, "row": entries[i].row(), "status": "ok", "reason": "", "x": point.x.numpy(), "y": point.y.numpy()}
+        {"key": key, "row": ids[i], "status": "ok", "reason": "", "x": point.x.numpy(), "y": point.y.numpy()}
         for i, point in found.items()
     ]
     return pa.Table.from_pylist(rows, schema=full_schema("curves"))

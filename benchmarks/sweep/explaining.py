@@ -1,6 +1,6 @@
 """The explained images of a cell in a block, from which metrics get their batches."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,7 @@ from heatmark.benchmarks.sweep.predictions import Predicted
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.common.batching import with_batch_size
 from heatmark.common.resize import upsample
-from heatmark.metrics.base import Explained
+from heatmark.metrics.base import Explained, Need
 from heatmark.metrics.engine.known_scores import KnownScores
 
 
@@ -35,12 +35,13 @@ class Explaining:
     maps: dict[int, Tensor]
     run: RunSettings
 
-    def batch(self, which: Sequence[int], size: int) -> Explained:
+    def batch(self, which: Sequence[int], size: int, needs: Collection[Need] = ()) -> Explained:
         """Return some images as a metric reads them.
 
         Args:
             which: their positions; one may come several times.
             size: images per forward pass.
+            needs: what the metric needs of them: counterfactuals are rendered for one that needs them alone.
         """
         places, block, device = list(which), self.block.block, self.run.device
         images, masks = block.images[places], self.block.masks
@@ -56,6 +57,7 @@ class Explaining:
             has_mask=None if masks is None else masks[1][places].to(device),
             ignore=None if block.ignore is None else block.ignore[places].to(device),
             labels=block.labels[places].to(device),
+            counterfactuals=self.block.counterfactuals(places).to(device) if "counterfactuals" in needs else None,
             normalisation=(torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)),
             seed=self.run.seed,
             batch_size=size,

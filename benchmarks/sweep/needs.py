@@ -8,7 +8,15 @@ from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.cells import Cell
 from heatmark.benchmarks.sweep.curves import paths
 from heatmark.benchmarks.sweep.keys import curve_key, score_key
-from heatmark.metrics.base import Metric, Path, sums_up_curves
+from heatmark.metrics.base import NO_COUNTERFACTUAL, Metric, Path, sums_up_curves
+
+LACKING: Mapping[str, str] = {
+    "masks": "the image has no mask",
+    "labels": "the image has no label",
+    "counterfactuals": NO_COUNTERFACTUAL,
+}
+"""The reason why an image has no value under a metric that needs what it lacks."""
+OF_ANOTHER_CLASS = "the image has no counterfactual of the class explained"
 
 Stored = Mapping[str, Mapping[str, Collection[str]]]
 """Ids of the stored rows, by artefact and key."""
@@ -64,6 +72,13 @@ class Need:
         return sorted({*self.curves[path], *(i for which in summed for i in which)})
 
 
+def lacking(needs: Collection[str], entry: Entry) -> str:
+    """Return why an image has no value where something needs these of it, ``""`` where it has all of them."""
+    if absent := [need for need in sorted(needs) if not entry.inputs.get(need)]:
+        return LACKING[absent[0]]
+    return OF_ANOTHER_CLASS if "counterfactuals" in needs and entry.target != entry.label_index else ""
+
+
 def need(
     cell: Cell, metrics: Mapping[str, Metric], entries: Mapping[int, Entry], there: Stored, seed: int, ends: bool
 ) -> Need:
@@ -85,7 +100,10 @@ def need(
     return Need(
         cell,
         [i for i, row in rows.items() if row not in maps],
-        {path: [i for i, row in rows.items() if row not in found] for path, found in curves.items()},
+        {
+            path: [i for i, e in entries.items() if e.row(path.needs) not in found and not lacking(path.needs, e)]
+            for path, found in curves.items()
+        },
         {
             name: [i for i, entry in entries.items() if entry.row(metrics[name].needs) not in found]
             for name, found in scores.items()

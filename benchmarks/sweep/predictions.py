@@ -36,6 +36,7 @@ class Predicted:
         targets: (n,) the class to explain of every image of the block, −1 where there is none.
         known: scores of the images' perturbed images that are known, for all cells; see
             :class:`~heatmark.metrics.engine.known_scores.KnownScores`.
+        rendered: the images' counterfactuals that have been asked for, by position.
     """
 
     block: Block
@@ -43,11 +44,26 @@ class Predicted:
     images: Images
     targets: Tensor
     known: dict[Place, float] = field(default_factory=dict)
+    rendered: dict[int, Tensor] = field(default_factory=dict)
 
     @cached_property
     def masks(self) -> tuple[Tensor, Tensor] | None:
         """The masks of the explained classes, and which images have one; see :meth:`.blocks.Block.masks_of`."""
         return self.block.masks_of(self.targets)
+
+    def counterfactuals(self, which: Sequence[int]) -> Tensor:
+        """Return images without the object of their true class, each rendered once, (n, C, H, W) on the CPU.
+
+        Args:
+            which: positions of images that have one, of the class explained; see :func:`.needs.lacking`.
+
+        Raises:
+            ValueError: for a counterfactual that cannot be read, or has not its picture's size.
+        """
+        for i in which:
+            if i not in self.rendered:
+                self.rendered[i] = self.block.counterfactuals[i]()
+        return torch.stack([self.rendered[i] for i in which])
 
     @cached_property
     def of_images(self) -> Sequence[Entry]:

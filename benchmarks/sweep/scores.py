@@ -17,12 +17,6 @@ from heatmark.metrics.base import CurveMetric, Metric, Path, Scores, sums_up_cur
 
 UNDEFINED = "undefined"
 """The reason of a value that is NaN where the metric gives none."""
-LACKING = {
-    "masks": "the image has no mask",
-    "labels": "the image has no label",
-    "counterfactuals": "the image has no counterfactual",
-}
-"""The reason why an image has no value under a metric that needs what it lacks."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +27,6 @@ class Value:
     reason: str = ""
     low: float = math.nan
     high: float = math.nan
-
-
-def lacking(metric: Metric, entry: Entry) -> str:
-    """Return why a metric cannot judge an image, ``""`` where it can."""
-    return next((LACKING[need] for need in sorted(metric.needs) if not entry.inputs.get(need)), "")
 
 
 def scored(
@@ -82,7 +71,7 @@ def _judged(metric: Metric, explaining: Explaining, which: Sequence[int]) -> lis
         for start in range(0, len(which), size):
             part = which[start : start + size]
             padded = [*part, *[part[-1]] * (size - len(part))]
-            scores = metric(explaining.batch(padded, size))
+            scores = metric(explaining.batch(padded, size, metric.needs))
             found += _values(metric, scores, size)[: len(part)]
         return found
 

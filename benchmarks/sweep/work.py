@@ -15,10 +15,10 @@ from heatmark.benchmarks.sweep.faults import one_reason
 from heatmark.benchmarks.sweep.keys import curve_key, score_key
 from heatmark.benchmarks.sweep.map_rows import failed_cell, map_rows, stored_maps
 from heatmark.benchmarks.sweep.maps import Batch, Maps, Reasons, explained
-from heatmark.benchmarks.sweep.needs import Need, Stored, need
+from heatmark.benchmarks.sweep.needs import Need, Stored, lacking, need
 from heatmark.benchmarks.sweep.observer import Observer, Step
 from heatmark.benchmarks.sweep.predictions import Predicted
-from heatmark.benchmarks.sweep.scores import Value, lacking, score_rows, scored
+from heatmark.benchmarks.sweep.scores import Value, score_rows, scored
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.methods.given import GivenMaps
 from heatmark.metrics.base import Metric, Path
@@ -176,7 +176,7 @@ class _CellWork:
         key = curve_key(self.need.cell.key, path)
         missing = [i for i in self.need.curves[path] if i in explaining.maps]
         needed = set(self.need.with_curves(path, self.work.metrics)) - set(self.need.curves[path])
-        rows = {self.entries[i].row(): i for i in needed}
+        rows = {self.entries[i].row(path.needs): i for i in needed}
         read, _ = stored_curves(self.work.store.read("curves", [key], rows=list(rows))) if rows else ({}, {})
         if missing:
             known = known_points(path, explaining, missing)
@@ -189,7 +189,7 @@ class _CellWork:
     def _scores(self, name: str, which: Sequence[int], explaining: Explaining, curves: Mapping[Path, Curves]) -> None:
         metric = self.work.metrics[name]
         key = score_key(self.need.cell.key, metric, self.work.run.seed)
-        without = {i: Value(float("nan"), why) for i in which if (why := lacking(metric, self.entries[i]))}
+        without = {i: Value(float("nan"), why) for i in which if (why := lacking(metric.needs, self.entries[i]))}
         along = [curves[path] for path in paths({name: metric})]
         able = [i for i in which if i not in without and all(i in points for points in along)]
         if able and not along:

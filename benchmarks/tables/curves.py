@@ -40,7 +40,7 @@ def curves(store: Store, places: Iterable[Place]) -> Iterator[pa.Table]:
         keys = {part.asked.score.curve for part in group}
         rows = None
         if len(group) == 1:
-            rows = group[0].asked.job.rows()[group[0].start : group[0].stop].to_pylist()
+            rows = _rows(group[0].asked)[group[0].start : group[0].stop].to_pylist()
         stored = Stored(store.read("curves", keys, ["status", "x", "y"], rows=rows))
         for of_cell in _by_cell(group):
             table = pa.concat_tables([_table(part, stored) for part in of_cell])
@@ -66,7 +66,7 @@ def _by_cell(group: Iterable[Slice]) -> Iterator[list[Slice]]:
 
 def _table(part: Slice, stored: Stored) -> pa.Table:
     job, metric = part.asked.job, part.asked.metric
-    found = stored.find(part.asked.score.curve, job.rows()[part.start : part.stop])
+    found = stored.find(part.asked.score.curve, _rows(part.asked)[part.start : part.stop])
     good = np.append(one_array(pc.equal(stored.table["status"], "ok")).to_numpy(zero_copy_only=False), False)
     there = np.flatnonzero(good[found])
     rows = stored.table.select(["x", "y"]).take(pa.array(found[there]))
@@ -79,6 +79,11 @@ def _table(part: Slice, stored: Stored) -> pa.Table:
     columns["replicate"] = pa.repeat(pa.scalar(part.asked.score.replicate, pa.int64()), len(rows))
     columns |= {"image": images.take(pa.array(there)), "fraction": rows["x"], "score": rows["y"]}
     return pa.table({name: columns[name] for name in CURVES}, schema=schema(CURVES_COLUMNS))
+
+
+def _rows(asked: Asked) -> pa.Array:
+    """Return the ids of the rows of a metric's curves, which need of a picture what the metric needs."""
+    return asked.job.rows(asked.metric.needs)
 
 
 class StoredCurves:

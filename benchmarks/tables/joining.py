@@ -118,7 +118,7 @@ class Join:
         return (
             self.maps.find(place.cell.key, job.rows()),
             self.scores.find(score.key, job.rows(asked.metric.needs)),
-            self.curves.find(score.curve, job.rows()),
+            self.curves.find(score.curve, job.rows(asked.metric.needs)),  # its curves need the same
         )
 
     def _derived(self, place: Place, asked: Asked) -> Part:

@@ -81,10 +81,11 @@ def perturbation_scores(
         score: name of the score of the logits, by default p(target | x), the softmax probability.
 
     Returns:
-        The scores; NaN for an image whose map contains NaN, which costs no forward pass.
+        The scores; NaN for an image whose map or fill contains NaN, which costs no forward pass.
 
     """
-    ordered = (~batch.maps.flatten(1).isnan().any(dim=1)).nonzero()[:, 0]
+    undefined = batch.maps.flatten(1).isnan().any(dim=1) | fill.images.flatten(1).isnan().any(dim=1)
+    ordered = (~undefined).nonzero()[:, 0]
     points = torch.as_tensor(counts, device=ranks.device)
     points = points.expand(len(ranks), points.shape[-1])
     part = replace(batch, images=batch.images[ordered], targets=batch.targets[ordered])

@@ -31,8 +31,8 @@ class PixelFlipping(CurveMetric):
         steps: number of steps K of the curve, which has K + 1 points; or a list of the fractions of its points; or
             units per step, as ``counting`` reads it. None means the preset's, by default the number of image rows.
         baseline: what replaces pixels: ``zero``, ``mean``, ``blur``, ``blur_reflect``, ``blur_15``, ``black``,
-            ``image_minimum``, ``uniform`` or ``normal``; see :mod:`heatmark.common.baselines` and
-            :mod:`heatmark.metrics.engine.fills`.
+            ``image_minimum``, ``uniform``, ``normal``, or ``counterfactual``, the dataset's own picture without the
+            object; see :mod:`heatmark.common.baselines` and :mod:`heatmark.metrics.engine.fills`.
         preset: name of the protocol, which gives the values of options that are None.
         ties: order of pixels of equal value: ``drawn``, ``raster``, ``reversed`` or ``stable``; see
             :mod:`heatmark.metrics.engine.ties`.

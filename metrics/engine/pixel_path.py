@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from heatmark.common.names import look_up
-from heatmark.metrics.base import Curve, Explained, Path
+from heatmark.metrics.base import Curve, Explained, Need, Path
 from heatmark.metrics.engine.counts import checked_steps, find_counting
-from heatmark.metrics.engine.fills import DRAWN, fill_images, find_fill
+from heatmark.metrics.engine.fills import DRAWN, NEEDS, fill_images, find_fill
 from heatmark.metrics.engine.known_scores import FILLED, INTACT, Place, place_of
 from heatmark.metrics.engine.perturbation import Filled, perturbation_scores, relevance_ranks, require_evaluable
 from heatmark.metrics.engine.target_scores import find_score
@@ -92,8 +92,13 @@ class PixelPath(Path):
         for option, value in settled.items():
             object.__setattr__(self, option, value)
 
+    @property
+    def needs(self) -> frozenset[Need]:
+        """The counterfactuals, where these are the fill."""
+        return NEEDS.get(self.fill, frozenset())
+
     def curve(self, batch: Explained) -> Curve:
-        """Return the curve of every image; NaN for an image whose map contains NaN.
+        """Return the curve of every image; NaN for an image whose map contains NaN, or that lacks the fill.
 
         Raises:
             ValueError: if an image has fewer units than steps, the shapes do not match, the fill needs a normalisation

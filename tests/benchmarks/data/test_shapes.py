@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heatmark.benchmarks.data.base import Sample
+from heatmark.benchmarks.data.base import Sample, pixels_digest
 from heatmark.benchmarks.data.shapes import CLASSES, Shapes, add_object, scene
 
 
@@ -43,6 +43,9 @@ def test_the_mask_is_where_the_object_changed_the_picture(index: int, size: int,
     with_object, without = np.asarray(around.picture(drawn)), np.asarray(around.picture(around.pixels))
     sample = dataset[index]
     assert (np.asarray(sample.image) == with_object).all()
+    assert sample.counterfactual is not None
+    assert (np.asarray(sample.counterfactual.picture()) == without).all()
+    assert sample.counterfactual.digest == pixels_digest(sample.counterfactual.picture()) != pixels_digest(sample.image)
     assert (with_object == without)[covered == 0].all()
     assert (sample.mask == (covered >= 0.5)).all()
     change = np.abs(drawn - around.pixels).sum(axis=2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from heatmark.benchmarks.data.shapes import CLASSES
+from heatmark.benchmarks.data.shapes import CLASSES, Shapes
 from heatmark.benchmarks.data.shortcut import ShapesShortcut, mark_colour
 
 
@@ -83,3 +83,17 @@ def test_a_wrong_option_is_named(options: dict) -> None:
 def test_the_mask_is_of_the_class_that_the_label_names(truth) -> None:
     for sample in ShapesShortcut(limit=5, pairing="conflict", truth=truth):
         assert [label for label, _ in sample.objects] == [sample.label]
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_the_counterfactual_lacks_the_mark_or_the_object_and_nothing_else(index: int) -> None:
+    mark, shape = (ShapesShortcut(limit=4, truth=truth)[index] for truth in ("mark", "object"))
+    picture = np.asarray(mark.image)
+    without_mark, without_object = (np.asarray(each.counterfactual.picture()) for each in (mark, shape))
+    assert (picture != without_mark).any(axis=2)[mark.mask].mean() > 0.9
+    assert (picture == without_mark)[~mark.mask].all()
+    plain = Shapes(limit=4)[index]  # the same scene, with another object at the same place
+    alone = np.asarray(plain.counterfactual.picture())
+    assert (without_object == picture)[mark.mask].all()
+    assert (without_object == alone)[~mark.mask].all()
+    assert (picture != without_object).any(axis=2)[shape.mask].mean() > 0.9

@@ -175,3 +175,22 @@ def test_a_name_with_options() -> None:
     assert load_model("shapes_residual", weights=None, seed=3).weights == "random-3"
     with pytest.raises(ValueError, match="is a int, expected a model's name"):
         load_model(3)  # type: ignore[arg-type]
+
+
+def test_counterfactuals_of_any_kind_belong_to_labels(tmp_path: Path) -> None:
+    Image.fromarray(RED // 2).save(tmp_path / "without.png")
+    found = load_images(
+        [RED] * 4, labels=[0] * 4, counterfactuals=[tmp_path / "without.png", RED // 2, None, RED / 510]
+    )
+    first, second, none, last = (sample.counterfactual for sample in found)
+    assert none is None
+    for each in (first, second, last):
+        assert abs(np.asarray(each.picture()).astype(int) - RED // 2).max() <= 1
+    assert first.digest != second.digest  # of a file's bytes, and of pixels
+    assert second.digest == load_images(RED // 2, labels=[0], counterfactuals=[RED // 2])[0].counterfactual.digest
+    with pytest.raises(ValueError, match="has a counterfactual and no label"):
+        load_images([RED], counterfactuals=[RED])[0]
+    with pytest.raises(ValueError, match="counterfactuals has 1 values for 2 pictures"):
+        load_images([RED, RED], counterfactuals=[RED])
+    with pytest.raises(ValueError, match=r"there is no picture .*absent.png"):
+        load_images([RED], labels=[0], counterfactuals=["absent.png"])[0]
