@@ -9,7 +9,7 @@ from torch import Tensor
 from heatmark.common.names import look_up
 from heatmark.common.seeds import image_generator
 from heatmark.metrics.base import Explained
-from heatmark.metrics.engine.fills import black, fill_images
+from heatmark.metrics.engine.fills import fill_images
 from heatmark.metrics.engine.per_image import precise
 from heatmark.metrics.engine.perturbation import require_evaluable
 from heatmark.metrics.engine.streaming import chunks, one_pass
@@ -113,8 +113,8 @@ def perturbed(
 def _colours(batch: Explained, image: Tensor) -> tuple[Tensor, Tensor] | None:
     if batch.normalisation is None:
         return None
-    darkest = black(image[:, :1, :1], batch.normalisation, 0)
-    return darkest, darkest + 1 / batch.normalisation[1].to(image).view(-1, 1, 1)
+    mean, deviation = (each.to(image).view(-1, 1, 1) for each in batch.normalisation)
+    return -mean / deviation, (1 - mean) / deviation
 
 
 def perturbed_draws(
