@@ -72,7 +72,7 @@ def _tau(first: Floats, second: Floats) -> Floats:
 def agreement(judged: Judged, table: pd.DataFrame) -> Verdict:
     """Return whether a metric agrees with half of the others or more: the interval of its τ lies above 0.
 
-    The figure is the median τ.
+    The figure is the median τ. Half is our choice, and the verdict depends on which others are asked for.
 
     Args:
         judged: the metric's scores.
@@ -92,6 +92,7 @@ def agreement(judged: Judged, table: pd.DataFrame) -> Verdict:
         "agreement", verdict, f"with {agreeing} of {len(rows)}{worst}", median, "median τ-b",
         n=int(rows["n_images"].min()),
         details="; ".join(rows.apply(_said, axis="columns")),
+        because="" if verdict == PASSES else f"it agrees with {agreeing} of {len(rows)} others (median τ = {median:+.2f})",
     )  # fmt: skip
 
 

@@ -51,6 +51,9 @@ class Judged:
         reseeded: these variants with another seed of everything that is drawn.
         reason: why most of the undefined values are; ``""`` where none is.
         invariant: ``scaled``, ``shifted``, by which the metric's definition says that no score moves.
+        placement: whether the metric compares maps with the mask, so that the truth is the best map by definition, and
+            an inverted map that has relevance of both signs on the object is as good as the map.
+        definition: the id of its definition, as in a run's tables.
     """
 
     metric: str
@@ -60,6 +63,8 @@ class Judged:
     reseeded: Mapping[Variant, Floats] = field(default_factory=dict)
     reason: str = ""
     invariant: frozenset[str] = frozenset()
+    placement: bool = False
+    definition: str = ""
 
     @property
     def methods(self) -> list[str]:
@@ -109,6 +114,7 @@ class Verdict:
         p_value: of the test's weakest part, NaN where nothing is tested.
         n: number of images that it rests on.
         details: all parts of the test, where it has several.
+        because: one sentence that says why it fails, with its figures; ``""`` where it does not. "It" is the metric.
     """
 
     test: str
@@ -119,6 +125,7 @@ class Verdict:
     p_value: float = float("nan")
     n: int = 0
     details: str = ""
+    because: str = ""
 
 
 def not_applicable(test: str, why: str) -> Verdict:
