@@ -88,11 +88,12 @@ def agreement(judged: Judged, table: pd.DataFrame) -> Verdict:
     least = rows.sort_values("tau", na_position="first", kind="stable").iloc[0]
     worst = "; it ranks no map" if rows["tau"].isna().all() else f"; least τ = {least['tau']:+.2f}, {least['other']}"
     verdict = PASSES if 2 * agreeing >= len(rows) else FAILS
+    because = f"it agrees with {agreeing} of {len(rows)} other metrics (median τ = {median:+.2f})"
     return Verdict(
         "agreement", verdict, f"with {agreeing} of {len(rows)}{worst}", median, "median τ-b",
         n=int(rows["n_images"].min()),
         details="; ".join(rows.apply(_said, axis="columns")),
-        because="" if verdict == PASSES else f"it agrees with {agreeing} of {len(rows)} others (median τ = {median:+.2f})",
+        because=because if verdict == FAILS else "",
     )  # fmt: skip
 
 

@@ -80,6 +80,10 @@ class Judged:
         """Return whether any image of a variant has a score."""
         return variant in self.values and bool((~np.isnan(self.values[variant])).any())
 
+    def count(self, variant: Variant) -> int:
+        """Return how many images of a variant have a score."""
+        return int((~np.isnan(self.values[variant])).sum()) if variant in self.values else 0
+
     def oriented(self, variant: Variant) -> Floats:
         """Return the scores of a variant, higher is better, (n,)."""
         return -self.values[variant] if self.higher_is_better is False else self.values[variant]

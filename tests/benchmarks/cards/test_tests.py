@@ -91,6 +91,13 @@ def test_without_masks_the_truth_is_left_out() -> None:
     assert found.sentence.endswith("; no masks")
 
 
+def test_masks_on_too_few_pictures_are_not_judged() -> None:
+    some = np.where(np.arange(N) < 5, scores(0.1), np.nan)
+    found = order(sound(truth=some))
+    assert (found.verdict, found.sentence.endswith("; too few masks")) == (PASSES, True)
+    assert order(sound(truth=np.where(np.arange(N) < 6, scores(0.1), np.nan))).verdict == FAILS
+
+
 def test_undefined_images_are_left_out_of_a_step() -> None:
     some = scores(0.8)
     some[:4] = np.nan
