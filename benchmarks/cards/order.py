@@ -61,7 +61,7 @@ def order(judged: Judged) -> Verdict:
     """Return whether truth > random, real > random and random > inverted hold on paired images, for each real method.
 
     Each step is a one-sided Wilcoxon signed-rank test of the images' differences at 5 %, with Holm's correction over
-    these steps. Without masks on six pictures the truth is left out. The figure is the share of images of the weakest step.
+    these steps. Without masks on six pictures the truth is left out. The figure is the weakest step's share of images.
 
     The details tell of two steps that are not judged. Truth > real: the pixels that move a prediction most need not
     fill the object, and under a metric of placement the truth is the best map by definition. Random > inverted under a

@@ -8,7 +8,7 @@ import pytest
 Heatmark = Callable[..., tuple[int, str, str]]
 
 SMALL = (
-    "sweep", "model.weights=null", "dataset.limit=3", "metric.deletion.steps=2", "metric.insertion.steps=3",
+    "sweep", "model.weights=null", "dataset.limit=3", "metric.deletion.steps=2", "metric.lerf.steps=3",
     "batch_size=2", "timing.phase=false", "method=[grad_cam,random]",
 )  # fmt: skip
 
@@ -25,7 +25,7 @@ def test_a_dry_run_says_the_costs_and_leaves_nothing_behind(heatmark: Heatmark, 
         ["grad_cam", "8"],
         ["random", "0"],
         ["deletion", "20"],  # 3 images of 3 points each in batches of 2, by 2 methods
-        ["insertion", "24"],
+        ["lerf", "24"],
     ]
     assert "together" in out
     assert "batches of 2" in out

@@ -150,12 +150,12 @@ def test_a_rise_between_two_steps_fails_degradation_and_a_dip_by_chance_does_not
 def test_a_mean_that_goes_up_and_down_fails_degradation_though_images_agree_on_the_end() -> None:
     values = dict(sound().values)
     for share, level in zip(SHARES, (0.75, 0.8, 0.87, 0.5, 0.3, 0.1), strict=True):
-        values[Variant("shuffled", "m", share)] = scores(level) + 0.05 * np.cos(share + np.arange(N))
+        values[Variant("shuffled", "m", share)] = scores(level) + 0.15 * np.cos(share + np.arange(N))
     found = degradation(replace(sound(), values=values))
     assert found.verdict == FAILS
     assert found.figure > 0.1
     assert found.p_value < 0.05, "Page's test alone would let it pass"
-    assert found.because.startswith("its mean rises as more of m's maps is shuffled, from 10 to 40 %, by 1")
+    assert found.because.startswith("its mean rises as more of m's maps is shuffled, from 10 to 40 %, by ")
 
 
 def test_a_mean_that_falls_by_one_image_alone_fails_degradation() -> None:
@@ -166,7 +166,7 @@ def test_a_mean_that_falls_by_one_image_alone_fails_degradation() -> None:
     found = degradation(replace(sound(), values=values))
     assert found.verdict == FAILS
     assert found.figure == 0.0, "the mean falls from step to step"
-    assert found.because.startswith("it rises as"), "all images but one agree on that"
+    assert found.because == "it does not fall as m's maps are shuffled, Page's test: p = 1.000"
 
 
 def test_pages_test_by_its_normal_limit() -> None:
