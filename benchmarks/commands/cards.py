@@ -89,7 +89,7 @@ def show(found: CardTables, folder: Path) -> None:
             console.print(card, "")
         names = list(titles(rows))
         sound = [name for name in names if passed(rows, name)]
-        on = f"{model} and {rows['n'].max()} pictures of {dataset}"
+        on = f"{model} and {rows.loc[rows['test'] == 'repeats', 'n'].max()} pictures of {dataset}"
         line = f"{len(sound)} of {len(names)} metrics pass on {on}: {', '.join(sound) or 'none'}"
         console.print(line, markup=False, highlight=False)
     console.print(f"{folder}/cards.parquet, cards.csv, agreement.parquet, agreement.csv", soft_wrap=True, markup=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -33,7 +34,7 @@ def unsound(run: Path) -> dict[tuple[str, ...], str]:
     return {tuple(map(str, key)): "; ".join(rows["because"]) for key, rows in failed.groupby(MATCHED, sort=False)}
 
 
-def why_unsound(facts: Mapping[str, str], known: Unsound) -> str:
+def why_unsound(facts: Mapping[Any, Any], known: Unsound) -> str:
     """Return why the metric of a comparison fails its card, ``""`` where it does not, or has none.
 
     Args:
