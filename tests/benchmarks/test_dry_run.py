@@ -24,8 +24,8 @@ def test_a_dry_run_says_the_costs_and_leaves_nothing_behind(heatmark: Heatmark, 
     assert [line.split()[1:3] for line in out.splitlines() if line.startswith("    m")] == [
         ["grad_cam", "8"],
         ["random", "0"],
-        ["deletion", "20"],  # 3 images of 3 points each in batches of 2, by 2 methods
-        ["lerf", "24"],
+        ["deletion", "14"],  # 3 images of 3 points in batches of 2; of the second method's, both ends are known
+        ["lerf", "16"],  # 3 images of 4 points, of which the whole image is known; then without both ends
     ]
     assert "together" in out
     assert "batches of 2" in out
