@@ -19,6 +19,12 @@ class Insertion(PixelFlipping):
     most relevant pixels into the baseline is to remove the least relevant ones (LeRF), read backwards. The options and
     the errors are those of :class:`~heatmark.metrics.engine.pixel_flipping.PixelFlipping`.
 
+    The fill decides what is found. Into a blurred image most maps insert well: over 60 images of ``shapes`` (14 steps)
+    Grad-CAM has .966, Integrated Gradients .985, random maps .900; into the mean colour (``baseline="mean"``, which is
+    :class:`~heatmark.metrics.lerf.LeRF`) .865, .583, .351. On photographs Integrated Gradients falls below random maps
+    with the mean colour, .099 against .191, and is above them with blur, .366 against .302, while it wins every
+    deletion (SqueezeNet, 40 photographs). ``heatmark cards`` says which definition separates on other models and data.
+
     Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018, section 4.1.
     Deviation: by default pixels of equal relevance are restored in an order drawn per image; ``preset="rise-2018"``
     restores them in raster order, as the paper's code does.

@@ -72,7 +72,7 @@ def _tau(first: Floats, second: Floats) -> Floats:
 def agreement(judged: Judged, table: pd.DataFrame) -> Verdict:
     """Return whether a metric agrees with half of the others or more: the interval of its τ lies above 0.
 
-    The figure is the median τ.
+    The figure is the median τ. Half is our choice, and the verdict depends on which others are asked for.
 
     Args:
         judged: the metric's scores.
@@ -88,10 +88,12 @@ def agreement(judged: Judged, table: pd.DataFrame) -> Verdict:
     least = rows.sort_values("tau", na_position="first", kind="stable").iloc[0]
     worst = "; it ranks no map" if rows["tau"].isna().all() else f"; least τ = {least['tau']:+.2f}, {least['other']}"
     verdict = PASSES if 2 * agreeing >= len(rows) else FAILS
+    because = f"it agrees with {agreeing} of {len(rows)} other metrics (median τ = {median:+.2f})"
     return Verdict(
         "agreement", verdict, f"with {agreeing} of {len(rows)}{worst}", median, "median τ-b",
         n=int(rows["n_images"].min()),
         details="; ".join(rows.apply(_said, axis="columns")),
+        because=because if verdict == FAILS else "",
     )  # fmt: skip
 
 

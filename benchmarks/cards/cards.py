@@ -19,6 +19,7 @@ from heatmark.benchmarks.cards.separation import separation
 from heatmark.benchmarks.cards.variants import Judged, Verdict
 from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.models.classifier import Classifier
+from heatmark.benchmarks.schema import DIGESTS
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.settings import GIVEN, SweepSettings
 from heatmark.methods.base import Method
@@ -38,8 +39,9 @@ class CardTables:
     """What the cards say.
 
     Args:
-        cards: one row per metric and test: ``metric, higher_is_better, test, verdict, sentence, figure, unit, p_value,
-            n, details``, and the facts ``model, weights, dataset, target_rule``.
+        cards: one row per metric and test: ``metric, definition, higher_is_better, test, verdict, sentence, figure,
+            unit, p_value, n, details, because``, and the facts ``model, weights, dataset, target_rule, weights_digest,
+            images_digest``, as in a run's tables.
         agreement: one row per ordered pair of metrics; see :func:`.agreement.agreements`.
     """
 
@@ -75,31 +77,38 @@ def cards(
         everyone = {CONTROL: RandomMap(seed=settings.seed), **methods}
         with shown(record, "1 of 4, maps") as observer:
             found = material(classifier, dataset, everyone, metrics, settings, record, observer)
-    everything = _judged(classifier, dataset, found, metrics, shown)
+    everything, digests = _judged(classifier, dataset, found, metrics, shown)
     rule = str(settings.target) if isinstance(settings.target, int | str) else GIVEN
     facts = {
-        "model": classifier.name, "weights": classifier.weights, "dataset": dataset.name, "target_rule": rule,
-    }  # fmt: skip
+        "model": classifier.name,
+        "weights": classifier.weights,
+        "dataset": dataset.name,
+        "target_rule": rule,
+        **digests,
+    }
     pairs = agreements(everything)
-    return CardTables(table(everything, pairs).assign(**facts), pairs)
+    return CardTables(table(everything, pairs).assign(**facts), pairs.assign(**facts))
 
 
 def _judged(
     classifier: Classifier, dataset: Dataset, found: Material, metrics: Mapping[str, Metric], shown: Shown
-) -> list[Judged]:
-    """Return all scores: of every variant, and of real and random maps once more and with another seed."""
+) -> tuple[list[Judged], dict[str, str]]:
+    """Return all scores: of every variant, and of real and random maps once more and with another seed; and the digests
+    of the model and of the pictures."""
     real = {name: maps for name, maps in found.maps.items() if name != CONTROL}
     maps = planted(real, found.truth, found.maps[CONTROL], found.seeds)
     some = {variant: each for variant, each in maps.items() if variant.kind in AGAIN}
     asked = found.settings
     reseed = replace(asked, seed=asked.seed + 1)
-    return judged(
+    first = scores(classifier, dataset, maps, metrics, asked, shown, "2 of 4, scores")
+    every = judged(
         metrics,
         maps,
-        scores(classifier, dataset, maps, metrics, asked, shown, "2 of 4, scores"),
+        first,
         scores(classifier, dataset, some, metrics, asked, shown, "3 of 4, once more"),
         scores(classifier, dataset, some, reseeded(metrics), reseed, shown, "4 of 4, another seed"),
     )
+    return every, {name: str(first[name].iloc[0]) for name in DIGESTS}
 
 
 def table(metrics: Sequence[Judged], pairs: pd.DataFrame) -> pd.DataFrame:
@@ -110,7 +119,8 @@ def table(metrics: Sequence[Judged], pairs: pd.DataFrame) -> pd.DataFrame:
         pairs: their agreement.
     """
     return pd.DataFrame(
-        {"metric": each.metric, "higher_is_better": each.higher_is_better, **asdict(verdict)}
+        {"metric": each.metric, "definition": each.definition, "higher_is_better": each.higher_is_better}
+        | asdict(verdict)
         for each in metrics
         for verdict in verdicts(each, pairs)
     )

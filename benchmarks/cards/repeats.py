@@ -9,7 +9,7 @@ from heatmark.benchmarks.cards.variants import FAILS, PASSES, Judged, Variant, V
 from heatmark.benchmarks.statistics.defined import Floats
 
 MOST = 0.1
-"""The largest move of a method's mean score by another seed, relative to the metric's spread."""
+"""The largest move of a method's mean score by another seed, relative to the metric's spread; the limit is ours."""
 
 
 def repeats(judged: Judged) -> Verdict:
@@ -22,13 +22,15 @@ def repeats(judged: Judged) -> Verdict:
     n = max(len(values) for values in judged.again.values())
     if differing := sum(not _equal(judged.values[v], values) for v, values in judged.again.items()):
         said = f"the same call differs, for {differing} of {len(judged.again)} kinds of maps"
-        return Verdict("repeats", FAILS, said, n=n)
+        return Verdict("repeats", FAILS, said, n=n, because=said)
     move = relative(moved(judged.values, judged.reseeded), judged.spread)
-    said = "equal to the bit; no seed moves it"
+    said, because = "equal to the bit; no seed moves it", ""
     if move > 0:
         size = f"{move:.1%} of the spread" if np.isfinite(move) else "moves it, and it has no spread"
         said = f"equal to the bit; another seed: {size}"
-    return Verdict("repeats", PASSES if move <= MOST else FAILS, said, move, "change / spread", n=n)
+    if move > MOST:
+        because = f"another seed moves a mean by {move:.0%} of the range of its means (limit {MOST:.0%})"
+    return Verdict("repeats", FAILS if because else PASSES, said, move, "change / spread", n=n, because=because)
 
 
 def _equal(first: Floats, second: Floats) -> bool:

@@ -5,7 +5,8 @@ import numpy as np
 from heatmark.benchmarks.cards.variants import FACTOR, FAILS, PASSES, Judged, Variant, Verdict, not_applicable
 
 TOLERANCE = 0.01
-"""The largest mean change, relative to the metric's spread, that counts as rounding: near-ties change places."""
+"""The largest mean change, relative to the metric's spread, that counts as rounding: near-ties change places. The limit
+is ours."""
 WORDS = {"scaled": f"× {FACTOR}", "shifted": "+ c"}
 
 
@@ -25,7 +26,11 @@ def scale(judged: Judged) -> Verdict:
         return not_applicable("scale", words)
     worst = max(held.values())
     n = sum(int((~np.isnan(judged.values[Variant("real", m)])).sum()) for m in judged.methods)
-    return Verdict("scale", PASSES if worst <= TOLERANCE else FAILS, words, worst, "change / spread", n=n)
+    if worst <= TOLERANCE:
+        return Verdict("scale", PASSES, words, worst, "change / spread", n=n)
+    kind = max(held, key=lambda kind: held[kind])
+    because = f"map {WORDS[kind]} moves it by {worst:.0%} of the range of its means (limit {TOLERANCE:.0%})"
+    return Verdict("scale", FAILS, words, worst, "change / spread", n=n, because=because)
 
 
 def _said(size: float, must_stay: bool) -> str:

@@ -22,6 +22,7 @@ from heatmark.benchmarks.sweep.observer import Observer
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.benchmarks.tables.gather import gather
+from heatmark.common.identity import definition
 from heatmark.methods.given import given_maps
 from heatmark.metrics.base import Metric
 
@@ -93,6 +94,8 @@ def judged(
             by_variant(other, name, maps, images),
             _reason(first, name),
             invariant(name, metrics),
+            "masks" in metric.needs,
+            definition(name, metric),
         )
         for name, metric in metrics.items()
     ]

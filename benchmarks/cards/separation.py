@@ -10,6 +10,7 @@ from heatmark.benchmarks.statistics.effects import cohen_dz
 from heatmark.benchmarks.statistics.power import images_to_separate
 
 POWER = 0.8
+"""Probability with which the images are to find the difference; the choice is ours."""
 
 
 def separation(judged: Judged) -> Verdict:
@@ -26,7 +27,7 @@ def separation(judged: Judged) -> Verdict:
     fails = weakest.below or weakest.needed > weakest.n
     return Verdict(
         "separation", FAILS if fails else PASSES, str(weakest), weakest.needed, "images", n=weakest.n,
-        details="; ".join(map(str, found)),
+        details="; ".join(map(str, found)), because=weakest.because if fails else "",
     )  # fmt: skip
 
 
@@ -39,6 +40,17 @@ class Effect(NamedTuple):
     below: bool
     needed: float
     n: int
+
+    @property
+    def because(self) -> str:
+        """What is not told apart, in words."""
+        if self.below:
+            return f"it ranks {self.method} below random maps (d_z = {self.d_z:+.2f}, {self.n} pictures)"
+        count = f"{self.needed:.0f}" if np.isfinite(self.needed) else "∞"
+        return (
+            f"it does not tell random maps from {self.method}'s: d_z = {self.d_z:+.2f} takes {count} pictures, "
+            f"there are {self.n}"
+        )
 
     def __str__(self) -> str:
         where = "below random, " if self.below else ""

@@ -51,6 +51,9 @@ class Judged:
         reseeded: these variants with another seed of everything that is drawn.
         reason: why most of the undefined values are; ``""`` where none is.
         invariant: ``scaled``, ``shifted``, by which the metric's definition says that no score moves.
+        placement: whether the metric compares maps with the mask, so that the truth is the best map by definition, and
+            an inverted map that has relevance of both signs on the object is as good as the map.
+        definition: the id of its definition, as in a run's tables.
     """
 
     metric: str
@@ -60,6 +63,8 @@ class Judged:
     reseeded: Mapping[Variant, Floats] = field(default_factory=dict)
     reason: str = ""
     invariant: frozenset[str] = frozenset()
+    placement: bool = False
+    definition: str = ""
 
     @property
     def methods(self) -> list[str]:
@@ -74,6 +79,10 @@ class Judged:
     def has(self, variant: Variant) -> bool:
         """Return whether any image of a variant has a score."""
         return variant in self.values and bool((~np.isnan(self.values[variant])).any())
+
+    def count(self, variant: Variant) -> int:
+        """Return how many images of a variant have a score."""
+        return int((~np.isnan(self.values[variant])).sum()) if variant in self.values else 0
 
     def oriented(self, variant: Variant) -> Floats:
         """Return the scores of a variant, higher is better, (n,)."""
@@ -109,6 +118,7 @@ class Verdict:
         p_value: of the test's weakest part, NaN where nothing is tested.
         n: number of images that it rests on.
         details: all parts of the test, where it has several.
+        because: one sentence that says why it fails, with its figures; ``""`` where it does not. "It" is the metric.
     """
 
     test: str
@@ -119,6 +129,7 @@ class Verdict:
     p_value: float = float("nan")
     n: int = 0
     details: str = ""
+    because: str = ""
 
 
 def not_applicable(test: str, why: str) -> Verdict:

@@ -14,6 +14,7 @@ from heatmark.benchmarks.statistics.pairwise import require
 from heatmark.benchmarks.statistics.tables import statistics
 from heatmark.benchmarks.tables.gather import publish
 from heatmark.benchmarks.tables.paper import paper_tables, write
+from heatmark.benchmarks.tables.soundness import unsound
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def job(config: DictConfig) -> None:
 
 
 def _tables(tables: Tables, folder: Path, console: Console) -> None:
-    for table in paper_tables(tables.results, tables.timing, tables.label):
+    for table in paper_tables(tables.results, tables.timing, tables.label, unsound(folder.parent)):
         write(table, folder)
         console.print(f"{'table':20} {folder / table.name}.tex, .md", soft_wrap=True, highlight=False, markup=False)
 

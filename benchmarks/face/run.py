@@ -229,9 +229,10 @@ class Run:
         return f"Run {self.name}: {', '.join([*counts, *failed])} ({self.path})"
 
     def __str__(self) -> str:
+        from heatmark.benchmarks.tables.soundness import unsound
         from heatmark.benchmarks.tables.summary import in_letters
 
-        return f"{self!r}\n\n{in_letters(self.scores, self.timing)}"
+        return f"{self!r}\n\n{in_letters(self.scores, self.timing, unsound(self.path))}"
 
     def _repr_html_(self) -> str:
         from heatmark.benchmarks.face.html import leaderboards

@@ -12,7 +12,7 @@ from heatmark.benchmarks.report.figures import figures
 from heatmark.benchmarks.report.gallery import VIEW, Tables, definitions, gallery, places, shown_images
 from heatmark.benchmarks.report.pictures import Seen, seen
 from heatmark.benchmarks.report.settings import varying
-from heatmark.benchmarks.report.table import rows
+from heatmark.benchmarks.report.table import fail_everywhere, rows
 from heatmark.benchmarks.report.troubles import failures, suspects
 from heatmark.benchmarks.statistics.comparisons import arrow
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
@@ -21,6 +21,7 @@ from heatmark.benchmarks.statistics.variants import told_apart
 from heatmark.benchmarks.tables.curves import StoredCurves
 from heatmark.benchmarks.tables.gathered import read_table
 from heatmark.benchmarks.tables.pictures import Shown
+from heatmark.benchmarks.tables.soundness import unsound
 
 HERE = Path(__file__).parent
 SCRIPTS = ("leaderboard.js", "colours.js", "curves.js", "gallery.js")
@@ -42,11 +43,13 @@ def page(run: Path, images: int | None, pictures: bool) -> str:
     scored, ranked = tables.scored(), leaderboard(results)
     views = _views(kept, scored, images) if pictures else {}
     told = varying(results)
+    entries = rows(ranked, timing, unsound(run))
     shown = gallery(tables, ranked, views, images, told)
     template = environment().get_template("template.html.j2")
     return template.render(
         **_facts(run, scored, jobs, views),
-        rows=rows(ranked, timing),
+        rows=entries,
+        fail_everywhere=fail_everywhere(entries),
         gallery=shown,
         places=places(shown),
         told=told,

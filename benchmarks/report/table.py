@@ -1,10 +1,13 @@
 """Rows of the page's leaderboard: one row per method, layer and model, with one group of columns per metric."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from heatmark.benchmarks.tables.soundness import MATCHED, NONE, Unsound, why_unsound
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Score:
         left, width, at: where the bar that shows the interval begins, how long it is, and where its mean lies; in
             percent of the range from the lowest to the highest interval of this dataset and definition. NaN where that
             range is empty.
+        unsound: why the metric fails its card on this model and data; ``""`` where it does not, or has none.
     """
 
     mean: float
@@ -40,6 +44,7 @@ class Score:
     left: float
     width: float
     at: float
+    unsound: str
 
 
 @dataclass(frozen=True)
@@ -63,18 +68,21 @@ class Row:
     latency_ms: float
 
 
-def rows(ranked: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
+def rows(ranked: pd.DataFrame, timing: pd.DataFrame, failed: Unsound = NONE) -> list[Row]:
     """Return one row per cell, sorted by dataset, model and setting, then by rank under the first definition that
-    is not descriptive.
+    is not descriptive and, if there is such a one, does not fail its card.
 
     A method with another method's maps follows it.
 
     Args:
         ranked: the leaderboard (:func:`heatmark.benchmarks.statistics.leaderboard.leaderboard`).
         timing: the run's timing table.
+        failed: why metrics fail their cards (:func:`heatmark.benchmarks.tables.soundness.unsound`).
     """
     placed = ranked.groupby(["dataset", "definition"], group_keys=False)[ranked.columns.tolist()].apply(_placed)
     placed["descriptive"] = placed["higher_is_better"].isna()
+    placed["unsound"] = [why_unsound(row, failed) for row in placed[MATCHED].to_dict("records")]
+    placed["fails"] = placed["unsound"] != ""
     costs = timing.groupby("cell")[["cost_in_forwards", "latency_ms"]].median()
     order = [
         "dataset",
@@ -84,6 +92,7 @@ def rows(ranked: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
         "precision",
         "target_rule",
         "descriptive",
+        "fails",
         "definition",
         "rank",
         "same_as",
@@ -92,6 +101,12 @@ def rows(ranked: pd.DataFrame, timing: pd.DataFrame) -> list[Row]:
     cells = placed.sort_values(order, kind="stable").drop_duplicates("cell")["cell"]
     of_cells = {str(cell): found for cell, found in placed.groupby("cell")}
     return [_row(of_cells[cell], costs) for cell in cells]
+
+
+def fail_everywhere(found: Sequence[Row]) -> set[str]:
+    """Return the definitions of metrics that fail their cards in every row that has a score under them."""
+    sound = {key for row in found for key, score in row.scores.items() if not score.unsound}
+    return {key for row in found for key in row.scores} - sound
 
 
 def _row(placed: pd.DataFrame, costs: pd.DataFrame) -> Row:

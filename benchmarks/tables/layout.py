@@ -1,7 +1,7 @@
 """The layout of a leaderboard on the terminal: a line per method where the width allows it, else two."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from heatmark.benchmarks.statistics.gains import BESIDE, CONTROL
 from heatmark.benchmarks.statistics.variants import plain
+from heatmark.benchmarks.tables.soundness import MARK
 from heatmark.benchmarks.tables.texts import UNKNOWN, cost_text, decimals, interval, shortened, wrapped
 
 WIDEST = 1000
@@ -35,25 +36,32 @@ class Block:
             metric that was asked for first at first.
         costs: in forward passes by cell; cells that were not timed are absent.
         images: number of images.
+        unsound: why a metric fails its card, by heading; those that do not are absent.
     """
 
     leaderboards: Mapping[str, pd.DataFrame]
     costs: Mapping[str, float]
     images: int
+    unsound: Mapping[str, str] = field(default_factory=dict)
 
     def only(self, heading: str) -> "Block":
         """Return the block of one metric."""
-        return Block({heading: self.leaderboards[heading]}, self.costs, self.images)
+        return Block({heading: self.leaderboards[heading]}, self.costs, self.images, self.unsound)
+
+    def marked(self, heading: str) -> str:
+        """Return a metric's heading in lines, with a mark where it fails its card."""
+        return wrapped(f"{heading} {MARK}" if heading in self.unsound else heading, NUMBER)
 
     @property
     def leading(self) -> str:
-        """The heading of the first metric that ranks methods, else of the first."""
-        ranking = (
+        """The heading of the first metric that ranks methods and does not fail its card, else of the first that ranks,
+        else of the first."""
+        ranking = [
             name
             for name, leaderboard in self.leaderboards.items()
             if not pd.isna(leaderboard["higher_is_better"].iloc[0])
-        )
-        return next(ranking, next(iter(self.leaderboards)))
+        ]
+        return next((name for name in ranking if name not in self.unsound), [*ranking, *self.leaderboards][0])
 
     @property
     def cells(self) -> pd.DataFrame:
@@ -99,12 +107,15 @@ def _lines(block: Block, longest: tuple[int, int]) -> Table:
     columns: list[tuple[str, str, Sequence[str]]] = [
         *_rank(block, cells), ("method", "left", names), ("layer", "left", [layers[name] for name in cells["layer"]])
     ]  # fmt: skip
+    dim: set[int] = set()
     for heading, leaderboard in block.leaderboards.items():
         means, gained, counts = _numbers(leaderboard, cells)
-        columns.append((wrapped(heading, NUMBER), "right", means))
+        first = len(columns)
+        columns.append((block.marked(heading), "right", means))
         columns += [("gain over random", "right", gained)] if any(gained) else []
         columns += [("n", "right", counts)] if any(counts) else []
-    return _filled(table, [*columns, *_of_cells(block, cells)], cells)
+        dim |= set(range(first, len(columns))) if heading in block.unsound else set()
+    return _filled(table, [*columns, *_of_cells(block, cells)], cells, dim)
 
 
 def _stacked(block: Block) -> Table:
@@ -114,13 +125,16 @@ def _stacked(block: Block) -> Table:
     names = [wrapped(name, LONGEST_ABOVE) for name in _names(cells)]
     above = [_above(name, layers[layer]) for name, layer in zip(names, cells["layer"], strict=True)]
     columns: list[tuple[str, str, Sequence[str]]] = [*_rank(block, cells), ("method\nlayer", "left", above)]
+    dim: set[int] = set()
     for heading, leaderboard in block.leaderboards.items():
         means, gained, counts = _numbers(leaderboard, cells)
+        first = len(columns)
         below = "\ngain over random" if any(gained) else ""
         scores = [_above(mean, gain) for mean, gain in zip(means, gained, strict=True)]
-        columns.append((wrapped(heading, NUMBER) + below, "right", scores))
+        columns.append((block.marked(heading) + below, "right", scores))
         columns += [("n", "right", counts)] if any(counts) else []
-    return _filled(table, [*columns, *_of_cells(block, cells)], cells)
+        dim |= set(range(first, len(columns))) if heading in block.unsound else set()
+    return _filled(table, [*columns, *_of_cells(block, cells)], cells, dim)
 
 
 def _above(first: str, second: str) -> str:
@@ -131,12 +145,19 @@ def _table() -> Table:
     return Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
 
 
-def _filled(table: Table, columns: Sequence[tuple[str, str, Sequence[str]]], cells: pd.DataFrame) -> Table:
-    for heading, justify, _ in columns:
-        table.add_column(escape(heading), justify="right" if justify == "right" else "left", no_wrap=True)
+def _filled(
+    table: Table, columns: Sequence[tuple[str, str, Sequence[str]]], cells: pd.DataFrame, dim: Collection[int]
+) -> Table:
+    """Return a table with these columns; those at the positions ``dim`` are of metrics that fail their cards."""
+    for position, (heading, justify, _) in enumerate(columns):
+        look = "dim" if position in dim else ""
+        table.add_column(
+            escape(heading), justify="right" if justify == "right" else "left", no_wrap=True, style=look,
+            header_style=look,
+        )  # fmt: skip
     faint = cells["repeat"] | cells["control"]
-    for position, dim in enumerate(faint):
-        table.add_row(*(escape(values[position]) for _, _, values in columns), style="dim" if dim else "")
+    for position, fainter in enumerate(faint):
+        table.add_row(*(escape(values[position]) for _, _, values in columns), style="dim" if fainter else "")
     return table
 
 

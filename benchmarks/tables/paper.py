@@ -14,6 +14,7 @@ from heatmark.benchmarks.statistics.comparisons import arrow
 from heatmark.benchmarks.statistics.leaderboard import leaderboard
 from heatmark.benchmarks.statistics.variants import told_apart
 from heatmark.benchmarks.tables.draws import draws_text
+from heatmark.benchmarks.tables.soundness import MARK, MATCHED, NONE, Unsound, why_unsound
 
 NAMED = [name for name in SETTING if not name.endswith("_digest")]
 """Columns whose values name a table. Digests are left out: equal labels of two digests are made distinct before."""
@@ -22,6 +23,7 @@ LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$",
     "−": "$-$", "–": "--", "†": r"$\dagger$",
+    "‡": r"$\ddagger$",
 }  # fmt: skip
 
 
@@ -71,7 +73,7 @@ class PaperTable:
 
 
 def paper_tables(
-    results: pd.DataFrame, timing: pd.DataFrame, label: Callable[[str], str] = str
+    results: pd.DataFrame, timing: pd.DataFrame, label: Callable[[str], str] = str, failed: Unsound = NONE
 ) -> Iterator[PaperTable]:
     """Yield one table per model, dataset and rule by which the explained class is chosen.
 
@@ -81,9 +83,11 @@ def paper_tables(
     Args:
         results, timing: the run's tables.
         label: from a method's name to the name that the table prints.
+        failed: why metrics fail their cards (:func:`.soundness.unsound`): they have a mark, and nothing in bold.
     """
     scored = told_apart(results[results["metric"] != ""])
     ranked = leaderboard(scored)
+    ranked["unsound"] = [why_unsound(row, failed) for row in ranked[MATCHED].to_dict("records")]
     cost = timing.groupby("cell")["cost_in_forwards"].median() if len(timing) else pd.Series(dtype=float)
     for key, rows in ranked.groupby(SETTING):
         facts = dict(zip(SETTING, map(str, key), strict=True))
@@ -95,7 +99,7 @@ def paper_tables(
                 f"{facts['model']} ({facts['weights']}) on {facts['dataset']}, target {facts['target_rule']}: means "
                 f"over {images} images{', other images or classes than in the previous table' * (position > 0)} ± "
                 f"half the width of the 95 % BCa interval{_resampled(part)}, best in bold. {_repeats(part)}"
-                f"{_fewer(entries)}{_flagged(part)}{_drawn(part)}{_units(part)}",
+                f"{_fewer(entries)}{_flagged(part)}{_drawn(part)}{_unsound(part)}{_units(part)}",
             )
 
 
@@ -142,6 +146,14 @@ def _drawn(rows: pd.DataFrame) -> str:
     return f"Draws: {text}. " if text else ""
 
 
+def _unsound(rows: pd.DataFrame) -> str:
+    """Return which metrics fail their cards, and why."""
+    why = rows[rows["unsound"] != ""].drop_duplicates("definition")
+    return "".join(
+        f"{MARK}: {row['metric']} fails its card on this data: {row['unsound']}. " for _, row in why.iterrows()
+    )
+
+
 def _units(rows: pd.DataFrame) -> str:
     definitions = "; ".join(sorted(rows["definition"].unique()))
     return f"Definitions: {definitions}. Cost: in plain forward passes of the same batch."
@@ -168,13 +180,15 @@ def _cells(rows: pd.DataFrame, cost: "pd.Series[float]", label: Callable[[str], 
 def _heading(rows: pd.DataFrame, part: pd.DataFrame, definition: str) -> str:
     metric, towards = str(part["metric"].iloc[0]), arrow(part["higher_is_better"].iloc[0])
     alone = rows.loc[rows["metric"] == metric, "definition"].nunique() == 1
-    return f"{metric if alone else definition}{towards}"
+    mark = f" {MARK}" if part["unsound"].iloc[0] else ""
+    return f"{metric if alone else definition}{towards}{mark}"
 
 
 def _estimates(part: pd.DataFrame, images: int) -> dict[str, Estimate]:
     """Return every cell's estimate under one definition; all that equal the best to the last printed digit are bold."""
     better = part["higher_is_better"].iloc[0]
-    whole = (part["n"] == images) & ~part["mostly_flagged"] & (not pd.isna(better))  # none is best if descriptive
+    ranks = not pd.isna(better) and not part["unsound"].iloc[0]  # none is best if descriptive, or if the card fails
+    whole = (part["n"] == images) & ~part["mostly_flagged"] & ranks
     best = part.loc[whole, "mean"].min() if pd.isna(better) or not better else part.loc[whole, "mean"].max()
     half = (part["ci_high"] - part["ci_low"]) / 2
     bold = whole & (part["mean"].map("{:.3f}".format) == f"{best:.3f}")

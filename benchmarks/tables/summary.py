@@ -16,10 +16,13 @@ from heatmark.benchmarks.statistics.comparisons import Comparison, arrow, compar
 from heatmark.benchmarks.statistics.gains import BESIDE
 from heatmark.benchmarks.statistics.leaderboard import standings
 from heatmark.benchmarks.statistics.variants import plain, told_apart
+from heatmark.benchmarks.tables.contradictions import contradictions
 from heatmark.benchmarks.tables.draws import draws_text
 from heatmark.benchmarks.tables.gaps import gap_tables
 from heatmark.benchmarks.tables.gathered import read_table
 from heatmark.benchmarks.tables.layout import Block, fitting
+from heatmark.benchmarks.tables.soundness import MARK, NONE, Unsound, unsound, why_unsound
+from heatmark.benchmarks.tables.texts import bare
 from heatmark.benchmarks.tables.troubles import named_troubles
 
 PIPED = 100
@@ -36,7 +39,7 @@ def show(results: pd.DataFrame, run: Path, jobs: list[dict[str, Any]], console: 
         console: where to print; None for the standard output.
     """
     console = console or _console()
-    for group in tables_of(results, read_table(run / "timing.parquet"), console.width):
+    for group in tables_of(results, read_table(run / "timing.parquet"), console.width, unsound(run)):
         console.print(group, crop=False)
         console.print()
     for group in gap_tables(results, console.width):
@@ -48,13 +51,14 @@ def show(results: pd.DataFrame, run: Path, jobs: list[dict[str, Any]], console: 
                   soft_wrap=True, highlight=False)  # fmt: skip
 
 
-def tables_of(results: pd.DataFrame, timing: pd.DataFrame, width: int) -> list[Group]:
+def tables_of(results: pd.DataFrame, timing: pd.DataFrame, width: int, failed: Unsound = NONE) -> list[Group]:
     """Return one leaderboard per setting and set of images, as rich prints it: title, tables, and what they mean.
 
     Args:
         results: the results table.
         timing: the timing table.
         width: letters per line that the tables are laid out for.
+        failed: why metrics fail their cards (:func:`.soundness.unsound`): they are shown dim, with a mark.
     """
     medians = timing.groupby("cell")["cost_in_forwards"].median().dropna()
     costs = {str(cell): float(cost) for cell, cost in medians.items()}
@@ -63,22 +67,27 @@ def tables_of(results: pd.DataFrame, timing: pd.DataFrame, width: int) -> list[G
     found = []
     for together in _alike(named):
         rows = named[named["cell"].isin(together[0].values.columns)]
-        block = Block(_leaderboards(together), costs, len(together[0].values))
+        leaderboards = _leaderboards(together)
+        why = zip(leaderboards, (why_unsound(each.facts, failed) for each in together), strict=True)
+        block = Block(leaderboards, costs, len(together[0].values), {name: reason for name, reason in why if reason})
         title = Text(_title(together[0].facts, rows, told), style="bold")
         tables = fitting(block, width)
-        lines = [_meaning(block, len(tables) > 1), draws_text(block.leaderboards), _definitions(block)]
+        lines = [
+            *(_meaning(block, len(tables) > 1), draws_text(block.leaderboards), _definitions(block)),
+            *(*_fails(block), *contradictions(leaderboards)),
+        ]
         notes = [Text(line, style="dim") for line in lines if line]
         apart = [part for table in tables for part in (Text(), table)]
         found.append(Group(title, *apart[1:], *notes))
     return found
 
 
-def in_letters(results: pd.DataFrame, timing: pd.DataFrame) -> str:
+def in_letters(results: pd.DataFrame, timing: pd.DataFrame, failed: Unsound = NONE) -> str:
     """Return the leaderboards of a run as plain text, as the terminal shows them."""
     file = StringIO()
     width = _console().width
     console = Console(file=file, width=width, force_jupyter=False, force_terminal=False)
-    for group in tables_of(results, timing, width):
+    for group in tables_of(results, timing, width, failed):
         console.print(group, crop=False)
         console.print()
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
@@ -161,6 +170,12 @@ def _least(leaderboards: pd.DataFrame) -> str:
 
 def _definitions(block: Block) -> str:
     return "definitions: " + "; ".join(leaderboard["definition"].iloc[0] for leaderboard in block.leaderboards.values())
+
+
+def _fails(block: Block) -> Iterator[str]:
+    """Yield why metrics fail their cards."""
+    for heading, why in block.unsound.items():
+        yield f"{MARK} {bare(heading)} fails its card on this data: {why}"
 
 
 def _nothing(results: pd.DataFrame) -> Iterator[str]:

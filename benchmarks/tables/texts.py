@@ -44,6 +44,15 @@ def _short(number: str) -> str:
     return re.sub(r"^([+-]?)0\.", r"\1.", number)
 
 
+def bare(heading: str) -> str:
+    """Return a metric's heading without its arrow.
+
+    >>> bare("insertion(steps=14) ↑"), bare("entropy")
+    ('insertion(steps=14)', 'entropy')
+    """
+    return heading.removesuffix(" ↑").removesuffix(" ↓")
+
+
 def cost_text(cost: float) -> str:
     """Return a cost with three digits; ``""`` where unknown."""
     return "" if np.isnan(cost) else f"{cost:.{int(np.clip(2 - np.floor(np.log10(max(cost, 1.0))), 0, 2))}f}"

@@ -20,7 +20,7 @@ from heatmark.benchmarks.config.compose import compose_command
 Heatmark = Callable[..., tuple[int, str, str]]
 
 QUICK = (
-    "model.weights=null", "dataset.limit=3", "metric.deletion.steps=2", "metric.insertion.steps=2",
+    "model.weights=null", "dataset.limit=3", "metric.deletion.steps=2", "metric.lerf.steps=2",
     "batch_size=2", "timing.repeats=1", "method=[grad_cam,random]", "name=t",
 )  # fmt: skip
 
@@ -67,7 +67,7 @@ def test_a_sweep_leaves_its_tables_and_prints_a_ranking(heatmark: Heatmark, tmp_
     run = tmp_path / "results" / "runs" / "t"
     results = pd.read_parquet(run / "results.parquet")
     assert len(results) == (2 + 5) * 3 * 2  # grad_cam at two layers and five draws of random, 3 images, 2 metrics
-    assert set(results["definition"]) == {"deletion:heatmark-1[steps=2]", "insertion:heatmark-1[steps=2]"}
+    assert set(results["definition"]) == {"deletion:heatmark-1[steps=2]", "lerf:heatmark-1[steps=2]"}
     assert results["value"].between(0, 1).all()
     for name in ("images.parquet", "timing.parquet", "curves.parquet", "summary.csv", "provenance.json"):
         assert (run / name).exists()
@@ -208,7 +208,7 @@ def test_a_configuration_that_is_only_shown_runs_nothing(heatmark: Heatmark, tmp
         (["model=timm:vit"], "model=timm:vit has an unknown source 'timm': expected one of torchvision"),
         (["model=resnet18.yaml"], "there is no such file; did you mean resnet18, resnet50"),
         (["model=shapes_plain(weight=null)"], "model has no option 'weight': did you mean weights?"),
-        (["metric=deletion", "metric.insertion.steps=7"], "because metric insertion is not selected: add it"),
+        (["metric=deletion", "metric.lerf.steps=7"], "because metric lerf is not selected: add it"),
         (["metric.deletion.baseline=blurr"], "did you mean blur"),
         (["layer=lsat"], "unknown layer 'lsat' of shapes_residual: did you mean last"),
         (["target=circel"], "did you mean circle"),
@@ -335,7 +335,8 @@ def test_a_bad_job_does_not_cost_the_good_one(heatmark: Heatmark, tmp_path: Path
 def test_a_derived_metric_is_ranked_like_others_and_what_is_forgotten_is_not_frozen(
     heatmark: Heatmark, tmp_path: Path
 ) -> None:
-    heatmark("sweep", *QUICK, "metric=[deletion,insertion,insertion_minus_deletion]")
+    options = [o.replace("lerf", "insertion") for o in QUICK]
+    heatmark("sweep", *options, "metric=[deletion,insertion,insertion_minus_deletion]")
     results = pd.read_parquet(tmp_path / "results/runs/t/results.parquet")
     summary = pd.read_csv(tmp_path / "results/runs/t/summary.csv").set_index(["metric", "method"])
     wide = results.pivot_table(index=["method", "image"], columns="metric", values="value")

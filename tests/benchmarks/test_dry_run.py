@@ -8,7 +8,7 @@ import pytest
 Heatmark = Callable[..., tuple[int, str, str]]
 
 SMALL = (
-    "sweep", "model.weights=null", "dataset.limit=3", "metric.deletion.steps=2", "metric.insertion.steps=3",
+    "sweep", "model.weights=null", "dataset.limit=3", "metric.deletion.steps=2", "metric.lerf.steps=3",
     "batch_size=2", "timing.phase=false", "method=[grad_cam,random]",
 )  # fmt: skip
 
@@ -24,8 +24,8 @@ def test_a_dry_run_says_the_costs_and_leaves_nothing_behind(heatmark: Heatmark, 
     assert [line.split()[1:3] for line in out.splitlines() if line.startswith("    m")] == [
         ["grad_cam", "8"],
         ["random", "0"],
-        ["deletion", "60"],  # 3 images of 3 points each in batches of 2, by grad_cam and five draws of random
-        ["insertion", "72"],
+        ["deletion", "30"],  # 3 images of 3 points in batches of 2; of the five draws of random both ends are known
+        ["lerf", "50"],  # 3 images of 4 points, of which the whole image is known; then without both ends
     ]
     assert "together" in out
     assert "batches of 2" in out

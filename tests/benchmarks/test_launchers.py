@@ -41,7 +41,7 @@ def installed(package: str) -> bool:
 def test_two_workers_make_the_run_that_one_makes(tmp_path: Path) -> None:
     given = [
         "model=shapes_plain,shapes_residual", "model.weights=null", "dataset.limit=4", "metric.deletion.steps=2",
-        "metric.insertion.steps=2", "batch_size=2", "timing.phase=false", "method=[grad_cam,random]",
+        "metric.lerf.steps=2", "batch_size=2", "timing.phase=false", "method=[grad_cam,random]",
     ]  # fmt: skip
     workers = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     for words in ([*given, "name=one"], [*given, *workers, "name=two"], [*given, *workers, "shards=2", "name=shards"]):

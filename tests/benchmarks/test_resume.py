@@ -26,7 +26,7 @@ store.Store.put = kill
 """
 """The same sweep, killed at one of its writings."""
 SWEEP = [
-    *("sweep", "model.weights=null", "dataset.limit=6", "metric.deletion.steps=4", "metric.insertion.steps=4"),
+    *("sweep", "model.weights=null", "dataset.limit=6", "metric.deletion.steps=4", "metric.lerf.steps=4"),
     *(
         "batch_size=4",
         "block_size=3",

@@ -169,3 +169,30 @@ def test_the_command_writes_cards_at_80_columns(heatmark: Heatmark, monkeypatch:
     assert cards.groupby("metric").size().to_dict() == dict.fromkeys(("energy_inside", "lerf", "morf", "srg"), 6)
     assert len(pd.read_csv("results/runs/mine/agreement.csv")) == 4 * 3
     assert set(cards["dataset"]) == {"shapes"}
+
+
+def test_cards_of_a_run_mark_its_leaderboard(heatmark: Heatmark, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    small = ["dataset.size=32", "dataset.limit=6", "batch_size=4", "method=[grad_cam,random]", "metric=[lerf,entropy]"]
+    assert heatmark("sweep", "t", *small, "metric.lerf.steps=3", "timing.phase=false")[0] == 0
+    mine = ["cards", "run=t", "dataset.limit=4", "method=[grad_cam]", "batch_size=4"]
+    code, out, _ = heatmark(*mine, "--dry-run")
+    assert code == 0
+    assert "4 pictures, 16 planted maps each, of 1 real methods" in out
+    assert not Path("results/runs/t/cards.parquet").exists()
+    assert heatmark(*mine)[0] == 0
+    cards = pd.read_parquet("results/runs/t/cards.parquet")
+    results = pd.read_parquet("results/runs/t/results.parquet")
+    for name in ("definition", "weights_digest", "images_digest"):
+        assert set(cards[name]) == set(results[name]), "those of all six pictures of the run"
+    failed = set(cards.loc[(cards["verdict"] == "fails") & (cards["test"] != "agreement"), "metric"])
+    _, out, _ = heatmark("gather", "t")
+    assert "lerf" in failed, "four pictures are too few for any step of the order"
+    assert "lerf fails its card on this data: it does not rank" in out
+
+
+@pytest.mark.parametrize("settled", ["metric=[deletion]", "model=shapes_plain", "dataset.size=64", "seed=1"])
+def test_a_run_settles_what_its_cards_judge(heatmark: Heatmark, settled: str) -> None:
+    code, _, err = heatmark("cards", "run=t", settled)
+    assert code == 1
+    assert f"{settled.partition('=')[0]}: run=t judges the run's own" in err
