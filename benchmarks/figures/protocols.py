@@ -20,7 +20,7 @@ from heatmark.benchmarks.statistics.variants import plain
 NAME = "protocols"
 LETTER = 0.052
 """Width of a letter, in inches."""
-CELL, LINE, STEP, AXIS = 0.26, 0.145, 0.2, 0.45
+CELL, LINE, STEP, AXIS = 0.28, 0.145, 0.2, 0.45
 """Sizes in inches: of a number with its margin, a method's name, the distance of two definitions' ranks, the axis of
 ranks."""
 

@@ -71,6 +71,6 @@ def test_every_preset_has_its_source() -> None:
 
 def test_a_docstring_that_lacks_a_part_is_named() -> None:
     with pytest.raises(ValueError, match="docstring of Undocumented has no equation"):
-        metric_page.entry("x", Undocumented())
+        metric_page.equation(Undocumented())
     with pytest.raises(ValueError, match="docstring of Undocumented cites no paper"):
         metric_page.paper(Undocumented())
