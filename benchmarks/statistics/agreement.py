@@ -20,7 +20,8 @@ def agreement(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """Return Kendall's τ-b of the methods' mean scores, in [−1, 1], for every two ranked definitions on one model.
 
     A mean is over the images, or groups, on which all methods have a score under both definitions; both are resampled
-    together for the percentile bootstrap interval. Methods that repeat another one's maps are left out.
+    together for the percentile bootstrap interval. Where methods' means nearly tie, τ itself may lie at an end of its
+    interval or beyond. Methods that repeat another one's maps are left out.
 
     Returns:
         The facts of the model and its images; ``one`` and ``other``, the definitions; ``tau`` with ``low`` and
