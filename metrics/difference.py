@@ -10,9 +10,11 @@ from heatmark.metrics.base import Derived
 class Difference(Derived):
     """The difference of two metrics' values of the same image and map, such as insertion − deletion.
 
-    value = minuend − subtrahend
+    value = minuend − subtrahend, in [−1, 1] for two metrics in [0, 1]
 
     It costs no forward pass. It is NaN where one of the two is.
+
+    Heatmark's own: one number for two metrics, such as insertion and deletion, that a method can do well in one by one.
 
     Args:
         minuend: name of the metric from which the other one is subtracted.

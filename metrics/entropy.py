@@ -18,10 +18,10 @@ class Entropy(Complexity):
     for P pixels. It is ln P for a constant map and 0 where one pixel has all the relevance. A map of zeros has no
     value.
 
-    Bhatt et al., "Evaluating and Aggregating Feature-based Model Explanations", IJCAI 2020 (complexity). the
-    Complexity of xplique, and of Quantus 0.6 but for the 1e-12 that is added there inside the logarithm; both call less
-    better. Deviation: PnPXAI 0.1's Complexity is the entropy of a histogram of 10 bins of the values, which is another
-    quantity: it is 0 for a constant map.
+    Bhatt et al., "Evaluating and Aggregating Feature-based Model Explanations", IJCAI 2020 (complexity). It is
+    the Complexity of xplique, and of Quantus 0.6 but for the 1e-12 that is added there inside the logarithm; both call
+    less better. Deviation: PnPXAI 0.1's Complexity is the entropy of a histogram of 10 bins of the values, which is
+    another quantity: it is 0 for a constant map.
 
     >>> import torch
     >>> from torch import nn

@@ -8,7 +8,9 @@ from heatmark.metrics.difference import Difference
 
 @dataclass(frozen=True)
 class ROADCombined(Difference):
-    """The combined ROAD of pytorch-grad-cam, (LeRF − MoRF) / 2, in [−1/2, 1/2]; higher is better, 0 is chance.
+    """The combined ROAD of pytorch-grad-cam; higher is better, 0 is chance.
+
+    ROAD combined = (ROAD LeRF − ROAD) / 2, in [−1/2, 1/2]
 
     It costs no forward pass of its own, and is NaN where one of the two is. To be pytorch-grad-cam's, both need the
     preset ``road-pgc``.

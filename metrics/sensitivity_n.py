@@ -15,7 +15,8 @@ from heatmark.metrics.engine.subsets import Draws, correlated, draws
 class SensitivityN(Metric):
     """Sensitivity-n: the correlation of relevance and drop over subsets of n cells, meant over n; higher is better.
 
-    mean over n of Pearson over subsets S of n cells of (Σ_{i ∈ S} a_i, p(target | x) − p(target | x with S replaced)),
+    value = mean over n of Pearson over subsets S of n cells of (Σ_{i ∈ S} a_i, p(target | x) − p(target | x with S
+    replaced)),
 
     in [−1, 1]. A method whose sums equal the drops for every subset has 1. An n at which the correlation is undefined
     makes the whole undefined.

@@ -7,7 +7,9 @@ from heatmark.metrics.difference import Difference
 
 @dataclass(frozen=True)
 class SRG(Difference):
-    """The symmetric relevance gain, SRG = AUC(LeRF) − AUC(MoRF), in [−1, 1]; higher is better, 0 is chance.
+    """The symmetric relevance gain; higher is better, 0 is chance.
+
+    SRG = AUC(LeRF) − AUC(MoRF), in [−1, 1]
 
     Both orders use the same fill, so that what the fill itself does to the model counts on both sides: rankings by SRG
     depend on the fill far less than those by deletion or insertion. It costs no forward pass of its own, and is NaN

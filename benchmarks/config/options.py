@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from heatmark.benchmarks.config.compose import CONF, KEYED, compose_command
+from heatmark.benchmarks.config.presets import WILD, by_preset, with_presets
 from heatmark.benchmarks.config.strings import Named, distinct, quoted, read
 from heatmark.common.names import did_you_mean, look_up
 
@@ -29,26 +30,33 @@ def sources() -> list[str]:
 
 
 def expanded(group: str, text: str) -> list[Named]:
-    """Return what a string names, a pattern as all shipped names that match, a file by its absolute path.
+    """Return what a string names, a pattern as all that match, a file by its absolute path.
 
-    A plain name is not looked up: it may be in a folder of configs of the user's.
+    A pattern is one of shipped names, such as ``grad_*``, or of a metric's presets, such as ``deletion(preset=*)``,
+    for which ``deletion*`` also stands (:mod:`heatmark.benchmarks.config.presets`). A plain name is not looked up: it
+    may be in a folder of configs of the user's.
 
     Raises:
         ValueError: for a pattern that matches nothing, a file that is not there, or an unknown source.
     """
-    named = read(text)
+    found = _expanded(group, read(text))
+    return [each for named in found for each in by_preset(named)] if group == "metric" else found
+
+
+def _expanded(group: str, named: Named) -> list[Named]:
     if named.name.endswith((".yaml", ".yml")):
         return [replace(named, name=_file(group, named.name))]
     if group == "model" and ":" in named.name:
         _require_source(named)
         return [named]
-    if not set(named.name) & set("*?["):
+    if not set(named.name) & WILD:
         return [named]
     found = [name for name in known(group) if fnmatchcase(name, named.name)]
     if not found:
         hint = did_you_mean(re.sub(r"[*?\[\]]+", "", named.name), known(group), f"there are {', '.join(known(group))}")
         raise ValueError(f"no {group} matches {named.name!r}: {hint}")
-    return [replace(named, name=name) for name in found]
+    matched = [replace(named, name=name) for name in found]
+    return [with_presets(each, named.name) for each in matched] if group == "metric" else matched
 
 
 def looked_up(group: str, text: str) -> list[Named]:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from heatmark.benchmarks.statistics.comparisons import FACTS, Comparison, comparisons
-from heatmark.benchmarks.statistics.defined import Floats
+from heatmark.benchmarks.statistics.defined import Floats, tied
 
 Integers = NDArray[np.int64]
 RESAMPLES = 999
@@ -20,7 +20,8 @@ def agreement(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """Return Kendall's τ-b of the methods' mean scores, in [−1, 1], for every two ranked definitions on one model.
 
     A mean is over the images, or groups, on which all methods have a score under both definitions; both are resampled
-    together for the percentile bootstrap interval. Methods that repeat another one's maps are left out.
+    together for the percentile bootstrap interval. Where methods' means nearly tie, τ itself may lie at an end of its
+    interval or beyond. Methods that repeat another one's maps are left out.
 
     Returns:
         The facts of the model and its images; ``one`` and ``other``, the definitions; ``tau`` with ``low`` and
@@ -43,23 +44,34 @@ def _row(one: Comparison, other: Comparison, confidence: float) -> dict[str, obj
     scores = scores[:, ~np.isnan(scores).any(axis=(0, 2))]
     names = {"one": one.facts["definition"], "other": other.facts["definition"]}
     sizes = {"n_methods": scores.shape[2], "n_units": scores.shape[1]}
-    taus = [_tau(scores[:, rows]) for rows in _resamples(scores.shape[1], one.seed)]
+    found = dict(zip(("tau", "low", "high"), _estimate(scores, one.seed, confidence), strict=True))
+    return {**{name: one.facts[name] for name in MODEL}, **names, **found, **sizes}
+
+
+def _estimate(scores: Floats, seed: int, confidence: float) -> tuple[float, float, float]:
+    """Return τ of (2, units, methods), and its percentile bootstrap interval over units; NaN where it is undefined."""
+    units = scores.shape[1]
+    if not units:
+        return np.nan, np.nan, np.nan
+    counts = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), RESAMPLES)
+    taus = _taus(scores, counts)
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     low, high = np.nanquantile(taus, tails) if not np.isnan(taus).all() else (np.nan, np.nan)
-    tau = {"tau": _tau(scores), "low": float(low), "high": float(high)}
-    return {**{name: one.facts[name] for name in MODEL}, **names, **tau, **sizes}
+    return float(_taus(scores, np.ones((1, units), np.int64))[0]), float(low), float(high)
 
 
-def _resamples(units: int, seed: int) -> Integers:
-    """Return units drawn with replacement, (RESAMPLES, units); none where there is no unit."""
-    return np.random.default_rng(seed).integers(0, max(units, 1), (RESAMPLES if units else 0, units))
+def _taus(scores: Floats, counts: Integers) -> Floats:
+    """Return Kendall's τ-b of two definitions' sums over units, per resample; NaN where one gives all the same sum.
 
+    τ-b = Σ s t / √(Σ s² Σ t²) over pairs of methods, with s and t the signs of their difference under each definition.
 
-def _tau(scores: Floats) -> float:
-    """Return Kendall's τ-b of two definitions' means over units, (2, units, methods)."""
-    from scipy import stats  # takes longer to import than a sweep to start
-
-    if not scores.size:
-        return np.nan
-    first, second = scores.mean(axis=1)
-    return float(stats.kendalltau(first, second).statistic)
+    Args:
+        scores: (2, units, methods).
+        counts: (resamples, units), how often each unit counts.
+    """
+    first, second = np.triu_indices(scores.shape[2], 1)
+    sums = [tied(counts @ each) for each in scores]
+    one, other = (np.sign(each[:, first] - each[:, second]) for each in sums)
+    pairs = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
+    taus: Floats = np.divide((one * other).sum(axis=1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return taus

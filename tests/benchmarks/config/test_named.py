@@ -44,6 +44,22 @@ def test_what_ships_is_known_and_matched() -> None:
     assert named.matching("method", "r*(seed=2)") == ["random(seed=2)", "rise(seed=2)"]
 
 
+def test_a_metric_with_a_star_is_that_metric_under_every_preset() -> None:
+    deletion = ["deletion", *(f"deletion(preset={name})" for name in Deletion.presets if name != "heatmark-1")]
+    assert named.matching("metric", "deletion*") == named.matching("metric", "deletion(preset=*)") == deletion
+    assert named.matching("metric", "deletion") == ["deletion"]
+    assert named.matching("metric", "del*") == ["deletion"]
+    assert named.matching("metric", "road*") == ["road", "road(preset=road-pgc)", "road_combined", "road_lerf"]
+    rise = ["deletion(steps=4,preset=rise-2018)", "deletion(steps=4,preset=rise-notebook)"]
+    assert named.matching("metric", "del*(steps=4,preset=rise-*)") == rise
+    metrics = named.metrics(["deletion*"])
+    assert {metric.preset for metric in metrics.values()} == set(Deletion.presets)
+    assert len({metric.path for metric in metrics.values()}) == len(metrics)
+    assert rewritten("sweep", ["metric=[deletion(preset=rise-*)]"]) == [
+        "metric=['deletion(preset=rise-2018)','deletion(preset=rise-notebook)']"
+    ]
+
+
 def test_methods_and_metrics_have_their_strings_as_names() -> None:
     for _ in range(2):  # in one process
         found = named.methods(["rise(masks=8)", "rise( masks=8 )", "grad_cam", "rand*", "rise(masks=8,seed=7)"], seed=3)
@@ -71,6 +87,9 @@ def test_methods_and_metrics_have_their_strings_as_names() -> None:
         ("method", "rise(masks=choice(1,2))", "an option has one value, got choice"),
         ("method", "captm_*", "no method matches 'captm_.*did you mean captum_"),
         ("metric", "deletoin(steps=2)", "did you mean deletion"),
+        ("metric", "deletoin(preset=*)", "did you mean deletion"),
+        ("metric", "entropy(preset=*)", r"metric=entropy\(preset=\*\): entropy has no presets"),
+        ("metric", "deletion(preset=torchcam*)", "no preset of deletion matches 'torchcam.*did you mean torch-cam-0.5"),
         ("model", "resnet81", "unknown model 'resnet81': did you mean resnet18"),
         ("model", "timm:vit", "model=timm:vit has an unknown source 'timm': expected one of torchvision"),
         ("model", "nets/x.yaml", "model=nets/x.yaml: there is no such file"),

@@ -37,3 +37,14 @@ def test_by_hand(results) -> None:
 def test_definitions_of_two_models_are_not_compared(results) -> None:
     table = pd.concat([results(SCORES, model="vgg"), results(SCORES, model="resnet", definition="other")])
     assert agreement(table).empty
+
+
+def test_an_interval_is_of_resampled_images_and_equal_means_are_a_tie(results) -> None:
+    low = {"metric": "deletion", "higher_is_better": False}
+    steady = {"a": [0.1] * 4, "b": [0.2] * 4, "c": [0.3] * 4}
+    flat = {"a": [0.3, 0.1, 0.2], "b": [0.1, 0.2, 0.3], "c": [0.2, 0.3, 0.1]}  # equal means, in three sums
+    mixed = {"a": [0.1, 0.1, 0.1, 0.3], "b": [0.2] * 4, "c": [0.3] * 4}  # a is worse than b in the last image alone
+    row = agreement(pd.concat([results(v, definition=n, **low) for n, v in (("1", steady), ("2", mixed))])).iloc[0]
+    assert (row["tau"], row["low"], row["high"]) == pytest.approx((1, 1 / 3, 1))
+    found = agreement(pd.concat([results(v, definition=n, **low) for n, v in (("1", SCORES), ("2", flat))]))
+    assert found["tau"].isna().all()
