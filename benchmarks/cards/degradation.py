@@ -69,15 +69,19 @@ def degradation(judged: Judged) -> Verdict:
 
     For each real method Page's trend test over images must reject at 5 % (Holm's correction over methods), the mean
     must not rise from a step to a later one by more than 10 % of its range, and no step may be above an earlier one
-    (one-sided Wilcoxon tests of all 21 pairs, Holm). The figure is the weakest method's rise of the mean.
+    (one-sided Wilcoxon tests of all 21 pairs, Holm's correction over pairs, then over methods). The figure is the
+    weakest method's rise of the mean.
 
     Page, "Ordered hypotheses for multiple treatments", JASA 58 (1963).
     """
     if (no := untestable(judged, "degradation", ())) is not None:
         return no
     falls = [fall(judged, method) for method in judged.methods]
-    adjusted = holm(np.array([each.p_value for each in falls]))
-    falls = [each._replace(p_value=float(p)) for each, p in zip(falls, adjusted, strict=True)]
+    trends, rises = (holm(np.array(each)) for each in zip(*((f.p_value, f.surest.size) for f in falls), strict=True))
+    falls = [
+        each._replace(p_value=float(trend), surest=each.surest._replace(size=float(rise)))
+        for each, trend, rise in zip(falls, trends, rises, strict=True)
+    ]
     weakest = max(falls, key=lambda each: (not each.holds, each.mean.size, each.p_value))
     failed = sum(not each.holds for each in falls)
     more = f" (+{failed - 1})" if failed > 1 else ""

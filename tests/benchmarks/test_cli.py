@@ -155,7 +155,7 @@ def test_a_job_that_cannot_run_any_more_keeps_its_numbers(heatmark: Heatmark, tm
     assert heatmark("sweep", *options)[0] == 1
     results = pd.read_parquet(tmp_path / "results/runs/t/results.parquet")
     assert (results["status"] == "error").sum() == 1
-    assert results["value"].notna().sum() == 2 * 2
+    assert results["value"].notna().sum() == (1 + 5) * 2  # grad_cam and five draws of random
     (tmp_path / "away").rename(pictures)
     assert heatmark("sweep", *options)[0] == 0
 
@@ -285,7 +285,7 @@ def test_two_checkpoints_of_one_name_are_two_sets_of_rows(heatmark: Heatmark, tm
         assert code == 0, out
     results = pd.read_parquet("results/runs/t/results.parquet")
     rows = results.groupby(["weights", "weights_digest"]).size()
-    assert list(rows) == [2 * 3 * 2] * 2  # 2 methods, 3 images, 2 metrics
+    assert list(rows) == [(1 + 5) * 3 * 2] * 2  # grad_cam and five draws of random, 3 images, 2 metrics
     assert [name for name, _ in rows.index] == ["a/best", "b/best"]
     assert rows.index.get_level_values("weights_digest").nunique() == 2
     assert results["images_digest"].nunique() == 1

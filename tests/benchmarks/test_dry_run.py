@@ -25,7 +25,7 @@ def test_a_dry_run_says_the_costs_and_leaves_nothing_behind(heatmark: Heatmark, 
         ["grad_cam", "8"],
         ["random", "0"],
         ["deletion", "30"],  # 3 images of 3 points in batches of 2; of the five draws of random both ends are known
-        ["lerf", "50"],  # 3 images of 4 points, of which the whole image is known; then without both ends
+        ["lerf", "40"],  # 3 images of 4 points, of which the whole image is known; then without both ends
     ]
     assert "together" in out
     assert "batches of 2" in out
@@ -70,7 +70,7 @@ def test_several_jobs_have_a_table_each_and_a_total(heatmark: Heatmark, tmp_path
     code, out, _ = heatmark(*SMALL, *two, "-m", "--dry-run")
     assert code == 0
     assert "shapes_plain on shapes" in out
-    assert "2 jobs together: 288 passes" in out
+    assert "2 jobs together: 164 passes" in out
     assert files(tmp_path) == {}
 
 

@@ -92,7 +92,7 @@ def test_a_line_with_files_and_option_sets_and_the_recorded_line_make_the_same_r
     assert sorted(set(first["model"])) == ["mine", "shapes_plain"]
     assert set(first["method"]) == {"rise(masks=4,cells=5)", "random"}
     assert set(first["metric"]) == {"deletion(steps=2)", "deletion(steps=2,baseline=mean)"}
-    assert len(first) == 2 * 2 * 2 * 2
+    assert len(first) == 2 * (1 + 5) * 2 * 2  # random has five draws
     shutil.rmtree(run / "store")
     lines = shell("heatmark status run", tmp_path).splitlines()
     for line in lines[lines.index("to continue:") + 1 :]:

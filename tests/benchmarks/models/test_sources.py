@@ -41,7 +41,7 @@ def _names() -> list[Any]:
     return [
         pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
         for name in names
-        if name not in ("torchvision", "custom")
+        if name not in ("torchvision", "custom", "disconnected")
     ]
 
 
