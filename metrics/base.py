@@ -1,7 +1,7 @@
 """The interface of every metric, and the batch of explained images that a metric reads."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, TypeGuard
 
@@ -106,6 +106,8 @@ class Metric(ABC):
     """Names of the fields that request further numbers and never change the value; no part of the definition."""
     speed_only: ClassVar[frozenset[str]] = frozenset()
     """Names of the fields that change speed and memory but no number; they are no part of the metric's definition."""
+    once_per_image: ClassVar[bool] = False
+    """Whether its forward passes are the same for every map of an image, so that a run makes them once."""
 
     @abstractmethod
     def __call__(self, batch: Explained) -> Scores:
@@ -124,6 +126,11 @@ class Metric(ABC):
         What each costs is the method's to say.
         """
         return 0.0
+
+    @property
+    def asks(self) -> Hashable:
+        """What the further maps are of, equal for metrics that ask for the same maps: a run computes these once."""
+        return self
 
 
 class Path(ABC):

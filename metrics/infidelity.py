@@ -9,7 +9,7 @@ from torch import Tensor
 
 from heatmark.metrics.base import Explained, Metric, Scores
 from heatmark.metrics.engine.fills import find_fill
-from heatmark.metrics.engine.perturbations import find_perturbation, perturbed, perturbed_draws
+from heatmark.metrics.engine.perturbations import Perturbing, find_perturbation, perturbed_draws
 from heatmark.metrics.engine.presets import settled
 from heatmark.metrics.engine.subsets import NAN, Draws
 from heatmark.metrics.engine.target_scores import find_score
@@ -67,6 +67,7 @@ class Infidelity(Metric):
 
     higher_is_better: ClassVar[bool | None] = False
     draws: ClassVar[bool] = True
+    once_per_image: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {
         name: protocol.values for name, protocol in INFIDELITY_PROTOCOLS.items()
     }
@@ -93,9 +94,8 @@ class Infidelity(Metric):
 
     def __call__(self, batch: Explained) -> Scores:
         """Return the infidelity per image; NaN, with the reason, where it is undefined."""
-        samples, size = cast("int", self.samples), cast("float", self.size)
-        drawn = perturbed(batch, find_perturbation(str(self.perturbation)), size, str(self.fill), samples)
-        return infidelity_of(perturbed_draws(batch, drawn, samples, find_score(str(self.score))), bool(self.scaled))
+        asked = Perturbing(str(self.perturbation), cast("float", self.size), str(self.fill), cast("int", self.samples))
+        return infidelity_of(perturbed_draws(batch, asked, str(self.score)), bool(self.scaled))
 
     def passes(self, image_size: tuple[int, int]) -> float:  # noqa: ARG002
         """Return the number of perturbations, and one for the image itself."""

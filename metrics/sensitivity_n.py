@@ -47,6 +47,7 @@ class SensitivityN(Metric):
 
     higher_is_better: ClassVar[bool | None] = True
     draws: ClassVar[bool] = True
+    once_per_image: ClassVar[bool] = True
 
     cells: int = 9
     sizes: Sequence[float] = (0.1, 0.3, 0.5, 0.7)

@@ -48,13 +48,6 @@ def curves_along(path: Path, explaining: Explaining, images: Sequence[int]) -> t
     return isolated(run, images)
 
 
-def known_points(path: Path, explaining: Explaining, images: Sequence[int]) -> int:
-    """Return how many points of these images' curves are the same for every map and have been scored for another."""
-    known = explaining.known(images, explaining.run.batch_size)
-    common = path.common((explaining.block.block.images.shape[-2], explaining.block.block.images.shape[-1]))
-    return sum((image, *place) in known.scores for image in known.images for place in common)
-
-
 def points(curve: Curve) -> list[Point]:
     """Return a batch's curves one by one."""
     x, y = curve.x.detach().float().cpu(), curve.y.detach().float().cpu()

@@ -1,14 +1,14 @@
 """The explained images of a cell in a block, from which metrics get their batches."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.sweep.cells import Cell
-from heatmark.benchmarks.sweep.maps import CellMethod
+from heatmark.benchmarks.sweep.maps import CellMethod, FurtherMaps
 from heatmark.benchmarks.sweep.predictions import Predicted
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.common.batching import with_batch_size
@@ -27,6 +27,7 @@ class Explaining:
         block: the images, with the class explained of each.
         maps: raw maps (h, w) by the image's position.
         run: device, batch size, seed.
+        further: maps of further images, for which several metrics may ask.
     """
 
     cell: Cell
@@ -34,6 +35,7 @@ class Explaining:
     block: Predicted
     maps: dict[int, Tensor]
     run: RunSettings
+    further: FurtherMaps = field(default_factory=FurtherMaps)
 
     def batch(self, which: Sequence[int], size: int, needs: Collection[Need] = ()) -> Explained:
         """Return some images as a metric reads them.
@@ -53,7 +55,13 @@ class Explaining:
             self.block.targets[places].to(device),
             full.to(device),
             None if masks is None else masks[0][places].to(device),
-            CellMethod(with_batch_size(self.cell.method, size), self.cell.layer, (images.shape[-2], images.shape[-1])),
+            CellMethod(
+                with_batch_size(self.cell.method, size),
+                self.cell.layer,
+                (images.shape[-2], images.shape[-1]),
+                self.classifier.module,
+                self.further,
+            ),
             has_mask=None if masks is None else masks[1][places].to(device),
             ignore=None if block.ignore is None else block.ignore[places].to(device),
             labels=block.labels[places].to(device),

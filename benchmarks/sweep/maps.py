@@ -1,6 +1,6 @@
 """Maps of a block's images: raw maps of all cells of a layer, which share one capture per batch where they can."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from heatmark.benchmarks.sweep.faults import Images, broken_device, isolated
 from heatmark.benchmarks.sweep.observer import SILENT, Observer, Step
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.common.batching import halving, padded, with_batch_size
+from heatmark.common.digests import digest_tensor
 from heatmark.common.resize import upsample
 from heatmark.methods.base import Method
 from heatmark.methods.engine.cam import can_share, captured, own_view
@@ -136,6 +137,29 @@ def _shared(
     return found
 
 
+REMEMBERED_BYTES = 256 * 2**20
+"""Raw maps of further images that a cell remembers in a block, at most."""
+
+
+class FurtherMaps:
+    """Raw maps of further images under a cell's own model, remembered for the next metric that asks for them."""
+
+    def __init__(self) -> None:
+        self._maps: dict[tuple[object, ...], Tensor] = {}
+
+    def of(self, images: Tensor, targets: Tensor, explain: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Return the maps of images, (N, h, w), computed together unless all of them are remembered."""
+        rows = zip(images, targets.tolist(), strict=True)
+        names = [(digest_tensor(image), target, len(images)) for image, target in rows]
+        if all(name in self._maps for name in names):
+            return torch.stack([self._maps[name] for name in names]).to(images.device)
+        found = explain(images, targets)
+        if sum(each.nbytes for each in self._maps.values()) + found.nbytes > REMEMBERED_BYTES:
+            self._maps.clear()
+        self._maps.update(zip(names, found.cpu(), strict=True))
+        return found
+
+
 @dataclass(frozen=True)
 class CellMethod:
     """A cell's method for metrics that explain other images or another model: (model, images, targets) -> maps.
@@ -144,12 +168,21 @@ class CellMethod:
         method: the cell's method.
         layer: the cell's layer, a dotted name that the other model has too.
         size: (H, W) of the maps.
+        model: the cell's model.
+        further: maps of other images under it.
     """
 
     method: Method
     layer: str
     size: tuple[int, int]
+    model: nn.Module
+    further: FurtherMaps
 
     def __call__(self, model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
         """Return the maps of other images or of another model, upsampled, (N, H, W)."""
-        return upsample(self.method(model, images, targets, self.layer).detach().float(), self.size)
+
+        def explain(images: Tensor, targets: Tensor) -> Tensor:
+            return self.method(model, images, targets, self.layer).detach().float()
+
+        own = model is self.model
+        return upsample(self.further.of(images, targets, explain) if own else explain(images, targets), self.size)

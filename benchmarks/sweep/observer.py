@@ -16,13 +16,15 @@ class Step:
         cells: the cell; several that share one capture; none for the model's predictions.
         images: number of images.
         of: the path of the curves or the name of the metric; None for maps and predictions.
-        known: number of points of these curves that are scored already.
+        known: number of points of these curves that are scored already, or of images whose passes are made.
+        asked: whether the further maps that the metric asks for are computed already.
     """
 
     cells: Sequence[Cell]
     images: int
     of: Path | str | None = None
     known: int = 0
+    asked: bool = False
 
 
 class Observer:

@@ -11,6 +11,7 @@ from heatmark.benchmarks.requests import Entry
 from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.cells import Cell, by_layer
 from heatmark.benchmarks.sweep.curves import paths
+from heatmark.benchmarks.sweep.made import Made
 from heatmark.benchmarks.sweep.map_rows import stored_maps
 from heatmark.benchmarks.sweep.needs import Need, need, stored
 from heatmark.benchmarks.sweep.observer import Step
@@ -18,7 +19,6 @@ from heatmark.benchmarks.sweep.prepare import Plan
 from heatmark.methods.base import Method
 from heatmark.methods.engine.cam import CaptureCAM
 from heatmark.metrics.base import Metric, sums_up_curves
-from heatmark.metrics.engine.known_scores import Place
 
 ASSUMED = 2.0
 """Passes per image of a method that does not say what it costs: one forward and one backward."""
@@ -72,8 +72,9 @@ class Costs:
             return max(map(self._map, step.cells)) * self._filled(step.images)
         if isinstance(step.of, str):
             metric = self.plan.computed[step.of]
-            own, maps = metric.passes(self.size) or 0.0, metric.maps(self.size) or 0.0
-            return (own + maps * self._map(step.cells[0])) * self._filled(step.images)
+            own, maps = metric.passes(self.size) or 0.0, 0.0 if step.asked else metric.maps(self.size) or 0.0
+            further = maps * self._map(step.cells[0]) * self._filled(step.images)
+            return own * self._filled(step.images - step.known) + further
         return float(self._filled(step.images * (step.of.passes(self.size) or 0.0) - step.known))
 
     def known(self, metric: Metric) -> bool:
@@ -113,11 +114,11 @@ class Lack:
         if self.predictions:
             yield Step((), self.predictions)
         layers = by_layer([n.cell for n in self.needs])
-        of, known = {n.cell.key: n for n in self.needs}, set[tuple[int, Place]]()
+        of, made = {n.cell.key: n for n in self.needs}, Made(image_size)
         for cells in layers.values():
             yield from self._maps(cells)
             for cell in cells:
-                yield from _judged(of[cell.key], metrics, image_size, known)
+                yield from _judged(of[cell.key], metrics, made)
 
     def _maps(self, cells: Sequence[Cell]) -> Iterator[Step]:
         groups: dict[tuple[int, ...], list[Cell]] = {}
@@ -132,18 +133,13 @@ class Lack:
             yield from (Step([cell], len(which)) for cell in alone)
 
 
-def _judged(
-    n: Need, metrics: Mapping[str, Metric], image_size: tuple[int, int], known: set[tuple[int, Place]]
-) -> Iterator[Step]:
-    """Yield the steps of a cell's curves and scores; what they score of every map is then known."""
+def _judged(n: Need, metrics: Mapping[str, Metric], made: Made) -> Iterator[Step]:
     for path, which in n.curves.items():
         if which:
-            scored = {(i, place) for i in which for place in path.common(image_size)}
-            yield Step([n.cell], len(which), path, len(scored & known))
-            known |= scored
+            yield made.curves(n.cell, which, path)
     for name, which in n.scores.items():
         if which and not sums_up_curves(metrics[name]):
-            yield Step([n.cell], len(which), name)
+            yield made.scores(n.cell, which, name, metrics[name])
 
 
 def lacks(plan: Plan, store: Store) -> Iterator[Lack]:

@@ -14,6 +14,7 @@ from heatmark.benchmarks.requests import Entry
 from heatmark.benchmarks.store import Store, full_schema
 from heatmark.benchmarks.sweep.blocks import Block
 from heatmark.benchmarks.sweep.faults import Images, isolated
+from heatmark.benchmarks.sweep.made import Made
 from heatmark.benchmarks.sweep.settings import RunSettings
 from heatmark.benchmarks.sweep.targets import targets_of
 from heatmark.common.batching import halving, padded
@@ -44,6 +45,12 @@ class Predicted:
     images: Images
     targets: Tensor
     known: dict[Place, float] = field(default_factory=dict)
+
+    @cached_property
+    def made(self) -> Made:
+        """What the steps of the block have made."""
+        return Made((self.block.images.shape[-2], self.block.images.shape[-1]))
+
     rendered: dict[int, Tensor] = field(default_factory=dict)
 
     @cached_property

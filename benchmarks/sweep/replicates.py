@@ -1,6 +1,6 @@
 """Replicates: which draw of a cell is judged by which draw of a metric."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ class Redrawn(Metric):
     def __post_init__(self) -> None:
         object.__setattr__(self, "higher_is_better", self.metric.higher_is_better)
         object.__setattr__(self, "needs", self.metric.needs)
+        object.__setattr__(self, "once_per_image", self.metric.once_per_image)
 
     def __call__(self, batch: Explained) -> Scores:
         """Return the metric's values with the seed of the replicate."""
@@ -34,6 +35,11 @@ class Redrawn(Metric):
     def passes(self, image_size: tuple[int, int]) -> float | None:
         """Return what the metric says that it costs."""
         return self.metric.passes(image_size)
+
+    @property
+    def asks(self) -> Hashable:
+        """What the metric asks for, with the seed of the replicate."""
+        return self.metric.asks, self.replicate
 
     def maps(self, image_size: tuple[int, int]) -> float | None:
         """Return how many further maps the metric asks for."""

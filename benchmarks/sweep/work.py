@@ -9,14 +9,14 @@ from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.requests import Entry
 from heatmark.benchmarks.store import Store
 from heatmark.benchmarks.sweep.cells import Cell
-from heatmark.benchmarks.sweep.curves import Curves, curve_rows, curves_along, known_points, paths, stored_curves
+from heatmark.benchmarks.sweep.curves import Curves, curve_rows, curves_along, paths, stored_curves
 from heatmark.benchmarks.sweep.explaining import Explaining
 from heatmark.benchmarks.sweep.faults import one_reason
 from heatmark.benchmarks.sweep.keys import curve_key, score_key
 from heatmark.benchmarks.sweep.map_rows import failed_cell, map_rows, stored_maps
 from heatmark.benchmarks.sweep.maps import Batch, Maps, Reasons, explained
 from heatmark.benchmarks.sweep.needs import Need, Stored, lacking, need
-from heatmark.benchmarks.sweep.observer import Observer, Step
+from heatmark.benchmarks.sweep.observer import Observer
 from heatmark.benchmarks.sweep.predictions import Predicted
 from heatmark.benchmarks.sweep.scores import Value, score_rows, scored
 from heatmark.benchmarks.sweep.settings import RunSettings
@@ -179,8 +179,7 @@ class _CellWork:
         rows = {self.entries[i].row(path.needs): i for i in needed}
         read, _ = stored_curves(self.work.store.read("curves", [key], rows=list(rows))) if rows else ({}, {})
         if missing:
-            known = known_points(path, explaining, missing)
-            self.work.observer.begins(Step([self.need.cell], len(missing), path, known))
+            self.work.observer.begins(self.block.made.curves(self.need.cell, missing, path))
         found, reasons = curves_along(path, explaining, missing)
         self.work.progress.errors += len(reasons)
         self.parts.add("curves", curve_rows(self.need.cell.key, path, self.entries, found, reasons))
@@ -193,7 +192,7 @@ class _CellWork:
         along = [curves[path] for path in paths({name: metric})]
         able = [i for i in which if i not in without and all(i in points for points in along)]
         if able and not along:
-            self.work.observer.begins(Step([self.need.cell], len(able), name))
+            self.work.observer.begins(self.block.made.scores(self.need.cell, able, name, metric))
         found, reasons = scored(metric, explaining, able, curves)
         self.work.progress.errors += len(reasons)
         self.parts.add("scores", score_rows(key, sorted(metric.needs), self.entries, without | found, reasons))

@@ -97,13 +97,9 @@ def scored_once(
         places: of K perturbed images of each of N images.
         compute: the scores (M,) of perturbed images, given the positions (M,) of their images and of their points.
     """
-    missing: dict[Place, tuple[int, int]] = {}
-    for n, row in enumerate(places):
-        for k, place in enumerate(row):
-            if place not in known:
-                missing.setdefault(place, (n, k))
-    found = compute(*torch.tensor([*missing.values()], dtype=torch.int64).view(-1, 2).unbind(dim=1))
-    scores = dict(zip(missing, found.tolist(), strict=True))
+    missing = [(n, k) for n, row in enumerate(places) for k, place in enumerate(row) if place not in known]
+    found = compute(*torch.tensor(missing, dtype=torch.int64).view(-1, 2).unbind(dim=1))
+    scores = {places[n][k]: score for (n, k), score in zip(missing, found.tolist(), strict=True)}
     values = [[scores[place] if place in scores else known[place] for place in row] for row in places]
     remember(known, scores)
     return found.new_tensor(values)

@@ -1,7 +1,7 @@
 """Neighbours of an image: it with small random changes, the maps of these, and which of them keep the prediction."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, cast
 
@@ -179,6 +179,11 @@ class Neighbourhood(Metric):
     def maps(self, image_size: tuple[int, int]) -> float:  # noqa: ARG002
         """Return the number of neighbours."""
         return float(cast("int", self.samples))
+
+    @property
+    def asks(self) -> Hashable:
+        """The noise, the radius and the number of neighbours."""
+        return "neighbours", self.noise, self.radius, self.samples
 
     def passes(self, image_size: tuple[int, int]) -> float:  # noqa: ARG002
         """Return the number of neighbours, and one for the image itself: for the predictions alone."""

@@ -10,11 +10,12 @@ from heatmark.common.names import look_up
 from heatmark.common.seeds import image_generator
 from heatmark.metrics.base import Explained
 from heatmark.metrics.engine.fills import fill_images
+from heatmark.metrics.engine.known_scores import INTACT, KnownScores, Place, place_of, remember
 from heatmark.metrics.engine.per_image import precise
 from heatmark.metrics.engine.perturbation import require_evaluable
 from heatmark.metrics.engine.streaming import chunks, one_pass
 from heatmark.metrics.engine.subsets import Draws
-from heatmark.metrics.engine.target_scores import TargetScore
+from heatmark.metrics.engine.target_scores import find_score
 
 VERSION = 1
 """Raised by whoever changes a perturbation."""
@@ -87,27 +88,35 @@ def find_perturbation(name: str) -> Perturbation:
     return look_up("perturbation", name, PERTURBATIONS)
 
 
-def perturbed(
-    batch: Explained, perturb: Perturbation, size: float, fill: str, samples: int
-) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Yield each image itself, with I = 0, and then its perturbations: the image's position, I, and the picture.
-
-    They are drawn from the image's own pixels and ``batch.seed``, the same for every map of the image.
+@dataclass(frozen=True)
+class Perturbing:
+    """Perturbations of images, drawn from an image's own pixels and ``batch.seed``, the same for every map of it.
 
     Args:
-        batch: images, normalisation and seed.
-        perturb: the perturbation.
+        perturbation: name of the perturbation.
         size: its size.
         fill: name of what replaces pixels; see :mod:`heatmark.metrics.engine.fills`.
         samples: number of perturbations per image.
     """
-    fills = fill_images(batch, fill, batch.seed)
-    for n, (image, filled) in enumerate(zip(batch.images, fills, strict=True)):
-        scene = Scene(image, filled, _colours(batch, image))
-        generator = image_generator(image, batch.seed, "perturbation")
-        yield n, torch.zeros_like(image[:1]), image
-        for _ in range(samples):
-            yield n, *perturb(scene, size, generator)
+
+    perturbation: str
+    size: float
+    fill: str
+    samples: int
+
+    def drawn(self, batch: Explained) -> Iterator[tuple[int, int, Tensor, Tensor]]:
+        """Yield each image itself, with I = 0, and then its perturbations.
+
+        Yields:
+            The image's position, the perturbation's number from 1, 0 for the image itself, I, and the picture.
+        """
+        perturb, fills = find_perturbation(self.perturbation), fill_images(batch, self.fill, batch.seed)
+        for n, (image, filled) in enumerate(zip(batch.images, fills, strict=True)):
+            scene = Scene(image, filled, _colours(batch, image))
+            generator = image_generator(image, batch.seed, "perturbation")
+            yield n, 0, torch.zeros_like(image[:1]), image
+            for k in range(self.samples):
+                yield n, k + 1, *perturb(scene, self.size, generator)
 
 
 def _colours(batch: Explained, image: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -117,30 +126,39 @@ def _colours(batch: Explained, image: Tensor) -> tuple[Tensor, Tensor] | None:
     return -mean / deviation, (1 - mean) / deviation
 
 
-def perturbed_draws(
-    batch: Explained, drawn: Iterator[tuple[int, Tensor, Tensor]], samples: int, score: TargetScore
-) -> Draws:
+def perturbed_draws(batch: Explained, perturbing: Perturbing, score: str) -> Draws:
     """Return the relevance Iᵀφ and the drop of each perturbation, in samples + 1 forward passes per image.
 
     A map has one number per pixel, which the channels share equally: Iᵀφ = Σ over pixels of map · mean over channels
-    of I.
+    of I. A picture whose score ``batch.known`` holds costs no pass.
 
     Args:
         batch: model, images, targets, maps and batch size.
-        drawn: what :func:`perturbed` yields.
-        samples: number of perturbations per image.
-        score: from the logits; it is the score that drops.
+        perturbing: what is drawn.
+        score: name of the score of the logits that drops.
 
     Raises:
         ValueError: if the shapes do not match, or the model is in training mode.
     """
     require_evaluable(batch)
-    relevance, scores = [], []
-    for some in chunks(drawn, batch.batch_size):
-        owners, weights, pictures = zip(*some, strict=True)
-        pairs = zip(owners, weights, strict=True)
-        relevance += [(precise(each.mean(dim=0)) * precise(batch.maps[n])).sum() for n, each in pairs]
-        scores.append(one_pass(batch, pictures, owners, score))
-    shape = len(batch.images), samples + 1
-    read = precise(torch.cat(scores)).view(shape)
-    return Draws(torch.stack(relevance).view(shape)[:, 1:], read[:, :1] - read[:, 1:])
+    known = batch.known or KnownScores(range(len(batch.images)), {})
+    relevance: list[Tensor] = []
+    places = [
+        [place_of(image, score, (perturbing, batch.seed), k or INTACT) for k in range(perturbing.samples + 1)]
+        for image in known.images
+    ]
+    found: dict[Place, float] = {}
+
+    def pictures() -> Iterator[tuple[int, Place, Tensor]]:
+        for n, k, weights, picture in perturbing.drawn(batch):
+            relevance.append((precise(weights.mean(dim=0)) * precise(batch.maps[n])).sum())
+            if places[n][k] not in known.scores:
+                yield n, places[n][k], picture
+
+    for some in chunks(pictures(), batch.batch_size):
+        owners, names, given = zip(*some, strict=True)
+        found |= zip(names, one_pass(batch, given, owners, find_score(score)).tolist(), strict=True)
+    rows = [[found[place] if place in found else known.scores[place] for place in row] for row in places]
+    remember(known.scores, found)
+    read = torch.tensor(rows, dtype=precise(batch.maps[:0]).dtype, device=batch.maps.device)
+    return Draws(torch.stack(relevance).view(read.shape)[:, 1:], read[:, :1] - read[:, 1:])

@@ -24,6 +24,7 @@ class SubsetCorrelation(Metric):
 
     higher_is_better: ClassVar[bool | None] = True
     draws: ClassVar[bool] = True
+    once_per_image: ClassVar[bool] = True
     ranks: ClassVar[bool]
     """Whether ranks are correlated (Spearman), or the numbers (Pearson)."""
 

@@ -1,16 +1,18 @@
 """Random subsets of an image's cells: the relevance that a map gives them, and the drop when they are replaced."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from heatmark.common.baselines import find_baseline
 from heatmark.common.batching import padded
-from heatmark.common.probabilities import target_probabilities
+from heatmark.common.probabilities import full_precision, target_probabilities
 from heatmark.common.seeds import image_generator
 from heatmark.metrics.base import Explained
+from heatmark.metrics.engine.known_scores import INTACT, KnownScores, place_of, scored_once
 from heatmark.metrics.engine.perturbation import require_evaluable
 from heatmark.metrics.engine.similarity import mean_ranks
 
@@ -84,18 +86,31 @@ def _chosen(image: Tensor, cells: int, sizes: Sequence[int], seed: int) -> Tenso
 
 
 def _scores(batch: Explained, replaced: Tensor, owner: Tensor, fill: str) -> Tensor:
-    """Return the target's probability with each subset (N, K, cells) replaced, (N, K), in full batches."""
+    """Return the target's probability with each subset (N, K, cells) replaced, (N, K); what is known costs no pass."""
     images, baseline = batch.images, find_baseline(fill)
     filled = torch.cat([baseline(image) for image in torch.split(images, 1)])  # alone, so that neighbours change no bit
-    count = replaced.shape[1]
-    pairs = torch.arange(len(images) * count, device=images.device)
-    whole = padded(pairs, -(-len(pairs) // batch.batch_size) * batch.batch_size)
-    scores = []
-    for part in torch.split(whole, batch.batch_size):
-        n, k = part // count, part % count
-        where = replaced[n, k][:, owner].view(len(part), 1, *images.shape[2:])
-        scores.append(target_probabilities(batch.model, torch.where(where, filled[n], images[n]), batch.targets[n]))
-    return torch.cat(scores)[: len(pairs)].view(len(images), count)
+    known, what = batch.known or KnownScores(range(len(images)), {}), ("cells", replaced.shape[2], fill)
+    sets = [np.packbits(subsets, axis=1) for subsets in replaced.cpu().numpy()]
+    places = [
+        [place_of(image, "probability", what, each.tobytes() if each.any() else INTACT) for each in row]
+        for image, row in zip(known.images, sets, strict=True)
+    ]
+
+    def compute(which: Tensor, subsets: Tensor) -> Tensor:
+        scores = [full_precision(images.new_empty(0))]
+        for n, k in _batches(which.to(images.device), subsets.to(images.device), batch.batch_size):
+            where = replaced[n, k][:, owner].view(len(n), 1, *images.shape[2:])
+            scores.append(target_probabilities(batch.model, torch.where(where, filled[n], images[n]), batch.targets[n]))
+        return torch.cat(scores)[: len(which)]
+
+    return scored_once(known.scores, places, compute)
+
+
+def _batches(images: Tensor, subsets: Tensor, size: int) -> Iterator[tuple[Tensor, ...]]:
+    """Yield pairs of positions in full batches, the last one filled up by its last pair."""
+    if len(images):
+        whole = -(-len(images) // size) * size
+        yield from zip(*(torch.split(padded(each, whole), size) for each in (images, subsets)), strict=True)
 
 
 def correlated(found: Draws, ranks: bool) -> tuple[Tensor, list[str]]:

@@ -5,7 +5,7 @@ import torch
 import torchvision
 
 from heatmark.metrics.base import Explained
-from heatmark.metrics.engine.perturbations import find_perturbation, perturbed
+from heatmark.metrics.engine.perturbations import Perturbing
 from heatmark.metrics.external import captum_metrics
 from heatmark.metrics.infidelity import Infidelity
 
@@ -29,9 +29,9 @@ def test_given_the_same_perturbations_it_is_captums(
     batch: Explained, name: str, size: float, score: str, scaled: bool
 ) -> None:
     ours = Infidelity("captum-0.9", name, size, "black", SAMPLES, scaled, score)(batch).values
-    drawn = list(perturbed(batch, find_perturbation(name), size, "black", SAMPLES))
+    drawn = list(Perturbing(name, size, "black", SAMPLES).drawn(batch))
     shape = (2, SAMPLES + 1, 3, 64, 64)
-    weights, pictures = (torch.stack([each[k].expand(shape[2:]) for each in drawn]).view(shape)[:, 1:] for k in (1, 2))
+    weights, pictures = (torch.stack([each[k].expand(shape[2:]) for each in drawn]).view(shape)[:, 1:] for k in (2, 3))
     theirs = captum_metrics.infidelity(batch, weights, pictures, normalize=scaled, softmax=score == "probability").sum
     assert theirs is not None
     assert (theirs > 1e-9).all()

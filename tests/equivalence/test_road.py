@@ -33,6 +33,13 @@ def batch_of(size: tuple[int, int]) -> Explained:
     return Explained(model, images, torch.tensor([0, 2, 4]), maps, None, lambda *_: maps)
 
 
+def left(maps: Tensor, count: int) -> Tensor:
+    """Return the pixels that are left, (N, 1, H, W), where our ROAD imputes this many."""
+    images = torch.rand(len(maps), 3, *maps.shape[1:])
+    batch = Explained(nn.Identity(), images, torch.zeros(len(maps)), maps, None, lambda *_: maps)
+    return ImputedPath()._ranks(batch).view(len(maps), 1, *maps.shape[1:]) >= count
+
+
 @pytest.fixture
 def no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(theirs.NoisyLinearImputer.__init__, "__defaults__", (0.0, theirs.neighbors_weights))
@@ -73,8 +80,8 @@ def test_they_score_logits_if_not_told_otherwise() -> None:
     batch = batch_of(SIZE)
     logits = their_road(theirs.ROADMostRelevantFirst(50), batch, ClassifierOutputTarget)
     assert (logits - their_road(theirs.ROADMostRelevantFirst(50), batch)).abs().max() > 0.3
-    known = ImputedPath()._known(batch.maps, batch.images, [140])
-    filled = torch.cat([imputed(image, left) for image, left in zip(batch.images, known, strict=True)])
+    known = left(batch.maps, 140)
+    filled = torch.cat([imputed(image, each) for image, each in zip(batch.images, known, strict=True)])
     with torch.no_grad():
         risen = (batch.model(filled) - batch.model(batch.images)).gather(1, batch.targets[:, None])[:, 0]
     assert torch.allclose(logits, risen, atol=1e-3)
@@ -98,5 +105,5 @@ def test_they_remove_every_pixel_that_equals_the_threshold() -> None:
     remover = theirs.RemoveMostRelevantFirst(50, lambda image, known: seen.append(known))
     remover(torch.zeros(3, *SIZE), sparse)
     assert int(seen[0].sum()) == 0, "asked to remove half, it keeps nothing"
-    ours = ImputedPath()._known(sparse[None], torch.rand(1, 3, *SIZE), [140])
+    ours = left(sparse[None], 140)
     assert int(ours.sum()) == 140

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.metrics.base import Explained
-from heatmark.metrics.engine.perturbations import Scene, gaussian, noisy_baseline, perturbed, square
+from heatmark.metrics.engine.perturbations import Perturbing, Scene, noisy_baseline, square
 from heatmark.metrics.engine.subsets import NAN, Draws
 from heatmark.metrics.infidelity import NO_RELEVANCE, Infidelity, infidelity_of
 
@@ -81,11 +81,11 @@ def test_the_equation_by_hand(batch: Explained, metric: Infidelity, scaled: bool
     found = []
     for n in range(len(batch.images)):
         one = replace(batch, images=batch.images[n : n + 1])
-        perturb = {"gaussian": gaussian, "noisy_baseline": noisy_baseline, "square": square}[str(metric.perturbation)]
-        _, *drawn = perturbed(one, perturb, metric.size or 0, str(metric.fill), metric.samples or 0)
+        perturbing = Perturbing(str(metric.perturbation), metric.size or 0, str(metric.fill), metric.samples or 0)
+        _, *drawn = perturbing.drawn(one)
         phi = (batch.maps[n] / 3).expand(3, 9, 12).numpy()
-        a = np.array([float((np.broadcast_to(each.numpy(), phi.shape) * phi).sum()) for _, each, _ in drawn])
-        outputs = batch.model(torch.stack([batch.images[n], *(picture for _, _, picture in drawn)])).numpy()
+        a = np.array([float((np.broadcast_to(each.numpy(), phi.shape) * phi).sum()) for _, _, each, _ in drawn])
+        outputs = batch.model(torch.stack([batch.images[n], *(picture for *_, picture in drawn)])).numpy()
         f = outputs[:, 0] if metric.score == "logit" else 1 / (1 + np.exp(-outputs[:, 0]))
         d = f[0] - f[1:]
         beta = (a @ d) / (a @ a) if scaled else 1

@@ -11,7 +11,7 @@ from heatmark.benchmarks.conformance.metrics.comparison import MetricCause, Pair
 from heatmark.common.probabilities import class_probabilities
 from heatmark.metrics.base import Explained
 from heatmark.metrics.engine.perturbation import relevance_ranks
-from heatmark.metrics.engine.perturbations import find_perturbation, perturbed
+from heatmark.metrics.engine.perturbations import Perturbing
 from heatmark.metrics.engine.stages import MetricStages, Recorder
 from heatmark.metrics.engine.ties import find_tie_order
 from heatmark.metrics.external import captum_metrics, pgc_metrics
@@ -126,9 +126,8 @@ def captum_infidelity(batch: Explained, undefined: bool = False, **options: bool
     """Return the stages of Captum's infidelity on our perturbations, NaN for a map of zeros where that is asked for."""
     assert SQUARES.samples is not None
     assert SQUARES.size is not None
-    perturb = find_perturbation(str(SQUARES.perturbation))
-    drawn = list(perturbed(batch, perturb, SQUARES.size, str(SQUARES.fill), SQUARES.samples))
-    _, *both = zip(*drawn, strict=True)
+    perturbing = Perturbing(str(SQUARES.perturbation), SQUARES.size, str(SQUARES.fill), SQUARES.samples)
+    _, _, *both = zip(*perturbing.drawn(batch), strict=True)
     weights, pictures = (_stacked(batch, each)[:, 1:] for each in both)
     stages = captum_metrics.infidelity(batch, weights, pictures, **options)
     assert stages.sum is not None

@@ -24,6 +24,7 @@ from heatmark.methods.layer_cam import LayerCAM
 from heatmark.methods.random_map import RandomMap
 from heatmark.methods.rise import RISE
 from heatmark.methods.score_cam import ScoreCAM
+from heatmark.metrics.avg_sensitivity import AvgSensitivity
 from heatmark.metrics.base import Metric
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.difference import Difference
@@ -31,6 +32,7 @@ from heatmark.metrics.insertion import Insertion
 from heatmark.metrics.lerf import LeRF
 from heatmark.metrics.max_sensitivity import MaxSensitivity
 from heatmark.metrics.morf import MoRF
+from heatmark.metrics.mu_fidelity import MuFidelity
 from heatmark.metrics.parameter_randomisation import ParameterRandomisation
 from tests.benchmarks.sweep.toys import Forwards, Mean, Red, Toys, classifier, swept, toys
 
@@ -73,8 +75,20 @@ def passes(found: Estimate) -> dict[str, float]:
         ({"rise": RISE(masks=7)}, {"mean": Mean()}),
         ({"score_cam": ScoreCAM()}, {"mean": Mean()}),
         ({"rise": RISE(masks=3)}, {"near": MaxSensitivity(samples=2)}),
+        ({"rise": RISE(masks=3)}, {"near": MaxSensitivity(samples=2), "mean": AvgSensitivity(samples=2)}),
+        ({"a": Red(), "b": RandomMap()}, {"mu": MuFidelity(samples=3, cells=3)}),
     ],
-    ids=["deletion", "two fills", "shared ends", "one path", "rise", "score_cam", "further maps"],
+    ids=[
+        "deletion",
+        "two fills",
+        "shared ends",
+        "one path",
+        "rise",
+        "score_cam",
+        "further maps",
+        "equal further maps",
+        "once per image",
+    ],
 )
 def test_the_estimated_passes_are_those_that_are_counted(
     methods: Mapping[str, Method], metrics: Mapping[str, Metric], tmp_path: Path

@@ -19,7 +19,7 @@ from heatmark.benchmarks.sweep.prepare import Plan, prepare
 from heatmark.benchmarks.sweep.shards import WHOLE
 
 QUICK = [
-    "dataset.limit=2", "batch_size=2", "method=[grad_cam]", "metric.deletion.steps=2", "metric.insertion.steps=2",
+    "dataset.limit=2", "batch_size=2", "method=[grad_cam]", "metric.deletion.steps=2", "metric.lerf.steps=2",
 ]  # fmt: skip
 OWN = [
     "model=custom", f"model.module._target_={__name__}.Net", "dataset.size=32", "model.preprocessing.resize=null",
@@ -150,10 +150,10 @@ def test_a_preset_is_its_values() -> None:
 
 
 def test_a_derived_metric_needs_its_terms() -> None:
-    asked = [o for o in QUICK if not o.startswith("metric.insertion")]
+    asked = [o for o in QUICK if not o.startswith("metric.lerf")]
     with pytest.raises(ValueError, match="insertion_minus_deletion is derived from insertion, which the sweep has not"):
         plan(*asked, *OWN, "metric=[deletion,insertion_minus_deletion]")
-    derived = plan(*QUICK, *OWN, "metric=[deletion,insertion,insertion_minus_deletion]")
+    derived = plan(*asked, *OWN, "metric=[deletion,insertion,insertion_minus_deletion]", "metric.insertion.steps=2")
     assert list(derived.computed) == ["deletion", "insertion"]
     assert derived.request.metrics[2].terms == {"insertion": 1.0, "deletion": -1.0}
     assert derived.request.scores[2].key == ""

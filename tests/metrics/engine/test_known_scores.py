@@ -7,11 +7,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from heatmark.metrics.base import Explained, Path
+from heatmark.metrics.base import Explained, Metric, Path
 from heatmark.metrics.engine import known_scores
 from heatmark.metrics.engine.imputed_path import ImputedPath
 from heatmark.metrics.engine.known_scores import FILLED, INTACT, KnownScores, place_of, scored_once, set_digests
 from heatmark.metrics.engine.pixel_path import PixelPath
+from heatmark.metrics.faithfulness_correlation import FaithfulnessCorrelation
+from heatmark.metrics.infidelity import Infidelity
+from heatmark.metrics.mu_fidelity import MuFidelity
+from heatmark.metrics.sensitivity_n import SensitivityN
 
 
 class Counting(nn.Module):
@@ -87,7 +91,7 @@ def test_an_intact_image_is_the_same_whatever_the_fill() -> None:
     assert place_of("a", "logit", "zero", INTACT) != place_of("a", "probability", "zero", INTACT)
 
 
-def test_what_is_asked_twice_is_computed_once_in_the_order_of_asking() -> None:
+def test_what_is_known_is_not_computed() -> None:
     asked: list[Sequence[tuple[int, int]]] = []
 
     def compute(images: Tensor, points: Tensor) -> Tensor:
@@ -95,10 +99,10 @@ def test_what_is_asked_twice_is_computed_once_in_the_order_of_asking() -> None:
         return 10.0 * images + points
 
     there: dict[known_scores.Place, float] = {("x",): 7.0}
-    found = scored_once(there, [[("p",), ("x",)], [("q",), ("p",)]], compute)
-    assert found.tolist() == [[0.0, 7.0], [10.0, 0.0]]
-    assert asked == [[(0, 0), (1, 0)]]
-    assert there == {("x",): 7.0, ("p",): 0.0, ("q",): 10.0}
+    found = scored_once(there, [[("p",), ("x",)], [("x",), ("q",)]], compute)
+    assert found.tolist() == [[0.0, 7.0], [7.0, 11.0]]
+    assert asked == [[(0, 0), (1, 1)]]
+    assert there == {("x",): 7.0, ("p",): 0.0, ("q",): 11.0}
 
 
 def test_ends_are_scored_once_per_image_and_fill(batch: Explained) -> None:
@@ -148,6 +152,32 @@ def test_imputed_curves_are_known_as_a_whole(batch: Explained) -> None:
     path = ImputedPath(fractions=(0.2, 0.6))
     assert passes(batch, path, path, replace(path, order="lerf"), replace(path, seed=1)) == [6, 0, 6, 6]
     assert passes(replace(batch, maps=2 * batch.maps), path) == [0]
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        MuFidelity(cells=4, samples=20),
+        FaithfulnessCorrelation(cells=4, samples=20),
+        SensitivityN(cells=4, samples=9),
+        Infidelity(samples=9),
+    ],
+    ids=lambda metric: type(metric).__name__,
+)
+def test_subsets_and_perturbations_are_scored_once_whatever_the_map(batch: Explained, metric: Metric) -> None:
+    assert metric.once_per_image
+    alone = metric(replace(batch, known=None)).values
+    before = seen(batch)
+    assert torch.equal(metric(batch).values, alone)
+    assert seen(batch) - before == 3 * metric.passes((8, 8))
+    other = replace(batch, maps=batch.maps.roll(1, 0))
+    found, before = metric(other).values, seen(batch)
+    assert metric(other).values.tolist() == found.tolist()
+    assert seen(batch) == before
+    assert torch.equal(found, metric(replace(other, known=None)).values)
+    assert not torch.equal(found, alone)
+    assert seen(batch) - before == 3 * metric.passes((8, 8))
+    assert not torch.equal(metric(replace(batch, seed=1)).values, alone)
 
 
 def test_a_map_with_nan_is_no_image_s_neighbour(batch: Explained) -> None:
