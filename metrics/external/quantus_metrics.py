@@ -70,19 +70,22 @@ class Given(Recorder):
         return given, outputs
 
 
-def evaluated(name: str, batch: Explained, model: nn.Module | None = None, **options: Any) -> Array:
+def evaluated(
+    name: str, batch: Explained, model: nn.Module | None = None, softmax: bool | None = None, **options: Any
+) -> Array:
     """Return what one of Quantus's metrics gives for a batch, as an array.
 
     Args:
         name: of the class.
         batch: images, targets, maps (N, H, W) or (N, C, H, W), masks and ``explain``.
         model: in place of the batch's, in evaluation mode.
+        softmax: whether it reads probabilities; None leaves it to the class, of which some read logits by default.
         options: of the class.
     """
-    return np.asarray(_given(name, batch, model or Given(batch), options), dtype=float)
+    return np.asarray(_given(name, batch, model or Given(batch), options, softmax), dtype=float)
 
 
-def _given(name: str, batch: Explained, model: nn.Module, options: dict[str, Any]) -> Any:
+def _given(name: str, batch: Explained, model: nn.Module, options: dict[str, Any], softmax: bool | None = None) -> Any:
     def explain(model: nn.Module, inputs: Array | Tensor, targets: Array | Tensor, **_: object) -> Array:
         images, classes = torch.as_tensor(inputs).to(batch.images), torch.as_tensor(targets).to(batch.targets)
         inner = model.model if isinstance(model, Given) else model
@@ -98,6 +101,7 @@ def _given(name: str, batch: Explained, model: nn.Module, options: dict[str, Any
             s_batch=None if batch.masks is None else batch.masks[:, None].cpu().numpy().copy(),
             channel_first=True,
             explain_func=explain,
+            **({} if softmax is None else {"softmax": softmax}),
         )
 
 

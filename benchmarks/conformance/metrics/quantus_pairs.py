@@ -175,8 +175,10 @@ def _subsets() -> Iterator[tuple[str, Pair]]:
     metric = FaithfulnessCorrelation(cells=4, samples=20)
     mine = Side(partial(quantus_ours.subset_correlation, metric=metric))
     drawn = partial(theirs("faithfulness_correlation"), size=40, samples=20)
-    cause = MetricCause("features_for_cells", features, "masks", ours={"given": drawn})
-    yield "toy", Pair("faithfulness_correlation", "quantus", mine, Side(drawn), (cause,), must_differ=True)
+    logits = "Its default score is the logit, though that of its other metrics is the probability."
+    cause = MetricCause("features_for_cells", features, "masks", ours={"given": partial(drawn, softmax=True)})
+    read = MetricCause("logits_for_probabilities", logits, "scores", theirs={"softmax": True})
+    yield "toy", Pair("faithfulness_correlation", "quantus", mine, Side(drawn), (cause, read), must_differ=True)
     chosen = "It removes the most relevant features first, more and more of them; no subset is drawn."
     across = (
         "It correlates the numbers of a step over the images of the batch, one value per step, and the relevance is "

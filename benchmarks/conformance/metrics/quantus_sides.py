@@ -28,14 +28,15 @@ def in_a_row(ranks: Tensor, batch: Explained) -> Tensor:
 
 
 def _walked(
-    name: str, batch: Explained, count: int, maps: Tensor | None = None, **options: Any
+    name: str, batch: Explained, count: int, maps: Tensor | None = None, softmax: bool = True, **options: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a metric's values, the pictures of its last passes (N, count, C, H, W) and the target's probabilities."""
+    """Return a metric's values, the pictures of its last passes (N, count, C, H, W), and their scores."""
     model = Given(batch)
-    values = evaluated(name, batch if maps is None else replace(batch, maps=maps), model, **options)
+    values = evaluated(name, batch if maps is None else replace(batch, maps=maps), model, softmax, **options)
     given, outputs = model.last(count)
     targets = batch.targets[:, None, None].expand(-1, count, 1)
-    return torch.from_numpy(values), given, outputs.softmax(dim=2).gather(2, targets)[..., 0]
+    read = outputs.softmax(dim=2) if softmax else outputs
+    return torch.from_numpy(values), given, read.gather(2, targets)[..., 0]
 
 
 def _intact(batch: Explained) -> Tensor:
@@ -197,7 +198,7 @@ def monotonicity_correlation(
     return MetricStages(inputs=given, sum=values)
 
 
-def faithfulness_correlation(batch: Explained, size: int, samples: int) -> MetricStages:
+def faithfulness_correlation(batch: Explained, size: int, samples: int, softmax: bool = False) -> MetricStages:
     """Return the stages of the faithfulness correlation with the fill 0, over subsets of Quantus's own.
 
     A fill that has a name draws numbers, and so other subsets.
@@ -206,9 +207,11 @@ def faithfulness_correlation(batch: Explained, size: int, samples: int) -> Metri
         batch: model, images, targets and maps.
         size: number of features of a subset.
         samples: number of subsets.
+        softmax: whether the score is the probability; by Quantus's default it is the logit.
     """
     options: dict[str, Any] = {"subset_size": size, "nr_runs": samples, "return_aggregate": False}
-    values, given, scores = _walked("FaithfulnessCorrelation", batch, samples, perturb_baseline=0.0, **options)
+    told = {"perturb_baseline": 0.0, "softmax": softmax, **options}
+    values, given, scores = _walked("FaithfulnessCorrelation", batch, samples, **told)
     masks = _masks("FaithfulnessCorrelation", batch, samples, **options)
     return MetricStages(masks=masks, inputs=given, scores=scores, sum=values)
 
