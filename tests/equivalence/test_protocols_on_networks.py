@@ -72,9 +72,9 @@ def resnet18() -> tuple[nn.Module, Tensor]:
         torch.manual_seed(0)
         model = build(weights=None, num_classes=10).eval()
         nn.init.normal_(model.fc.weight, std=0.3)
-        pictures = F.interpolate(torch.randn(2, 3, 9, 9), (224, 224), mode="bicubic") + 0.1 * torch.randn(
-            2, 3, 224, 224
-        )
+        smooth = F.interpolate(torch.randn(2, 3, 9, 9), (224, 224), mode="bicubic") + 0.1 * torch.randn(2, 3, 224, 224)
+    colours = (0.5 + 0.25 * smooth).clamp(0, 1)
+    pictures = (colours - MEAN.view(3, 1, 1)) / DEVIATION.view(3, 1, 1)
     return model, pictures
 
 
@@ -348,21 +348,34 @@ class TargetFirst(nn.Module):
 
 
 def information_curve(batch: Explained, metric: SIC | AIC) -> Both:
-    """PAIR: the loop of SIC and AIC of the first picture, which is never refused for its score."""
-    metric, model = replace(metric, min_score=0.0), TargetFirst(batch.model, int(batch.targets[0]))
-    first = Explained(
-        model, batch.images[:1], torch.tensor([0]), batch.maps[:1], None, gradients, normalisation=(MEAN, DEVIATION)
-    )
+    """PAIR: the loop of SIC and AIC of the first picture that is not refused, whatever its score."""
+    metric = replace(metric, min_score=0.0)
+    for n, target in enumerate(batch.targets.tolist()):
+        one = Explained(
+            TargetFirst(batch.model, target),
+            batch.images[[n]],
+            torch.tensor([0]),
+            batch.maps[[n]],
+            None,
+            gradients,
+            normalisation=(MEAN, DEVIATION),
+        )
+        if not metric(one).reasons[0]:
+            return metric(one).values, torch.tensor([looped_information(one, metric)], dtype=torch.float64)
+    pytest.skip("all pictures are refused: their blurred ones have at least their score")
+
+
+def looped_information(batch: Explained, metric: SIC | AIC) -> float:
+    """Return the area of the first picture by the loop, whose own pictures have grey constants and another size."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("MEAN", MEAN), ("DEVIATION", DEVIATION)):
             patch.setattr(information, name, value.view(3, 1, 1))
         patch.setattr(information, "SIDE", batch.images.shape[-1])
-        expected = information.looped(first, 0, metric)
-    return metric(first).values, torch.tensor([expected], dtype=torch.float64)
+        return information.looped(batch, 0, metric)
 
 
-SIDES = {"latec-2024": 112, "pair-2022": 112}
-"""Of pictures of protocols with a point per 50 pixels, and of interpolations; all others are of 224."""
+SIDES = {"latec-2024": 112}
+"""Of pictures of the protocol with a point per 50 pixels; all others are of 224."""
 
 LOOPED: dict[tuple[str, str, str], Callable[[Explained], Both]] = {
     **{
@@ -407,9 +420,16 @@ def main() -> None:
         f"| protocol | implementation | metric | {' | '.join(NETWORKS)} |\n|{'---|' * (3 + len(NETWORKS))}\n"
     )
     for case, both in CASES.items():
-        found = [distance(*both(explained(name, SIDES.get(case[0], 224)))) for name in NETWORKS]
-        sys.stdout.write(f"| {' | '.join(case)} | {' | '.join(f'{each:.1e}' for each in found)} |\n")
+        found = [told(case, both, name) for name in NETWORKS]
+        sys.stdout.write(f"| {' | '.join([*case, *found])} |\n")
         sys.stdout.flush()
+
+
+def told(case: tuple[str, str, str], both: Callable[[Explained], Both], network: str) -> str:
+    try:
+        return f"{distance(*both(explained(network, SIDES.get(case[0], 224)))):.1e}"
+    except (pytest.skip.Exception, ImportError) as reason:
+        return str(reason)
 
 
 if __name__ == "__main__":
