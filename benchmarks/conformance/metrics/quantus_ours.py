@@ -153,6 +153,7 @@ def subset_correlation(
         every = masks.flatten(2).repeat(1, 1, batch.images.shape[1])
         return MetricStages(masks=every, sum=correlated(Draws(relevance, drop), ranks=False)[0])
     stages: MetricStages = given(batch)
+    assert stages.masks is not None
     features = batch.maps.flatten(1).repeat(1, batch.images.shape[1])
     taken = torch.diff(stages.masks, dim=1, prepend=torch.zeros_like(stages.masks[:, :1])) if across else stages.masks
     relevance = (taken * features[:, None]).sum(dim=2)

@@ -65,7 +65,7 @@ def pixel_flipping(
     """
     maps = None if ranks is None else in_a_row(ranks, batch)
     count = -(-batch.images[0].numel() // features)
-    options = {"features_in_step": features, "perturb_baseline": fill, "return_auc_per_sample": True}
+    options: dict[str, Any] = {"features_in_step": features, "perturb_baseline": fill, "return_auc_per_sample": True}
     area, given, scores = _walked("PixelFlipping", batch, count, maps, **options)
     masks, first = _masks("PixelFlipping", batch, count, maps, features_in_step=features), _intact(batch)
     inputs, all_scores = torch.cat([batch.images[:, None], given], dim=1), torch.cat([first, scores], dim=1)
@@ -172,7 +172,7 @@ def monotonicity(batch: Explained, ranks: Tensor, features: int, inserts: bool =
         out[rows, indices] = image[rows, indices]
         return out
 
-    options = {"perturb_func": insert} if inserts else {}
+    options: dict[str, Any] = {"perturb_func": insert} if inserts else {}
     count = batch.images[0].numel() // features
     maps = in_a_row(ranks, batch)
     values, given, scores = _walked("Monotonicity", batch, count, maps, features_in_step=features, **options)
@@ -192,7 +192,8 @@ def monotonicity_correlation(
         samples: number of draws, 1 where nothing is drawn.
     """
     drawn = samples if fill == "uniform" else 1
-    count, options = batch.images[0].numel() // features * drawn, {"features_in_step": features, "nr_samples": drawn}
+    count = batch.images[0].numel() // features * drawn
+    options: dict[str, Any] = {"features_in_step": features, "nr_samples": drawn}
     maps = in_a_row(ranks, batch)
     values, given, _ = _walked("MonotonicityCorrelation", batch, count, maps, perturb_baseline=fill, **options)
     return MetricStages(inputs=given, sum=values)
