@@ -59,6 +59,7 @@ ONLY_IN = {
     "captum": ("methods/external/", "metrics/external/"),
     "pytorch_grad_cam": ("methods/external/", "metrics/external/"),
     "torchcam": ("methods/external/", "metrics/external/"),
+    "quantus": ("metrics/external/",),
 }
 """Packages that are imported in these places and nowhere else."""
 

@@ -17,7 +17,8 @@ class Finding:
             a profile of a package's metrics (``quantus-0.6``, …).
         stage: the first stage that differs (``activations``, ``gradients``, ``weights``, ``raw``, ``relu``,
             ``resized``, ``normalised``; of metrics ``order``, ``masks``, ``fills``, ``inputs``, ``scores``, ``curve``,
-            ``sum``), or the last compared where all agree; ``""`` where the check has no stages.
+            ``sum``; ``refused`` where the other raises), or the last compared where all agree; ``""`` where the check
+            has no stages.
         verdict: ``agrees`` within the tolerance, ``diverges``, ``skipped``, or ``error`` where the check itself failed.
         max_abs, relative, pearson: how much the two differ at that stage; relative is max |a − b| / max |b|; NaN where
             undefined.

@@ -1,1 +1,1 @@
-"""Adapters to the metrics of torch-cam, pytorch-grad-cam and Captum, the only modules of ours that import these."""
+"""Adapters to the metrics of torch-cam, pytorch-grad-cam, Captum and Quantus, which alone import these."""

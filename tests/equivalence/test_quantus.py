@@ -1,5 +1,7 @@
 """Ours and Quantus 0.6: equal values under its protocol, and what of it no option represents, by experiment."""
 
+import warnings
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -51,6 +53,31 @@ class Grey(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return images.expand(-1, 3, -1, -1)
+
+
+def test_the_adapter_leaves_nothing_behind(batch: Explained) -> None:
+    from heatmark.metrics.external.quantus_metrics import evaluated
+
+    np.random.seed(3)
+    torch.manual_seed(3)
+    states, filters = (np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()), list(warnings.filters)
+    values = [evaluated("RandomLogit", replace(batch, explain=grey), num_classes=10) for _ in range(2)]
+    assert np.array_equal(*values)
+    assert (np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == states
+    assert list(warnings.filters) == filters
+
+
+def test_numpy_has_the_function_in_the_adapter_and_not_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from heatmark.metrics.external.quantus_metrics import as_it_was
+
+    monkeypatch.delattr(np, "trapz", raising=False)
+    with as_it_was():
+        assert np.trapz([1.0, 3.0]) == 2  # type: ignore[attr-defined]
+    assert not hasattr(np, "trapz")
+
+
+def grey(_model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    return images.mean(dim=1) * (1 + targets[:, None, None])
 
 
 def theirs(metric: object, batch: Explained, model: nn.Module | None = None) -> Tensor:

@@ -27,8 +27,6 @@ from heatmark.metrics.relative_input_stability import RelativeInputStability
 from heatmark.metrics.relative_output_stability import RelativeOutputStability
 from heatmark.metrics.smooth_parameter_randomisation import SmoothParameterRandomisation
 
-if not hasattr(np, "trapz"):  # gone in NumPy 2.4
-    np.trapz = np.trapezoid  # type: ignore[attr-defined]
 quantus = pytest.importorskip("quantus")
 
 pytestmark = pytest.mark.filterwarnings("ignore")

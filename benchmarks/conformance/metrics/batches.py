@@ -80,6 +80,24 @@ def constant_maps(batch: Explained) -> Explained:
     return replace(batch, maps=torch.full_like(batch.maps, 0.5))
 
 
+def one_constant_map(batch: Explained) -> Explained:
+    """Return a batch whose first map is constant."""
+    maps = batch.maps.clone()
+    maps[0] = 0.5
+    return replace(batch, maps=maps)
+
+
+def tied_at_the_top(batch: Explained) -> Explained:
+    """Return a batch of maps whose largest values are one number."""
+    return replace(batch, maps=batch.maps.clamp_max(0.3))
+
+
+def with_normalisation(batch: Explained) -> Explained:
+    """Return a batch whose colours are known."""
+    channels = batch.images.shape[1]
+    return replace(batch, normalisation=(torch.full((channels,), 0.5), torch.full((channels,), 0.25)))
+
+
 def empty_masks(batch: Explained) -> Explained:
     """Return a batch whose masks are empty."""
     assert batch.masks is not None

@@ -19,10 +19,19 @@ TOLERANCE = 1e-5
 ROUNDING = 1e-7
 """Of max |a − b|: a drop is the difference of nearly equal probabilities, whose own size says nothing."""
 
-LIBRARIES = ("captum", "pytorch_grad_cam", "torchcam")
+LIBRARIES = ("captum", "pytorch_grad_cam", "torchcam", "quantus")
 """The other implementations that are packages to be installed; all others are profiles."""
 
+REFUSED = "refused"
+"""The stage before all others: the other implementation raises in place of a value."""
+
+STAGES = (REFUSED, *METRIC_STAGES)
+
 Options = Mapping[str, object]
+
+
+class RefusalError(Exception):
+    """What another implementation raises in place of a value, as the text of the error."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class MetricCause:
     Args:
         name: its name in the table.
         explanation: one sentence for a person.
-        stage: that at which the difference begins.
+        stage: that at which the difference begins; :data:`REFUSED` where the other implementation raises.
         ours, theirs: values of the options of either side without the cause.
     """
 
@@ -101,24 +110,31 @@ def compared(pair: Pair, batch: Explained, model: str, layer: str = "") -> Itera
 
 def _chain(pair: Pair, batch: Explained, row: Finding) -> Iterator[Finding]:
     ours, theirs = pair.ours, pair.theirs
-    a, b = ours.stages(batch), theirs.stages(batch)
-    found = first_difference(a, b)
+    a, b, found = _both(ours, theirs, batch)
     if found.agrees:
         yield _shared(_sized(row, found, a, b)) if pair.must_differ else _sized(row, found, a, b)
-    causes = list(pair.causes)
     while not found.agrees:
         said = replace(_sized(row, found, a, b), verdict="diverges")
-        for cause in (each for each in causes if each.stage == found.stage):
+        for cause in (each for each in pair.causes if each.stage == found.stage):
             mended = ours.with_options(cause.ours), theirs.with_options(cause.theirs)
-            c, d = (side.stages(batch) for side in mended)
-            rest = first_difference(c, d)
-            if rest.agrees or METRIC_STAGES.index(rest.stage) > METRIC_STAGES.index(found.stage):
+            c, d, rest = _both(*mended, batch)
+            if rest.agrees or STAGES.index(rest.stage) > STAGES.index(found.stage):
                 yield replace(said, cause=cause.name, note=f"{cause.explanation}{_values(a, b)}")
                 (ours, theirs), a, b, found = mended, c, d, rest
                 break
         else:
             yield replace(said, cause="unexplained", fault=True, note=f"no known cause explains the {found.stage}.")
             return
+
+
+def _both(ours: Side, theirs: Side, batch: Explained) -> tuple[MetricStages, MetricStages, Difference]:
+    """Return the stages of both sides, none where the other refuses the batch, and the first that differs."""
+    a = ours.stages(batch)
+    try:
+        b = theirs.stages(batch)
+    except RefusalError:
+        return a, MetricStages(), Difference(REFUSED, tolerance=TOLERANCE, agrees=False)
+    return a, b, first_difference(a, b)
 
 
 def _values(ours: MetricStages, theirs: MetricStages) -> str:

@@ -27,7 +27,12 @@ WALKS: Mapping[str, Conventions] = {
 """Deletion in other packages' code, by protocol; FIELD.md's files and commits."""
 
 CAUSES: Mapping[tuple[str, object], tuple[str, str, str]] = {
-    ("ties", "last"): ("late_index_first", "order", "RISE's code flips an ascending order: equal pixels last first."),
+    ("ties", "last"): (
+        "late_index_first",
+        "order",
+        "RISE's code flips an unstable ascending order: of equal pixels the last comes first in arrays of up to 16 "
+        "values, where NumPy's sort is stable, as here; in larger ones their order is the sort's.",
+    ),
     ("channels", True): ("channels_as_features", "order", "A channel of a pixel is a feature, not the pixel."),
     ("steps", 0): ("one_feature_per_step", "masks", "One feature is removed per step."),
     ("fill", "black"): ("black_is_minimum", "fills", "Black is the smallest value of the normalised image, not zero."),

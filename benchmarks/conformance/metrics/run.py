@@ -10,6 +10,9 @@ from heatmark.benchmarks.conformance.metrics import batches
 from heatmark.benchmarks.conformance.metrics.comparison import Pair, compared
 from heatmark.benchmarks.conformance.metrics.library_pairs import library_pairs, special_pairs
 from heatmark.benchmarks.conformance.metrics.profile_pairs import profile_pairs
+from heatmark.benchmarks.conformance.metrics.quantus_map_pairs import map_pairs
+from heatmark.benchmarks.conformance.metrics.quantus_ours import unequal
+from heatmark.benchmarks.conformance.metrics.quantus_pairs import flipping_pairs
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.common.model_state import observing
 from heatmark.common.names import did_you_mean
@@ -28,6 +31,9 @@ BATCHES: Mapping[str, Callable[[Explained], Explained]] = {
     "zero": batches.zero_maps,
     "gradient": batches.explained_by_gradient,
     "sharp": batches.sharp_batch,
+    "untied": lambda batch: unequal(batches.with_normalisation(batch)),
+    "one constant": batches.one_constant_map,
+    "tied": batches.tied_at_the_top,
 }
 """What is made of the toy network's batch, by the name that a pair gives."""
 
@@ -35,7 +41,7 @@ BATCHES: Mapping[str, Callable[[Explained], Explained]] = {
 def toy_pairs() -> list[tuple[str, Pair]]:
     """Return all comparisons on the toy network, each with the name of its batch."""
     general = library_pairs(batches.HEIGHT * batches.WIDTH, TOY_STEPS)
-    return [*(("toy", pair) for pair in general), *special_pairs(), *profile_pairs()]
+    return [*(("toy", pair) for pair in general), *special_pairs(), *profile_pairs(), *flipping_pairs(), *map_pairs()]
 
 
 def compared_metrics() -> list[str]:
