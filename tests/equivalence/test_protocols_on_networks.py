@@ -25,7 +25,7 @@ from heatmark.metrics.avg_sensitivity import AvgSensitivity
 from heatmark.metrics.base import Explained, Metric
 from heatmark.metrics.deletion import Deletion
 from heatmark.metrics.energy_inside import EnergyInside
-from heatmark.metrics.engine.perturbations import find_perturbation, perturbed
+from heatmark.metrics.engine.perturbations import Perturbing
 from heatmark.metrics.entropy import Entropy
 from heatmark.metrics.external import captum_metrics, pgc_metrics
 from heatmark.metrics.gini_index import GiniIndex
@@ -155,8 +155,8 @@ def infidelity_of_captum(batch: Explained, preset: str) -> Both:
     metric = Infidelity(preset=preset)
     assert metric.size is not None
     assert metric.samples is not None
-    perturb = find_perturbation(str(metric.perturbation))
-    drawn = list(perturbed(batch, perturb, metric.size, str(metric.fill), metric.samples))
+    perturbing = Perturbing(str(metric.perturbation), metric.size, str(metric.fill), metric.samples)
+    drawn = [each[1:] for each in perturbing.drawn(batch)]
     shape = (2, metric.samples + 1, *batch.images.shape[1:])
     weights, pictures = (torch.stack([each[k].expand(shape[2:]) for each in drawn]).view(shape)[:, 1:] for k in (1, 2))
     told = {"normalize": bool(metric.scaled), "softmax": False}
