@@ -178,7 +178,7 @@ QUANTUS = Protocol(
     values={
         **PIXELS,
         "unit": "channel_pixel",
-        "steps": 1,
+        "steps": 224,
         "counting": "every",
         "rule": "unit_steps",
         "ties": "raster",
@@ -186,8 +186,8 @@ QUANTUS = Protocol(
     baselines={"": "image_minimum"},
     citation='Hedström et al., "Quantus: An Explainable AI Toolkit for Responsible Evaluation of Neural Network '
     'Explanations and Beyond", JMLR 2023, after Bach et al., PLoS ONE 2015',
-    source="Quantus 0.6.0 (the wheel), quantus/metrics/faithfulness/pixel_flipping.py, with its defaults: a feature "
-    "per step, which costs C·H·W passes per image; steps is its features_in_step",
+    source="Quantus 0.6.0 (the wheel), quantus/metrics/faithfulness/pixel_flipping.py, with its defaults but for "
+    "features_in_step, here steps: 224, as its users set it for ImageNet; its default of 1 costs C·H·W passes per image",
 )
 
 PROTOCOLS: Mapping[str, Protocol] = {
