@@ -202,11 +202,11 @@ def srg(subject: Subject, metric: str) -> float:
 
 
 def quantus(subject: Subject, metric: str) -> float:
-    """Each channel of a pixel is replaced alone, the intact point is missing, and a step counts 1."""
-    relevance = np.broadcast_to(subject.relevance, (3, PIXELS)).flatten()
+    """224 channels of pixels are replaced per step, the intact point is missing, and a step counts 1."""
+    order = descending(np.broadcast_to(subject.relevance, (3, PIXELS)).flatten())
     picture, y = subject.image.clone(), []
-    for feature in descending(relevance):
-        picture.view(-1)[feature] = picture.min()
+    for start in range(0, len(order), 224):
+        picture.view(-1)[order[start : start + 224].copy()] = picture.min()
         y.append(subject.softmax(picture))
     return float(np.trapezoid(y))
 
