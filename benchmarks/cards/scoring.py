@@ -22,7 +22,6 @@ from heatmark.benchmarks.sweep.observer import Observer
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.benchmarks.tables.gather import gather
-from heatmark.common.identity import definition
 from heatmark.methods.given import given_maps
 from heatmark.metrics.base import Metric
 
@@ -95,7 +94,7 @@ def judged(
             _reason(first, name),
             invariant(name, metrics),
             "masks" in metric.needs,
-            definition(name, metric),
+            _definition(first, name),
         )
         for name, metric in metrics.items()
     ]
@@ -109,6 +108,11 @@ def by_variant(
     wide = rows.pivot_table("value", "image", "method", aggfunc="first", dropna=False).reindex(list(images))
     names = {str(variant): variant for variant in variants}
     return {names[name]: wide[name].to_numpy(dtype=np.float64) for name in wide.columns if name in names}
+
+
+def _definition(table: pd.DataFrame, metric: str) -> str:
+    """Return the id of a metric's definition as tables have it: that of a derived metric names its terms."""
+    return str(table.loc[table["metric"] == metric, "definition"].iloc[0])
 
 
 def _reason(table: pd.DataFrame, metric: str) -> str:

@@ -15,7 +15,7 @@ from heatmark.benchmarks.runs.asked import cell_keys
 from heatmark.benchmarks.schema import SCHEMA
 from heatmark.benchmarks.store import Store
 
-TABLES = ("results", "images", "timing", "curves")
+TABLES = ("results", "images", "timing", "curves", "cards", "agreement")
 DRAW = ("heatmark", "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "pillow")
 """Packages that figures and report depend on, whose versions are recorded."""
 MANIFEST = "frozen.json"

@@ -26,7 +26,7 @@ def agreement(results: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     Returns:
         The facts of the model and its images; ``one`` and ``other``, the definitions; ``tau`` with ``low`` and
         ``high``; ``n_methods``; ``n_units``, the number of images or groups. NaN where a definition gives all methods
-        the same mean, or no image has all scores.
+        the same mean, or no image has all scores; a single one gives no interval.
     """
     ranked = [each for each in comparisons(results) if each.higher_is_better is not None]
     pairs = [pair for pair in combinations(ranked, 2) if _alike(*pair)]
@@ -49,15 +49,21 @@ def _row(one: Comparison, other: Comparison, confidence: float) -> dict[str, obj
 
 
 def _estimate(scores: Floats, seed: int, confidence: float) -> tuple[float, float, float]:
-    """Return τ of (2, units, methods), and its percentile bootstrap interval over units; NaN where it is undefined."""
+    """Return τ of (2, units, methods), and its percentile bootstrap interval over units; NaN where it is undefined.
+
+    One unit has no interval: all its resamples are itself.
+    """
     units = scores.shape[1]
     if not units:
         return np.nan, np.nan, np.nan
+    own = float(_taus(scores, np.ones((1, units), np.int64))[0])
+    if units == 1:
+        return own, np.nan, np.nan
     counts = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), RESAMPLES)
     taus = _taus(scores, counts)
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     low, high = np.nanquantile(taus, tails) if not np.isnan(taus).all() else (np.nan, np.nan)
-    return float(_taus(scores, np.ones((1, units), np.int64))[0]), float(low), float(high)
+    return own, float(low), float(high)
 
 
 def _taus(scores: Floats, counts: Integers) -> Floats:

@@ -10,8 +10,9 @@ from heatmark.benchmarks.schema import DIGESTS
 
 MARK = "‡"
 """What stands behind the name of a metric that fails its card."""
-MATCHED = ["definition", *DIGESTS]
-"""Columns by which a card belongs to a leaderboard: a card of another definition, model or data says nothing of it."""
+MATCHED = ["definition", "target_rule", *DIGESTS]
+"""Columns by which a card belongs to a leaderboard: a card of another definition, class explained, model or
+data says nothing of it."""
 COMPANY = "agreement"
 """The test whose verdict depends on which other metrics were judged: it makes no metric unsound."""
 

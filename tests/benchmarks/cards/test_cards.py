@@ -169,6 +169,8 @@ def test_the_command_writes_cards_at_80_columns(heatmark: Heatmark, monkeypatch:
     assert cards.groupby("metric").size().to_dict() == dict.fromkeys(("energy_inside", "lerf", "morf", "srg"), 6)
     assert len(pd.read_csv("results/runs/mine/agreement.csv")) == 4 * 3
     assert set(cards["dataset"]) == {"shapes"}
+    (srg,) = set(cards.loc[cards["metric"] == "srg", "definition"])
+    assert srg.startswith("srg(+1 lerf"), "its terms are part of it, as in a run's tables"
 
 
 def test_cards_of_a_run_mark_its_leaderboard(heatmark: Heatmark, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from heatmark.benchmarks.store import Store
 from tests.benchmarks.runs.made import ENTRIES, put, put_all, request, write
 
 PICTURES = ["pics", "another model's"]
+TABLES = ["results.parquet", "results.csv", "timing.parquet", "curves.parquet", "cards.parquet", "provenance.json"]
 MAPS = ["k-grad_cam", "k-rise", "k-nobody asks"]
 
 
@@ -23,7 +24,7 @@ def run(tmp_path: Path) -> Path:
     put(root, "pictures", "pics", [entry.digest for entry in ENTRIES[:2]])
     put(root, "pictures", "another model's", ["c"])
     put(root, "maps", "k-nobody asks", ["a.3"])
-    for name in ("results.parquet", "results.csv", "timing.parquet", "curves.parquet", "provenance.json"):
+    for name in TABLES:
         (root / name).write_text(name)
     (root / "report.html").write_text("made again")
     return root
@@ -34,8 +35,7 @@ def test_a_frozen_run_has_what_figures_and_report_need(run: Path, tmp_path: Path
     written = freeze(run, folder)
     assert written == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     names = {path.name for path in folder.iterdir()}
-    tables = {"results.parquet", "results.csv", "timing.parquet", "curves.parquet", "provenance.json"}
-    assert names == {*tables, "requests", "store", "frozen.json"}
+    assert names == {*TABLES, "requests", "store", "frozen.json"}
     assert requests.read(folder) == requests.read(run)
     store = Store(folder)
     pictures, maps = (store.present(a, keys) for a, keys in (("pictures", PICTURES), ("maps", MAPS)))

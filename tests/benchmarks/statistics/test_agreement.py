@@ -48,3 +48,11 @@ def test_an_interval_is_of_resampled_images_and_equal_means_are_a_tie(results) -
     assert (row["tau"], row["low"], row["high"]) == pytest.approx((1, 1 / 3, 1))
     found = agreement(pd.concat([results(v, definition=n, **low) for n, v in (("1", SCORES), ("2", flat))]))
     assert found["tau"].isna().all()
+
+
+def test_one_image_has_no_interval(results) -> None:
+    one = {name: values[:1] for name, values in SCORES.items()}
+    table = pd.concat([results(one, metric="m", definition=name) for name in ("m:one", "m:two")], ignore_index=True)
+    (row,) = agreement(table).to_dict("records")
+    assert (row["tau"], row["n_units"]) == (pytest.approx(1.0), 1)
+    assert pd.isna([row["low"], row["high"]]).all()

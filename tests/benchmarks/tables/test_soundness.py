@@ -30,7 +30,7 @@ def results() -> pd.DataFrame:
 
 
 def cards(folder: Path, **change: str) -> dict[tuple[str, ...], str]:
-    facts = {name: str(results()[name].iloc[0]) for name in ("weights_digest", "images_digest")}
+    facts = {name: str(results()[name].iloc[0]) for name in ("target_rule", "weights_digest", "images_digest")}
     card = {"definition": "insertion[steps=7]", **facts, "test": "separation", "verdict": "fails", "because": WHY}
     pd.DataFrame([card | change, card | {"definition": "morf", "verdict": "passes", "because": ""}]).to_parquet(
         folder / "cards.parquet"
@@ -70,7 +70,7 @@ def test_on_a_terminal_its_numbers_are_dim(tmp_path: Path) -> None:
     "change",
     [
         {"definition": "insertion[steps=8]"}, {"weights_digest": "other"}, {"images_digest": "other"},
-        {"verdict": "passes"}, {"test": "agreement"},
+        {"target_rule": "second"}, {"verdict": "passes"}, {"test": "agreement"},
     ],
 )  # fmt: skip
 def test_a_card_of_another_definition_or_other_data_marks_nothing(change: dict[str, str], tmp_path: Path) -> None:

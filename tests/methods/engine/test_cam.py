@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.methods.eigen_cam import EigenCAM
-from heatmark.methods.engine.cam import CaptureCAM, captured
+from heatmark.methods.engine.cam import CaptureCAM, captured, weighted_sum
 from heatmark.methods.grad_cam import GradCAM
 from heatmark.methods.grad_cam_pp import GradCAMPlusPlus
 from heatmark.methods.hires_cam import HiResCAM
@@ -64,3 +64,16 @@ def test_what_was_not_captured_is_nan(network, batch):
     assert c.gradients.shape == c.activations.shape
     assert c.gradients.isnan().all()
     assert GradCAM().relevance(c).isnan().all(), "a method that needs gradients makes no map of none"
+
+
+@pytest.mark.parametrize("size", [(7, 7), (13, 13), (8, 8)])
+def test_a_weighted_sum_does_not_depend_on_the_place_in_the_batch(size: tuple[int, int]) -> None:
+    random = torch.Generator().manual_seed(0)
+    weights, activations = torch.randn(8, 64, generator=random), torch.randn(8, 64, *size, generator=random)
+    found = weighted_sum(weights, activations)
+    for n in range(8):
+        alone = weighted_sum(weights[[n] * 8], activations[[n] * 8])
+        assert torch.equal(found[n], alone[0])
+        assert (alone == alone[0]).all()
+    double = torch.einsum("nc,nchw->nhw", weights.double(), activations.double())
+    torch.testing.assert_close(found.double(), double, rtol=1e-4, atol=1e-4)
