@@ -126,3 +126,17 @@ def test_arcc_is_pytorch_grad_cams(monkeypatch: pytest.MonkeyPatch, seed: int) -
     road = (theirs.road(images, masks(batch).numpy(), read, model) * 2).clip(0, 1)
     assert (road > 0.01).any(), "not all of them are 0"
     assert torch.allclose(road_difference(batch, 0).values, torch.from_numpy(road).double(), atol=1e-5)
+
+
+def test_rounding_never_leaves_the_range() -> None:
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.rand(200, 5, 7, generator=generator)
+    images = torch.ones(200, 3, 5, 7)
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    for sign in (-1, 1):
+        turned = Explained(
+            model, images, torch.zeros(200).long(), maps, None, lambda *_, sign=sign: sign * 3 * maps + 1
+        )
+        parts = coherency(turned).values
+        assert ((parts >= 0) & (parts <= 1)).all()
+        assert ((ADCC()(turned).values >= 0) & (ADCC()(turned).values <= 1)).all()
