@@ -109,12 +109,12 @@ def coherency(batch: Explained) -> Scores:
 
 def _pearson(one: Tensor, other: Tensor) -> Tensor:
     x, y = one - one.mean(), other - other.mean()
-    return (x * y).sum() / (x.square().sum() * y.square().sum()).sqrt()
+    return ((x * y).sum() / (x.square().sum() * y.square().sum()).sqrt()).clamp(-1, 1)  # beyond by rounding
 
 
 def simplicity(batch: Explained) -> Scores:
     """Return 1 − the mean of the map scaled to [0, 1]; NaN, with the reason, where it cannot be scaled."""
-    masks = precise(scaled(batch.maps))
+    masks = scaled(precise(batch.maps))
     return Scores(torch.stack([1 - each.mean() for each in masks]), explanation_images(batch)[1])
 
 

@@ -26,7 +26,8 @@ class Infidelity(Metric):
     INFD = mean over I of (β · Iᵀφ − (f(x) − f(x ⊖ I)))², in [0, ∞), with φ the map and f the target's score,
 
     and β = Σ Iᵀφ · (f(x) − f(x ⊖ I)) / Σ (Iᵀφ)², the factor that fits best, or β = 1. With β a map × 100 has the same
-    infidelity; without, the unit of the map decides. A number of the map is shared equally by the pixel's channels.
+    infidelity, and so has its negative, because β may be negative: it says nothing of a map's sign. Without, the unit
+    of the map decides. A number of the map is shared equally by the pixel's channels.
 
     - ``gaussian``: I ~ N(0, size²) and x ⊖ I = x − I;
     - ``noisy_baseline``: x ⊖ I is the fill with noise N(0, size²), in colours, and I the difference from it;

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from heatmark.metrics.base import Curve, CurveMetric, Scores
+from heatmark.metrics.engine.per_image import precise
 from heatmark.metrics.engine.pixel_path import PixelPath
-from heatmark.metrics.engine.summaries import area, undefined_points
+from heatmark.metrics.engine.summaries import area, summed
 
 NO_SCORE = "the target's probability is 0 for the image itself"
+TOO_SMALL = "the target's probability is so small for the image itself that the ratio is infinite"
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,6 @@ class IROF(CurveMetric):
 
     def summarise(self, curve: Curve) -> Scores:
         """Return the area over each curve divided by its first point; NaN, with the reason, where it is undefined."""
-        intact = curve.y[:, :1]
-        values = 1 - area(Curve(curve.x, curve.y / intact, curve.axis))
-        reasons = undefined_points(curve)
-        lost = (intact[:, 0] == 0).tolist()
-        values = values.masked_fill(intact[:, 0] == 0, torch.nan)
-        return Scores(values, [NO_SCORE if zero else why for zero, why in zip(lost, reasons, strict=True)])
+        scores = precise(curve.y)  # a ratio of float32 numbers may be too large for one
+        values = 1 - area(Curve(precise(curve.x), scores / scores[:, :1], curve.axis))
+        return summed(curve, values, (curve.y[:, 0] == 0, NO_SCORE), (~values.isfinite(), TOO_SMALL))

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from heatmark.metrics.base import Curve, CurveMetric, Scores
 from heatmark.metrics.engine.per_image import precise
 from heatmark.metrics.engine.pixel_path import PixelPath
-from heatmark.metrics.engine.summaries import undefined_points
+from heatmark.metrics.engine.summaries import summed
 
 
 @dataclass(frozen=True)
@@ -64,4 +62,4 @@ class Monotonicity(CurveMetric):
     def summarise(self, curve: Curve) -> Scores:
         """Return the share of each curve's steps at which it does not rise; NaN, with the reason, for a NaN point."""
         kept = precise(curve.y[:, :-1] >= curve.y[:, 1:]).mean(dim=1)
-        return Scores(kept.masked_fill(curve.y.isnan().any(dim=1), torch.nan), undefined_points(curve))
+        return summed(curve, kept)

@@ -24,7 +24,8 @@ class MonotonicityCorrelation(Metric):
 
     The pixels in the order of |a| are cut into groups, and each group is replaced alone. A factor per image, such as
     the paper's 1 / p(target | x)², moves no rank. An image costs one forward pass per group and sample, and one for
-    itself. It is undefined where all groups have the same relevance, or all of them do the same.
+    itself. It is undefined where all groups have the same relevance, or all of them do the same. A map and its negative
+    have the same value.
 
     Args:
         groups: number of groups, whose sizes differ by a pixel at most.

@@ -8,10 +8,11 @@ from heatmark.common.names import look_up
 from heatmark.metrics.base import Curve, CurveMetric, Scores
 from heatmark.metrics.engine.pixel_path import PixelPath
 from heatmark.metrics.engine.presets import settled
-from heatmark.metrics.engine.summaries import undefined_points, unit_steps
+from heatmark.metrics.engine.summaries import summed, unit_steps
 from heatmark.metrics.protocols import REGION_PROTOCOLS
 
 RULES = ("mean", "unit_steps")
+ONE_PATCH = "the image is one patch, so that rule='unit_steps' has no step"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class RegionPerturbation(CurveMetric):
         preset: name of the protocol, which gives the values of options that are None: ``heatmark-1``,
             ``samek-2017`` or ``quantus-0.6``.
         rule: ``mean`` of the drops, the first of which is 0, or ``unit_steps``, the trapezoidal rule with dx = 1 over
-            those from the first patch on, in [1 − L, L − 1].
+            those from the first patch on, in [1 − L, L − 1], undefined for an image of one patch.
         ties: order of patches of equal relevance; see :mod:`heatmark.metrics.engine.ties`.
         seed: seed of the drawn order and of a drawn baseline; 0 if neither is drawn.
 
@@ -97,4 +98,5 @@ class RegionPerturbation(CurveMetric):
         drops = curve.y[:, :1] - curve.y
         from_first = Curve(curve.x, drops[:, 1:], curve.axis)
         values = drops.mean(dim=1) if self.rule == "mean" else unit_steps(from_first)
-        return Scores(values, undefined_points(curve))
+        one = curve.y.new_full((len(values),), self.rule != "mean" and drops.shape[1] < 3).bool()
+        return summed(curve, values, (one, ONE_PATCH))

@@ -8,7 +8,7 @@ from heatmark.metrics.base import Curve, CurveMetric, Scores
 from heatmark.metrics.engine.imputed_path import ImputedPath, Space
 from heatmark.metrics.engine.pixel_path import Order
 from heatmark.metrics.engine.presets import settled
-from heatmark.metrics.engine.summaries import mean_of_points, undefined_points
+from heatmark.metrics.engine.summaries import mean_of_points, summed
 from heatmark.metrics.protocols import IMPUTATION_PROTOCOLS
 
 
@@ -78,4 +78,4 @@ class ROAD(CurveMetric):
 
     def summarise(self, curve: Curve) -> Scores:
         """Return the mean of each curve's points, in [0, 1]; NaN, with the reason, where a point is NaN."""
-        return Scores(mean_of_points(curve), undefined_points(curve))
+        return summed(curve, mean_of_points(curve))

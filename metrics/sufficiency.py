@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from heatmark.metrics.base import Curve, CurveMetric, Scores
 from heatmark.metrics.engine.pixel_path import PixelPath
-from heatmark.metrics.engine.summaries import undefined_points
+from heatmark.metrics.engine.summaries import summed
 
 
 @dataclass(frozen=True)
@@ -73,4 +73,4 @@ class Sufficiency(CurveMetric):
 
     def summarise(self, curve: Curve) -> Scores:
         """Return the last point less the mean of the inner ones, in the unit of the score; NaN if a point is NaN."""
-        return Scores(curve.y[:, -1] - curve.y[:, 1:-1].mean(dim=1), undefined_points(curve))
+        return summed(curve, curve.y[:, -1] - curve.y[:, 1:-1].mean(dim=1))

@@ -33,7 +33,7 @@ def sums(groups: Tensor, values: Tensor, count: int) -> Tensor:
         values: (N, H, W).
         count: number of groups.
     """
-    pairs = zip(groups.cpu(), values.flatten(1).double().cpu(), strict=True)
+    pairs = zip(groups.cpu(), values.flatten(1).cpu().double(), strict=True)
     return torch.stack([group.bincount(each, minlength=count) for group, each in pairs])
 
 

@@ -8,13 +8,16 @@ from torch import Tensor
 from heatmark.common.batching import padded
 from heatmark.common.probabilities import target_probabilities
 from heatmark.metrics.base import Explained
+from heatmark.metrics.engine.per_image import precise, reasons_of
 from heatmark.metrics.engine.perturbation import require_evaluable
 
-VERSION = 1
+VERSION = 2
 """Raised by whoever changes an explanation image or its probability."""
 
 CONSTANT = "the map is constant, so that it cannot be scaled to [0, 1]"
 NAN = "the map contains NaN"
+INFINITE = "the map contains infinite values, so that it cannot be scaled to [0, 1]"
+NAN_SCORE = "the model's score is NaN for the image, or for it under its map"
 
 
 def scaled(maps: Tensor) -> Tensor:
@@ -32,7 +35,7 @@ def intact_and_masked(batch: Explained) -> tuple[Tensor, Tensor, list[str]]:
     colour of the training data.
 
     Returns:
-        The two probabilities, the second NaN where the map cannot be scaled, and why, ``""`` where it can.
+        The two probabilities, the second NaN where there are not both, and why, ``""`` where there are.
 
     Raises:
         ValueError: if the shapes do not match, or the model is in training mode.
@@ -40,8 +43,10 @@ def intact_and_masked(batch: Explained) -> tuple[Tensor, Tensor, list[str]]:
     require_evaluable(batch)
     seen, reasons = explanation_images(batch)
     intact, masked = (_probabilities(batch, images) for images in (batch.images, seen))
-    lost = torch.tensor([bool(why) for why in reasons], device=masked.device)
-    return intact, masked.masked_fill(lost, torch.nan), reasons
+    nan = (intact.isnan() | masked.isnan()).tolist()
+    said = [why or (NAN_SCORE if bad else "") for why, bad in zip(reasons, nan, strict=True)]
+    lost = torch.tensor([bool(why) for why in said], device=masked.device)
+    return intact, masked.masked_fill(lost, torch.nan), said
 
 
 def explanation_images(batch: Explained) -> tuple[Tensor, list[str]]:
@@ -49,11 +54,11 @@ def explanation_images(batch: Explained) -> tuple[Tensor, list[str]]:
 
     m is the map scaled to [0, 1]. Without one the picture is zero.
     """
-    masks = scaled(batch.maps.to(batch.images.dtype))
-    defined = ~masks.flatten(1).isnan().any(dim=1)
+    masks = scaled(precise(batch.maps)).to(batch.images.dtype)  # before, half precision would lose small maps
+    defined, flat = ~masks.flatten(1).isnan().any(dim=1), batch.maps.flatten(1)
     seen = torch.where(defined[:, None, None, None], batch.images * masks[:, None], 0.0)
-    lost = zip(batch.maps.flatten(1).isnan().any(dim=1).tolist(), defined.tolist(), strict=True)
-    return seen, [NAN if has_nan else "" if is_defined else CONSTANT for has_nan, is_defined in lost]
+    faults = [(flat.isnan().any(dim=1), NAN), (flat.isinf().any(dim=1), INFINITE), (~defined, CONSTANT)]
+    return seen, reasons_of(faults)
 
 
 def _probabilities(batch: Explained, images: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from heatmark.metrics.base import Curve, CurveMetric, Scores
 from heatmark.metrics.engine.counts import checked_steps
 from heatmark.metrics.engine.pixel_path import Order, PixelPath
 from heatmark.metrics.engine.presets import settled
-from heatmark.metrics.engine.summaries import RULES, undefined_points
+from heatmark.metrics.engine.summaries import RULES, summed
 
 
 @dataclass(frozen=True)
@@ -124,4 +124,4 @@ class PixelFlipping(CurveMetric):
 
     def summarise(self, curve: Curve) -> Scores:
         """Return the sum of each curve, in the unit of its score; NaN, with the reason, where a point is NaN."""
-        return Scores(look_up("rule", self.rule, RULES)(curve), undefined_points(curve))
+        return summed(curve, look_up("rule", self.rule, RULES)(curve))

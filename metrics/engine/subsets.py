@@ -13,15 +13,18 @@ from heatmark.common.probabilities import full_precision, target_probabilities
 from heatmark.common.seeds import image_generator
 from heatmark.metrics.base import Explained
 from heatmark.metrics.engine.known_scores import INTACT, KnownScores, place_of, scored_once
+from heatmark.metrics.engine.per_image import reasons_of
 from heatmark.metrics.engine.perturbation import require_evaluable
 from heatmark.metrics.engine.similarity import mean_ranks
 
-VERSION = 1
+VERSION = 2
 """Raised by whoever changes a subset, a sum or a drop."""
 
 NAN = "the map contains NaN"
 FLAT_MAP = "the map gives all subsets the same relevance"
 FLAT_MODEL = "replacing any of the subsets changes the probability alike"
+NAN_SCORE = "the model's score is NaN for a perturbed image"
+INFINITE = "relevance or a drop is infinite, so that it has no linear correlation"
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ class Draws:
     """Subsets drawn for a batch of images.
 
     Args:
-        relevance: (N, M), the sum of the map over each subset.
-        drop: (N, M), by how much the target's probability falls when the subset is replaced by the fill.
+        relevance: (N, M), the sum of the map over each subset, in float64 on the CPU.
+        drop: (N, M), by how much the target's probability falls when the subset is replaced by the fill, on the CPU.
     """
 
     relevance: Tensor
@@ -56,11 +59,13 @@ def draws(batch: Explained, cells: int, sizes: Sequence[int], fill: str) -> Draw
     require_evaluable(batch)
     owner = _owners(batch.images, cells)
     chosen = torch.stack([_chosen(image, cells**2, sizes, batch.seed) for image in batch.images]).to(owner.device)
-    # one image at a time: a product of the whole batch adds up in an order that depends on the number of images
-    relevance = torch.stack([_sums(*each, owner) for each in zip(batch.maps, chosen, strict=True)])
+    # in double precision, where sums of equal float32 numbers are exact: subsets of equal relevance are equal, and a
+    # constant map has no correlation by rounding; on the CPU, one image at a time, where sums have one order
+    pairs = zip(batch.maps.cpu().double(), chosen.cpu(), strict=True)
+    relevance = torch.stack([_sums(*each, owner.cpu()) for each in pairs])
     with torch.no_grad():
         scores = _scores(batch, torch.cat([torch.zeros_like(chosen[:, :1]), chosen], dim=1), owner, fill)
-    return Draws(relevance, scores[:, :1] - scores[:, 1:])
+    return Draws(relevance, (scores[:, :1] - scores[:, 1:]).cpu())
 
 
 def _sums(relevance: Tensor, chosen: Tensor, owner: Tensor) -> Tensor:
@@ -125,9 +130,11 @@ def correlated(found: Draws, ranks: bool) -> tuple[Tensor, list[str]]:
     x, y = (each - each.mean(dim=1, keepdim=True) for each in (relevance, drop))
     scale = (x.square().sum(dim=1) * y.square().sum(dim=1)).sqrt()
     flat_map, flat_model = (each.amax(dim=1) == each.amin(dim=1) for each in (found.relevance, found.drop))
-    value = torch.where(nan | flat_map | flat_model, torch.nan, (x * y).sum(dim=1) / scale)
-    said = zip(nan.tolist(), flat_map.tolist(), flat_model.tolist(), strict=True)
-    return value, [NAN if a else FLAT_MAP if b else FLAT_MODEL if c else "" for a, b, c in said]
+    value = (x * y).sum(dim=1) / scale
+    nan_score = found.drop.isnan().any(dim=1)  # which has no rank
+    faults = [(nan, NAN), (flat_map, FLAT_MAP), (nan_score, NAN_SCORE), (flat_model, FLAT_MODEL)]
+    reasons = reasons_of([*faults, (value.isnan(), INFINITE)])
+    return value.masked_fill(torch.tensor([bool(why) for why in reasons]), torch.nan), reasons
 
 
 def _ranks(values: Tensor) -> Tensor:

@@ -5,12 +5,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from heatmark.metrics.base import Curve
+from heatmark.metrics.base import Curve, Scores
+from heatmark.metrics.engine.per_image import reasons_of
 
 NO_ORDER = "the map contains NaN, which has no order"
 NAN_POINT = "the model's score is NaN at a point of the curve"
+INFINITE_POINT = "the model's score is infinite at a point of the curve"
 
-VERSION = 1
+VERSION = 2
 """Raised by whoever changes a sum: outdates the scores that sum up curves, and no curve."""
 
 
@@ -39,11 +41,19 @@ def unit_steps(curve: Curve) -> Tensor:
     return torch.trapezoid(curve.y, dim=1)
 
 
-def undefined_points(curve: Curve) -> list[str]:
-    """Return why each curve has a NaN, ``""`` where it has none."""
-    unknown = curve.y.isnan()
-    lost = zip(unknown.all(dim=1).tolist(), unknown.any(dim=1).tolist(), strict=True)
-    return [NO_ORDER if every else NAN_POINT if some else "" for every, some in lost]
+def summed(curve: Curve, values: Tensor, *faults: tuple[Tensor, str]) -> Scores:
+    """Return sums over curves as scores; NaN, with the reason, where a point is NaN or infinite.
+
+    Args:
+        curve: the curves.
+        values: their sums, (N,).
+        faults: further reasons for having no value: (N,) booleans, whether it holds, and the reason.
+    """
+    unknown, infinite = curve.y.isnan(), curve.y.isinf().any(dim=1)
+    points = [(unknown.all(dim=1), NO_ORDER), (unknown.any(dim=1), NAN_POINT), (infinite, INFINITE_POINT)]
+    reasons = reasons_of([*points, *faults])
+    undefined = torch.tensor([bool(why) for why in reasons], dtype=torch.bool, device=values.device)
+    return Scores(values.masked_fill(undefined, torch.nan), reasons)
 
 
 RULES: dict[str, Callable[[Curve], Tensor]] = {

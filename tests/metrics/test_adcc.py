@@ -126,3 +126,14 @@ def test_arcc_is_pytorch_grad_cams(monkeypatch: pytest.MonkeyPatch, seed: int) -
     road = (theirs.road(images, masks(batch).numpy(), read, model) * 2).clip(0, 1)
     assert (road > 0.01).any(), "not all of them are 0"
     assert torch.allclose(road_difference(batch, 0).values, torch.from_numpy(road).double(), atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [3.0, -3.0])
+def test_rounding_never_leaves_the_range(factor: float) -> None:
+    maps = torch.tensor([[[1.0, 0, 0], [0, 0, 0]]])  # Pearson's correlation with its own multiples rounds beyond ±1
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    batch = Explained(
+        model, torch.ones(1, 3, 2, 3), torch.tensor([0]), maps, None, lambda *_: factor * maps + 1, batch_size=1
+    )
+    assert coherency(batch).values.item() == (factor > 0)
+    assert 0 <= ADCC()(batch).values.item() <= 1

@@ -11,7 +11,7 @@ from heatmark.metrics.average_drop import AverageDrop
 from heatmark.metrics.average_gain import AverageGain
 from heatmark.metrics.average_increase import AverageIncrease
 from heatmark.metrics.base import Explained, Metric
-from heatmark.metrics.engine.masking import scaled
+from heatmark.metrics.engine.masking import INFINITE, NAN_SCORE, explanation_images, scaled
 
 N = 7
 
@@ -91,3 +91,41 @@ def test_a_class_without_probability_has_no_relative_drop_and_a_sure_one_no_gain
     assert [bool(value) for value in gain.values.isnan()] == [not n % 2 for n in range(N)]
     assert drop.reasons[1] == "p(target) is 0"
     assert gain.reasons[0] == "p(target) is 1"
+
+
+class NanBelow(nn.Module):
+    """A model whose logits are NaN for images whose largest number is below a bound."""
+
+    def __init__(self, bound: float) -> None:
+        super().__init__()
+        self.bound = bound
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        most = images.flatten(1).amax(dim=1, keepdim=True)
+        return torch.where(most < self.bound, torch.nan, torch.cat([most, -most], dim=1))
+
+
+@pytest.mark.parametrize("metric", [AverageDrop(), AverageDrop(relative=False), AverageIncrease(), AverageGain()])
+def test_a_nan_score_has_its_reason(metric: Metric) -> None:
+    image = torch.zeros(1, 3, 2, 2)
+    image[0, 0] = torch.tensor([[4.0, 3], [2, 1]])
+    images, maps = torch.cat([image, image, image / 4]), torch.stack([image[0, 0], -image[0, 0], image[0, 0]])
+    scores = metric(Explained(NanBelow(2).eval(), images, torch.tensor([0, 0, 0]), maps, None, lambda *_: maps))
+    assert scores.values.isnan().tolist() == [False, True, True]  # of neither, of the masked image, of both
+    assert list(scores.reasons) == ["", NAN_SCORE, NAN_SCORE]
+
+
+def test_an_infinite_map_is_not_called_constant(batch: Explained) -> None:
+    maps = batch.maps.clone()
+    maps[0, 0, 0] = torch.inf
+    assert AverageDrop()(replace(batch, maps=maps)).reasons[0] == INFINITE
+
+
+def test_a_small_map_is_scaled_for_a_model_of_half_precision(batch: Explained) -> None:
+    images = batch.images.half()
+    seen = [
+        explanation_images(replace(batch, images=images, maps=batch.maps * factor)) for factor in (1.0, 1e-20, 1e20)
+    ]
+    assert [reasons for _, reasons in seen] == [[""] * N] * 3
+    for other, _ in seen[1:]:
+        assert torch.allclose(other.float(), seen[0][0].float(), atol=2e-3)

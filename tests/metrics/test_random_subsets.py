@@ -129,3 +129,34 @@ def test_options_out_of_range(make, said: str) -> None:
 def test_more_cells_than_pixels(batch: Explained) -> None:
     with pytest.raises(ValueError, match="cells=9 per side, expected 1 to 8"):
         MuFidelity()(batch)
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 1 / 3, 123.456])
+@pytest.mark.parametrize(
+    "metric", [FaithfulnessCorrelation(), MuFidelity(), SensitivityN()], ids=lambda m: type(m).__name__
+)
+def test_a_constant_map_has_no_correlation_by_rounding(metric: Metric, value: float) -> None:
+    images = torch.rand(1, 3, 36, 45, generator=torch.Generator().manual_seed(0))  # cells of 4 × 5 pixels
+    model = nn.Sequential(nn.AdaptiveMaxPool2d(3), nn.Flatten(), nn.Linear(27, 2)).eval()
+    maps = torch.full((1, 36, 45), value)
+    scores = metric(Explained(model, images, torch.tensor([0]), maps, None, lambda *_: maps))
+    assert scores.values.isnan().all()
+    assert list(scores.reasons) == [subsets.FLAT_MAP]
+
+
+@pytest.mark.parametrize("ranks", [False, True])
+def test_a_nan_score_has_no_rank(ranks: bool) -> None:
+    relevance, drop = torch.arange(8.0).view(2, 4), torch.tensor([[0.1, torch.nan, 0.3, 0.2], [0.1, 0.2, 0.3, 0.4]])
+    values, reasons = correlated(Draws(relevance, drop), ranks)
+    assert values.isnan().tolist() == [True, False]
+    assert reasons == [subsets.NAN_SCORE, ""]
+
+
+def test_infinite_relevance_has_an_order_but_no_linear_correlation() -> None:
+    found = Draws(torch.tensor([[torch.inf, 1.0, 2.0]]), torch.tensor([[0.3, 0.1, 0.2]]))
+    values, reasons = correlated(found, ranks=False)
+    assert values.isnan().all()
+    assert reasons == [subsets.INFINITE]
+    values, reasons = correlated(found, ranks=True)
+    assert values.item() == pytest.approx(1)
+    assert reasons == [""]

@@ -76,7 +76,7 @@ RANKS = heatmark.metrics.engine.perturbation.relevance_ranks
     [
         (heatmark.metrics.engine.pixel_path, "relevance_ranks", least_relevant_first),
         (heatmark.metrics.engine.pixel_path, "relevance_ranks", transposed),
-        (heatmark.metrics.engine.pixel_path, "find_score", lambda _: first_class),
+        (heatmark.metrics.engine.perturbation, "find_score", lambda _: first_class),
         (heatmark.metrics.engine.pixel_flipping, "RULES", {"trapezoid": mean_of_points}),
         (heatmark.metrics.engine.pixel_path, "find_counting", lambda _: last_point_lost),
         (heatmark.metrics.engine.pixel_path, "find_tie_order", lambda _: in_raster),
