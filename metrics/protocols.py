@@ -187,7 +187,7 @@ QUANTUS = Protocol(
     citation='Hedström et al., "Quantus: An Explainable AI Toolkit for Responsible Evaluation of Neural Network '
     'Explanations and Beyond", JMLR 2023, after Bach et al., PLoS ONE 2015',
     source="Quantus 0.6.0 (the wheel), quantus/metrics/faithfulness/pixel_flipping.py, with its defaults but for "
-    "features_in_step, here steps: 224, as its users set it for ImageNet; its default of 1 costs C·H·W passes per image",
+    "features_in_step, 224 as its users set it for ImageNet; its default of 1 costs C·H·W passes per image",
 )
 
 PROTOCOLS: Mapping[str, Protocol] = {
