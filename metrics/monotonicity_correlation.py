@@ -58,7 +58,7 @@ class MonotonicityCorrelation(Metric):
     draws: ClassVar[bool] = True
 
     groups: int = 28
-    samples: int = 10
+    samples: int = 4
     fill: str = "uniform"
     ties: str = "drawn"
 
