@@ -450,7 +450,11 @@ def test_curves_with_points_of_their_own_and_logits_are_drawn_whole(
         rows = tables.curves.of(cell).reindex(columns=known.names, fill_value="")
         inner = 0.3 + 0.4 * np.arange(len(rows)) / len(rows)  # a point that no other image has
         rows["fraction"] = [np.array([0, point, 1], np.float32) for point in inner]
-        rows["score"] = [np.array([20, 20 - 30 * point, -10], np.float32) for point in inner]  # 20 - 30 x
+        images = pd.factorize(rows["image"])[0]
+        apart = images - images.mean()  # of images, with a mean of 0: a mean of some images is off the line 20 - 30 x
+        rows["score"] = [
+            a + np.array([20, 20 - 30 * point, -10], np.float32) for point, a in zip(inner, apart, strict=True)
+        ]
         whole.append(pa.Table.from_pandas(rows, known, preserve_index=False))
     stream(whole, known, run / "curves.parquet")
     panel = drawn(curves.draw, load(run, tables.names)).axes[0]
