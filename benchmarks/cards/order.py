@@ -1,6 +1,7 @@
 """Order: whether a metric puts ground truth and real maps above random ones, and random ones above inverted ones."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -73,18 +74,28 @@ def order(judged: Judged) -> Verdict:
     weakest = max(steps, key=lambda step: (step.p_value, step.below - step.above))
     without = "" if judged.count(TRUTH) >= FEWEST else "; too few masks" if judged.has(TRUTH) else "; no masks"
     failed = [step for step in steps if not step.holds]
+    few = _too_few(steps)
     more = f" (+{len(failed) - 1})" if len(failed) > 1 else ""
     return Verdict(
         "order",
         FAILS if failed else PASSES,
-        f"{weakest}{more}{without}",
+        f"{weakest}{more}{without}{few}",
         weakest.above / weakest.n if weakest.n else float("nan"),
         "share of images",
         weakest.p_value,
         weakest.n,
         "; ".join([*map(str, steps), *(f"{step} (not judged)" for step in tested(judged, _told(judged)))]),
-        weakest.because if failed else "",
+        f"{weakest.because}{few}" if failed else "",
     )
+
+
+def _too_few(steps: Sequence[Step]) -> str:
+    """Return that no outcome on so many pictures could show these steps, and how many could; ``""`` where one could.
+
+    The least p-value on n pictures is 1 / 2ⁿ, and Holm's correction multiplies it with the number of steps.
+    """
+    needed = next(n for n in count(1) if len(steps) / 2**n < ALPHA)
+    return f"; too few pictures, {needed} needed" if min((step.n for step in steps), default=needed) < needed else ""
 
 
 def tested(judged: Judged, asked: Iterable[tuple[Variant, Variant]]) -> list[Step]:

@@ -116,6 +116,11 @@ def _definition(table: pd.DataFrame, metric: str) -> str:
 
 
 def _reason(table: pd.DataFrame, metric: str) -> str:
-    """Return the commonest reason why a metric has no value of a real map, ``""`` where there is none."""
+    """Return the commonest reason why a metric has no value of a real map, ``""`` where there is none.
+
+    A metric that has no value at all has no rows of its own: a row of the whole cell says why, after its name.
+    """
     rows = table[(table["metric"] == metric) & (table["reason"] != "") & (table["method"] != str(TRUTH))]
-    return "" if rows.empty else str(rows["reason"].mode().iloc[0])
+    skipped = table.loc[table["metric"].eq("") & table["reason"].str.startswith(f"{metric}: "), "reason"]
+    reasons = [*rows["reason"], *skipped.str.removeprefix(f"{metric}: ")]
+    return str(pd.Series(reasons).mode().iloc[0]) if reasons else ""

@@ -38,7 +38,7 @@ def build(config: DictConfig, what: str) -> Any:
         return instantiate(config, _convert_="all")
     except InstantiationException as error:
         if isinstance(error.__cause__, ValueError):  # what the object itself said, without Hydra's words around it
-            raise error.__cause__ from None
+            raise ValueError(f"{what}: {error.__cause__}") from None
         reason = " ".join(str(error.__cause__ or error).split())
         raise ValueError(f"{what} cannot be built: {reason}") from error
 

@@ -1,6 +1,7 @@
 """The page ``docs/metrics.md``, one entry per metric in conf/metric: made from docstrings, options and protocols."""
 
 import inspect
+import json
 import re
 import textwrap
 from collections.abc import Mapping
@@ -18,7 +19,8 @@ HEAD = f"""\
 # The metrics
 
 `heatmark sweep metric=NAME` scores by them. `benchmarks/config/metric_page.py` makes this page from the metrics'
-docstrings. An option is set by `metric=NAME(OPTION=VALUE)`. A cost is that of one map's score, in forward passes, for
+docstrings. An option is set by `metric=NAME(OPTION=VALUE)`; the comments in `conf/metric/NAME.yaml` say what each is,
+and null is the preset's value, or the metric's own. A cost is that of one map's score, in forward passes, for
 an image of {SIZE[0]} × {SIZE[1]} and the default options; what several metrics or maps share is computed once."""
 
 OWN = "Heatmark's own"
@@ -33,8 +35,9 @@ DIRECTIONS = {True: "higher is better", False: "lower is better", None: "none: i
 
 def documented() -> str:
     """Return the page: an entry per shipped metric, then the presets with their sources."""
-    entries = [entry(name, metric) for name, metric in named.metrics(named.known("metric")).items()]
-    return "\n\n".join([HEAD, *entries, _sources()]) + "\n"
+    metrics = named.metrics(named.known("metric"))
+    entries = [entry(name, metric) for name, metric in metrics.items()]
+    return "\n\n".join([HEAD, *entries, _sources(metrics)]) + "\n"
 
 
 def entry(name: str, metric: Metric) -> str:
@@ -48,6 +51,7 @@ def entry(name: str, metric: Metric) -> str:
         "needs": _needs(metric),
         "cost": cost(metric),
         "draws": _draws(metric),
+        "options": _options(metric),
         "presets": ", ".join(f"`{preset}`" for preset in metric.presets) or "none",
         "source": _markdown(paper(metric)),
     }
@@ -67,7 +71,7 @@ def equation(metric: Metric) -> str:
     if where is None or any(found[place].startswith(("Args:", "Raises:", ">>>")) for place in range(where + 1)):
         raise ValueError(f"the docstring of {type(metric).__name__} has no equation, expected a paragraph with ' = '")
     goes_on = found[where].endswith(",")
-    return found[where] + (" " + re.split(r"(?<=\.) ", found[where + 1])[0] if goes_on else "")
+    return found[where].removesuffix(":") + (" " + re.split(r"(?<=\.) ", found[where + 1])[0] if goes_on else "")
 
 
 def paper(metric: Metric) -> str:
@@ -89,16 +93,23 @@ def cost(metric: Metric) -> str:
     """Return what an image's score costs, in words."""
     if isinstance(metric, Derived):
         return "no forward pass of its own"
-    passes = metric.passes(SIZE)
+    passes, maps = metric.passes(SIZE), metric.maps(SIZE)
     if passes is None:
-        return "further maps of the method, so that it depends on the method"
-    return f"{passes:,.10g} forward passes" if passes else "no forward pass"
+        return "unknown"
+    counted = [_count(passes, "forward pass", "forward passes")] if passes or not maps else []
+    further = [] if maps == 0 else ["further maps"] if maps is None else [_count(maps, "further map", "further maps")]
+    return " and ".join([*counted, *further]) + (", which cost what the method does" if further else "")
+
+
+def _count(number: float, one: str, several: str) -> str:
+    return f"{f'{number:,.10g}' if number else 'no'} {several if number > 1 else one}"
 
 
 def _needs(metric: Metric) -> str:
     if isinstance(metric, Derived):
         return f"the scores under {' and '.join(f'`{name}`' for name in metric.terms)}"
-    return ", ".join(sorted(metric.needs)) or "nothing but image and map"
+    method = [] if metric.maps(SIZE) == 0 else ["the method, which explains again"]
+    return ", ".join([*sorted(metric.needs), *method]) or "nothing but image and map"
 
 
 def _draws(metric: Metric) -> str:
@@ -107,17 +118,37 @@ def _draws(metric: Metric) -> str:
     return "yes, from its option `seed`" if any(f.name == "seed" for f in fields(metric)) else "no"  # type: ignore[arg-type]
 
 
+def _options(metric: Metric) -> str:
+    """Return the names of a metric's options with their defaults."""
+    given = {option.name: getattr(metric, option.name) for option in fields(metric)}  # type: ignore[arg-type]
+    shown = {name: json.dumps(list(value) if isinstance(value, tuple) else value) for name, value in given.items()}
+    return ", ".join(f"`{name}={value}`".replace('"', "") for name, value in shown.items()) or "none"
+
+
 def _paragraphs(metric: Metric) -> list[str]:
     """Return the paragraphs of a metric's docstring, each in one line."""
     return [" ".join(text.split()) for text in (inspect.getdoc(type(metric)) or "").split("\n\n")]
 
 
-def _sources() -> str:
-    """Return the table of presets: where their values are from."""
+def _sources(metrics: Mapping[str, Metric]) -> str:
+    """Return the table of presets: which metrics have them, and where their values are from."""
     mappings = [value for value in vars(protocols).values() if isinstance(value, Mapping)]
-    known = [pair for mapping in mappings for pair in mapping.items() if isinstance(pair[1], Protocol)]
-    rows = dict.fromkeys(f"| `{name}` | {found.source} | {found.citation} |" for name, found in known)
-    return "\n".join(["## Presets", "", "| preset | values from | paper |", "|---|---|---|", *rows])
+    known = [each for each in mappings if each and all(isinstance(value, Protocol) for value in each.values())]
+    rows = [
+        f"| `{name}` | {', '.join(f'`{each}`' for each in having)} | {found.source} | {found.citation} |"
+        for mapping in known
+        for name, found in mapping.items()
+        if (having := [each for each, metric in metrics.items() if name in metric.presets and _of(metric, mapping)])
+    ]
+    return "\n".join(["## Presets", "", "| preset | metrics | values from | paper |", "|---|---|---|---|", *rows])
+
+
+def _of(metric: Metric, mapping: Mapping[str, Protocol]) -> bool:
+    """Return whether all presets of a metric are these protocols."""
+    return all(
+        name in mapping and mapping[name].values == {k: values[k] for k in mapping[name].values if k in values}
+        for name, values in metric.presets.items()
+    )
 
 
 def _markdown(text: str) -> str:

@@ -51,7 +51,9 @@ def draw(tables: Tables) -> Figure | str:
     for position, (ax, (title, rows)) in enumerate(zip(axes, parts, strict=True)):
         for row in rows.sort_values(["method", "cell"]).to_dict("records"):
             plot(ax, curves[row["cell"], row["definition"]], appearance[row["method"]])
-        ax.set(title=fold(title), xlim=(0, 1), ylim=(0, 1))
+        ax.set(title=fold(title), xlim=(0, 1))
+        if all(_in_unit(curves[place].mean) for place in zip(rows["cell"], rows["definition"], strict=True)):
+            ax.set_ylim(0, 1)  # probabilities; logits have a range of their own
         if position >= len(axes) - 2:
             ax.set_xlabel("fraction of pixels replaced")
         if position % 2 == 0:
@@ -81,10 +83,31 @@ def _mean(rows: pd.DataFrame, groups: Groups) -> Mean:
     Replicates of an image are of its group, so that they make no interval narrower.
     """
     x, scores = aligned(rows)
+    scores = np.array([joined(x, each) for each in scores]).reshape(scores.shape)
     mean, error, count = np.array([mean_and_error(column, groups) for column in scores.T]).T
     with np.errstate(invalid="ignore"):
         reach = stats.t.ppf(0.975, count - 1) * error
     return Mean(x, mean, reach, rows["image"].nunique())
+
+
+def joined(x: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a curve (K,) at all points from its first to its last, on straight lines between its own; else NaN.
+
+    The images of a path over segments have points of their own: without this each would be a mean of one image.
+
+    >>> joined(np.array([0.0, 0.25, 0.5, 1.0]), np.array([1.0, np.nan, 0.5, np.nan]))
+    array([1.  , 0.75, 0.5 ,  nan])
+    """
+    own = ~np.isnan(scores)
+    if not own.any():
+        return scores
+    found: NDArray[np.float64] = np.interp(x, x[own], scores[own], left=np.nan, right=np.nan)
+    return found
+
+
+def _in_unit(values: NDArray[np.float64]) -> bool:
+    known = values[~np.isnan(values)]
+    return bool(((known >= 0) & (known <= 1)).all())
 
 
 def plot(ax: Axes, curve: Mean, look: Look) -> None:

@@ -19,6 +19,9 @@ from heatmark.benchmarks.sweep.timings import untimed
 REMARKS = {
     "assumed": "two passes per map, because the method does not say what it costs",
     "shared": "made from the pass of a method before it",
+    "masks": "none on pictures without a mask of the class explained, which have no value",
+    "labels": "none on pictures without a label, which have no value",
+    "counterfactuals": "none on pictures without a counterfactual, which have no value",
 }
 
 
@@ -31,7 +34,8 @@ class Cost:
         name: of the method or the metrics; ``""`` for the other parts.
         passes: in plain forward passes.
         remark: ``assumed`` where maps are made by a method that does not say what it costs, ``shared`` where it reads
-            the pass of a method before it, ``unknown`` where a metric does not say what it costs.
+            the pass of a method before it, ``unknown`` where a metric does not say what it costs; or what a metric
+            needs of a picture, at which no dry run looks.
     """
 
     part: str
@@ -202,7 +206,9 @@ def _costs(plan: Plan, costs: Costs, found: Sequence[Lack]) -> Iterator[Cost]:
             yield Cost(part, name, count, "assumed" if count and name in silent else "shared" if name in shared else "")
         else:
             names = set(name.split(", "))
-            yield Cost(part, name, count, "unknown" if unknown & names else "assumed" if again & names else "")
+            needs = sorted({need for each in names & set(plan.computed) for need in plan.computed[each].needs})
+            remark = "unknown" if unknown & names else "assumed" if again & names else needs[0] if needs else ""
+            yield Cost(part, name, count, remark)
 
 
 def _timing(plan: Plan, costs: Costs, store: Store, seconds: float) -> Iterator[Cost]:

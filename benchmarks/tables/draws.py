@@ -1,6 +1,6 @@
 """The spread over draws in words, for the terminal and for the captions of paper tables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -15,22 +15,24 @@ def draws_text(leaderboards: Mapping[str, pd.DataFrame]) -> str:
         leaderboards: by the name of the metric that is to be shown (:func:`..statistics.leaderboard.standings`).
 
     Returns:
-        A text such as ``±: …: deletion: random ±0.057 (5 draws), others up to ±8e-06 (3 draws)``; ``""`` where
-        everything has one draw.
+        A text such as ``±: …: random (5 draws): deletion ±0.057; others up to (3 draws): deletion ±8e-06``; ``""``
+        where everything has one draw.
     """
-    said = [f"{name}: {words}" for name, rows in leaderboards.items() if (words := _of_metric(rows))]
+    said: dict[str, list[str]] = {}
+    for name, rows in leaderboards.items():
+        for who, spread in _of_metric(rows):
+            said.setdefault(who, []).append(f"{name} ±{spread:.2g}")
     if not said:
         return ""
-    return f"±: standard deviation of the draws' means, where an image's score is a mean of draws: {'; '.join(said)}"
+    groups = "; ".join(f"{who}: {', '.join(spreads)}" for who, spreads in said.items())
+    return f"±: standard deviation of the draws' means, where an image's score is a mean of draws: {groups}"
 
 
-def _of_metric(leaderboard: pd.DataFrame) -> str:
+def _of_metric(leaderboard: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """Yield whose draws they are and how many, and the largest spread."""
     drawn = leaderboard[leaderboard["draws_sd"].notna()]
     control = drawn["method"].map(plain) == CONTROL
-    groups = ((CONTROL, drawn[control]), ("others up to", drawn[~control]))
-    return ", ".join(f"{name} {_most(rows)}" for name, rows in groups if len(rows))
-
-
-def _most(rows: pd.DataFrame) -> str:
-    most = rows.nlargest(1, "draws_sd").iloc[0]
-    return f"±{most['draws_sd']:.2g} ({most['draws']} draws)"
+    for name, rows in ((CONTROL, drawn[control]), ("others up to", drawn[~control])):
+        if len(rows):
+            most = rows.nlargest(1, "draws_sd").iloc[0]
+            yield f"{name} ({most['draws']} draws)", float(most["draws_sd"])

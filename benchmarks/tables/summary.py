@@ -169,7 +169,10 @@ def _least(leaderboards: pd.DataFrame) -> str:
 
 
 def _definitions(block: Block) -> str:
-    return "definitions: " + "; ".join(leaderboard["definition"].iloc[0] for leaderboard in block.leaderboards.values())
+    """Return the definitions that say more than the headings do; ``""`` where none does."""
+    every = {heading: str(rows["definition"].iloc[0]) for heading, rows in block.leaderboards.items()}
+    more = [definition for heading, definition in every.items() if definition != bare(heading)]
+    return f"definitions: {'; '.join(more)}" if more else ""
 
 
 def _fails(block: Block) -> Iterator[str]:

@@ -32,6 +32,19 @@ def test_a_dry_run_says_the_costs_and_leaves_nothing_behind(heatmark: Heatmark, 
     assert files(tmp_path) == {}
 
 
+def test_a_dry_run_says_what_a_metric_needs_of_the_pictures(heatmark: Heatmark) -> None:
+    metrics = "metric=[energy_inside,deletion(baseline=counterfactual,steps=2),lerf(steps=2)]"
+    others = [each for each in SMALL if not each.startswith("metric.")]
+    code, out, _ = heatmark(*others, metrics, "--dry-run")
+    assert code == 0
+    last = {line.split()[1]: line.split()[-1] for line in out.splitlines() if line.startswith("    metric")}
+    assert last["energy_inside"] == "masks"
+    assert last["deletion(baseline=counterfactual,steps=2)"] == "counterfactuals"
+    assert last["lerf(steps=2)"].isdigit()
+    assert "  masks: none on pictures without a mask of the class explained, which have no value" in out
+    assert "  labels: " not in out
+
+
 def test_a_dry_run_of_a_finished_sweep_changes_no_file(heatmark: Heatmark, tmp_path: Path) -> None:
     assert heatmark(*SMALL)[0] == 0
     before = files(tmp_path)

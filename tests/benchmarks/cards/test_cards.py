@@ -104,6 +104,12 @@ def test_deletion_passes_the_order_of_pictures_without_masks() -> None:
     assert row["sentence"].endswith("; no masks")
 
 
+def test_a_card_says_what_the_pictures_lack() -> None:
+    pictures = [sample.image for sample in hm.load_images("shapes", limit=2)]
+    found = hm.cards("energy_inside", "shapes_residual", pictures, ["grad_cam"], progress=False)
+    assert set(found.table["sentence"]) == {"no value: the dataset has no masks"}
+
+
 def test_a_constant_fails(found: "hm.Cards") -> None:
     card = verdicts(found, "constant")
     assert {test for test, verdict in card.items() if verdict == "fails"} == {

@@ -98,6 +98,18 @@ def test_masks_on_too_few_pictures_are_not_judged() -> None:
     assert order(sound(truth=np.where(np.arange(N) < 6, scores(0.1), np.nan))).verdict == FAILS
 
 
+def test_what_no_outcome_on_so_many_pictures_could_show_is_said() -> None:
+    def on(n: int) -> Judged:
+        whole = sound()
+        return replace(whole, values={variant: each[:n] for variant, each in whole.values.items() if variant != TRUTH})
+
+    few = order(on(5))  # two steps: 2 / 2⁵ = .0625 is the least p-value, and 2 / 2⁶ = .031 on six pictures
+    assert few.verdict == FAILS
+    assert few.sentence.endswith("; no masks; too few pictures, 6 needed")
+    assert few.because.endswith("; too few pictures, 6 needed")
+    assert (order(on(6)).verdict, order(on(6)).sentence[-10:]) == (PASSES, "; no masks")
+
+
 def test_undefined_images_are_left_out_of_a_step() -> None:
     some = scores(0.8)
     some[:4] = np.nan

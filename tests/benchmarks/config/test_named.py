@@ -87,6 +87,7 @@ def test_methods_and_metrics_have_their_strings_as_names() -> None:
         ("method", "rise(masks=choice(1,2))", "an option has one value, got choice"),
         ("method", "captm_*", "no method matches 'captm_.*did you mean captum_"),
         ("metric", "deletoin(steps=2)", "did you mean deletion"),
+        ("metric", "deletion(steps=0)", r"^metric=deletion\(steps=0\): steps=0, expected a whole number from 1"),
         ("metric", "deletoin(preset=*)", "did you mean deletion"),
         ("metric", "entropy(preset=*)", r"metric=entropy\(preset=\*\): entropy has no presets"),
         ("metric", "deletion(preset=torchcam*)", "no preset of deletion matches 'torchcam.*did you mean torch-cam-0.5"),

@@ -439,6 +439,32 @@ def varied(published: Callable[[], Path], tables: Tables) -> Tables:
     return load(run, tables.names)
 
 
+def test_curves_with_points_of_their_own_and_logits_are_drawn_whole(
+    tables: Tables, published: Callable[[], Path]
+) -> None:
+    run = published()
+    assert tables.curves is not None
+    known = schema(CURVES_COLUMNS)
+    whole = []
+    for cell in tables.results["cell"].unique():
+        rows = tables.curves.of(cell).reindex(columns=known.names, fill_value="")
+        inner = 0.3 + 0.4 * np.arange(len(rows)) / len(rows)  # a point that no other image has
+        rows["fraction"] = [np.array([0, point, 1], np.float32) for point in inner]
+        images = pd.factorize(rows["image"])[0]
+        apart = images - images.mean()  # of images, with a mean of 0: a mean of some images is off the line 20 - 30 x
+        rows["score"] = [
+            a + np.array([20, 20 - 30 * point, -10], np.float32) for point, a in zip(inner, apart, strict=True)
+        ]
+        whole.append(pa.Table.from_pandas(rows, known, preserve_index=False))
+    stream(whole, known, run / "curves.parquet")
+    panel = drawn(curves.draw, load(run, tables.names)).axes[0]
+    x, y = panel.lines[0].get_data()
+    assert len(x) > 3
+    np.testing.assert_allclose(y, 20 - 30 * np.asarray(x), atol=1e-5)
+    low, high = panel.get_ylim()
+    assert (low < -10, high > 20) == (True, True)
+
+
 def test_two_sets_of_options_are_two_methods_in_every_figure(varied: Tables, tmp_path: Path) -> None:
     both = {"layer_cam relu=false", "layer_cam relu=true"}
     for frame in (varied.results, varied.timing):

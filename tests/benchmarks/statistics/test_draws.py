@@ -45,7 +45,9 @@ def test_the_spread_is_that_of_the_draws_means(drawn: pd.DataFrame) -> None:
     assert ranked.loc["random", "mean"] == pytest.approx(0.8 / 3)
     assert (ranked.loc["random", "n"], ranked.loc["cam", "gain"]) == (3, pytest.approx((0.3 + 0.2 + 0.5) / 3))
     said = draws_text({"insertion ↑": leaderboard(drawn)})
-    assert said.endswith("is a mean of draws: insertion ↑: random ±0.088 (3 draws)")
+    assert said.endswith("is a mean of draws: random (3 draws): insertion ↑ ±0.088")
+    twice = draws_text({"insertion ↑": leaderboard(drawn), "lerf ↑": leaderboard(drawn)})
+    assert twice.endswith("draws: random (3 draws): insertion ↑ ±0.088, lerf ↑ ±0.088"), "whose draws is said once"
     assert draws_text({"insertion": leaderboard(drawn[drawn["replicate"] == 0])}) == ""
 
 

@@ -158,6 +158,12 @@ def test_two_definitions_of_a_metric_are_named_by_these() -> None:
     assert "insertion[ # method layer steps=14] ↑ cost" in said
 
 
+def test_definitions_that_are_their_heading_are_not_repeated() -> None:
+    values = {"a": [0.9, 0.2, 0.3], "random": [0.3, 0.25, 0.4]}
+    assert "definitions: deletion[steps=7]; insertion[steps=7] " in f"{words(metrics(values))} ", "size is size"
+    assert "definitions" not in words(metrics(values).query("metric == 'size'"))
+
+
 def test_the_accuracy_is_that_of_the_labelled_images() -> None:
     correct = pd.array([True, False, None, True] * 2, dtype="boolean")
     results = table({"a": [0.1, 0.2, 0.3, 0.4], "b": [0.1, 0.2, 0.3, 0.4]}).assign(correct=correct)
