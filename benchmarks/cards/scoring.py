@@ -22,6 +22,7 @@ from heatmark.benchmarks.sweep.observer import Observer
 from heatmark.benchmarks.sweep.record import JobRecord
 from heatmark.benchmarks.sweep.settings import SweepSettings
 from heatmark.benchmarks.tables.gather import gather
+from heatmark.common.identity import definition
 from heatmark.methods.given import given_maps
 from heatmark.metrics.base import Metric
 
@@ -94,7 +95,7 @@ def judged(
             _reason(first, name),
             invariant(name, metrics),
             "masks" in metric.needs,
-            _definition(first, name),
+            _definition(first, name, metric),
         )
         for name, metric in metrics.items()
     ]
@@ -110,9 +111,10 @@ def by_variant(
     return {names[name]: wide[name].to_numpy(dtype=np.float64) for name in wide.columns if name in names}
 
 
-def _definition(table: pd.DataFrame, metric: str) -> str:
+def _definition(table: pd.DataFrame, name: str, metric: Metric) -> str:
     """Return the id of a metric's definition as tables have it: that of a derived metric names its terms."""
-    return str(table.loc[table["metric"] == metric, "definition"].iloc[0])
+    found = table.loc[table["metric"] == name, "definition"]
+    return str(found.iloc[0]) if len(found) else definition(name, metric)
 
 
 def _reason(table: pd.DataFrame, metric: str) -> str:

@@ -24,7 +24,7 @@ from heatmark.common.identity import (
     values,
 )
 from heatmark.methods.base import Method
-from heatmark.methods.engine import capture
+from heatmark.methods.engine import cam, capture
 from heatmark.methods.engine.cam import WeightedCAM
 from heatmark.methods.external.captum_gradients import IntegratedGradients
 from heatmark.methods.external.captum_layers import LayerGradCAM
@@ -144,7 +144,7 @@ def test_the_digest_of_json_is_canonical() -> None:
 
 
 def test_an_identity_is_what_is_not_usual() -> None:
-    assert identity(GradCAM()) == {"package": "heatmark", "name": "GradCAM"}
+    assert identity(GradCAM()) == {"package": "heatmark", "name": "GradCAM", "engines": {"cam": cam.VERSION}}
     assert identity(RISE(masks=10, seed=3, batch_size=99)) == {
         "package": "heatmark",
         "name": "RISE",
@@ -157,7 +157,7 @@ def test_an_option_that_is_a_method_is_its_identity() -> None:
     found = identity(FusedLayers(RISEAtALayer(batch_size=3), ["a"]))
     assert found["options"]["method"] == identity(RISEAtALayer())
     assert values(FusedLayers(LayerCAM(), ["a"])) == {
-        "method": {"package": "heatmark", "name": "LayerCAM"},
+        "method": {"package": "heatmark", "name": "LayerCAM", "engines": {"cam": cam.VERSION}},
         "layers": ["a"],
         "how": "mean",
     }
@@ -230,7 +230,7 @@ def test_a_class_version_outdates_the_class_and_its_subclasses_alone(monkeypatch
 def test_an_engine_version_outdates_its_users_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     users = {"grad_cam", "hires_cam", "fused"}
     assert outdated(lambda: monkeypatch.setattr(capture, "VERSION", 2)) == users
-    assert identity(HiResCAM())["engines"] == {"capture": 2}
+    assert identity(HiResCAM())["engines"] == {"capture": 2, "cam": cam.VERSION}
     assert outdated(lambda: monkeypatch.setattr(resize, "VERSION", 7)) == {"fused", "rise"}
     assert identity(FusedLayers(GradCAM(), ["a"]))["engines"] == {"resize": 7}  # capture is its method's
 
