@@ -9,7 +9,7 @@ from torch import Tensor
 from heatmark.metrics.base import Explained, Metric, Scores
 from heatmark.metrics.engine.alone import intact_scores, scores_without, sums
 from heatmark.metrics.engine.fills import DRAWN, fill_images, find_fill
-from heatmark.metrics.engine.perturbation import pixel_counts, relevance_ranks, require_evaluable
+from heatmark.metrics.engine.perturbation import Filled, pixel_counts, relevance_ranks, require_evaluable
 from heatmark.metrics.engine.subsets import Draws, correlated
 from heatmark.metrics.engine.ties import find_tie_order
 
@@ -78,7 +78,7 @@ class MonotonicityCorrelation(Metric):
         groups, intact = self._groups(batch), intact_scores(batch, "probability")
         changes = torch.zeros(len(groups), self.groups, dtype=intact.dtype, device=intact.device)
         for seed in range(batch.seed * self.samples, (batch.seed + 1) * self.samples):
-            fill = fill_images(batch, self.fill, seed)
+            fill = Filled(fill_images(batch, self.fill, seed), None)  # groups are the map's own
             changes += (scores_without(batch, fill, groups, self.groups, "probability") - intact).square()
         sizes = sums(groups, torch.ones_like(batch.maps), self.groups)
         relevance = sums(groups, batch.maps.abs(), self.groups) / sizes  # means, which a constant map has equal

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from heatmark.common.baselines import find_baseline
 from heatmark.metrics.base import Explained, Metric, Scores
-from heatmark.metrics.engine.alone import grid_cells, intact_scores, scores_without, sums
+from heatmark.metrics.engine.alone import cells_of, grid_cells, intact_scores, scores_without, sums
 from heatmark.metrics.engine.fills import fill_images
-from heatmark.metrics.engine.perturbation import require_evaluable
+from heatmark.metrics.engine.perturbation import Filled, require_evaluable
 from heatmark.metrics.engine.presets import settled
 from heatmark.metrics.engine.subsets import Draws, correlated
 from heatmark.metrics.engine.target_scores import find_score
@@ -50,6 +50,7 @@ class SingleDeletion(Metric):
     """
 
     higher_is_better: ClassVar[bool | None] = True
+    once_per_image: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {
         name: protocol.values for name, protocol in SINGLE_DELETION_PROTOCOLS.items()
     }
@@ -75,7 +76,8 @@ class SingleDeletion(Metric):
         """Return the rank correlation per image; NaN, with the reason, where it is undefined."""
         require_evaluable(batch)
         cells, count, score = grid_cells(batch.images, self._side), self._side**2, str(self.score)
-        without = scores_without(batch, fill_images(batch, str(self.fill), 0), cells, count, score)
+        fill = Filled(fill_images(batch, str(self.fill), 0), cells_of(str(self.fill), count))
+        without = scores_without(batch, fill, cells, count, score)
         found = Draws(sums(cells, batch.maps, count), (intact_scores(batch, score) - without).cpu())
         return Scores(*correlated(found, ranks=True))
 

@@ -1,20 +1,17 @@
 """Random subsets of an image's cells: the relevance that a map gives them, and the drop when they are replaced."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from heatmark.common.baselines import find_baseline
-from heatmark.common.batching import padded
-from heatmark.common.probabilities import full_precision, target_probabilities
 from heatmark.common.seeds import image_generator
 from heatmark.metrics.base import Explained
-from heatmark.metrics.engine.known_scores import INTACT, KnownScores, place_of, scored_once
+from heatmark.metrics.engine.alone import cells_of, grid_cells, scores_of
 from heatmark.metrics.engine.per_image import reasons_of
-from heatmark.metrics.engine.perturbation import require_evaluable
+from heatmark.metrics.engine.perturbation import Filled, require_evaluable
 from heatmark.metrics.engine.similarity import mean_ranks
 
 VERSION = 2
@@ -57,14 +54,13 @@ def draws(batch: Explained, cells: int, sizes: Sequence[int], fill: str) -> Draw
         ValueError: if the shapes do not match, the model is in training mode, or there are more cells than pixels.
     """
     require_evaluable(batch)
-    owner = _owners(batch.images, cells)
+    owner = grid_cells(batch.images, cells)
     chosen = torch.stack([_chosen(image, cells**2, sizes, batch.seed) for image in batch.images]).to(owner.device)
     # in double precision, where sums of equal float32 numbers are exact: subsets of equal relevance are equal, and a
     # constant map has no correlation by rounding; on the CPU, one image at a time, where sums have one order
     pairs = zip(batch.maps.cpu().double(), chosen.cpu(), strict=True)
-    relevance = torch.stack([_sums(*each, owner.cpu()) for each in pairs])
-    with torch.no_grad():
-        scores = _scores(batch, torch.cat([torch.zeros_like(chosen[:, :1]), chosen], dim=1), owner, fill)
+    relevance = torch.stack([_sums(*each, owner[0].cpu()) for each in pairs])
+    scores = _scores(batch, torch.cat([torch.zeros_like(chosen[:, :1]), chosen], dim=1), owner, fill)
     return Draws(relevance, (scores[:, :1] - scores[:, 1:]).cpu())
 
 
@@ -72,15 +68,6 @@ def _sums(relevance: Tensor, chosen: Tensor, owner: Tensor) -> Tensor:
     """Return the sum of a map (H, W) over each subset (M, cells), (M,)."""
     cells = relevance.new_zeros(chosen.shape[1]).index_add_(0, owner, relevance.flatten())
     return torch.where(chosen, cells, 0.0).sum(dim=1)
-
-
-def _owners(images: Tensor, cells: int) -> Tensor:
-    """Return the cell of every pixel, (H·W,)."""
-    height, width = images.shape[-2:]
-    if not 1 <= cells <= min(height, width):
-        raise ValueError(f"cells={cells} per side, expected 1 to {min(height, width)}, the pixels of the shorter side")
-    rows, columns = (torch.arange(side, device=images.device) * cells // side for side in (height, width))
-    return (rows[:, None] * cells + columns).flatten()
 
 
 def _chosen(image: Tensor, cells: int, sizes: Sequence[int], seed: int) -> Tensor:
@@ -92,30 +79,9 @@ def _chosen(image: Tensor, cells: int, sizes: Sequence[int], seed: int) -> Tenso
 
 def _scores(batch: Explained, replaced: Tensor, owner: Tensor, fill: str) -> Tensor:
     """Return the target's probability with each subset (N, K, cells) replaced, (N, K); what is known costs no pass."""
-    images, baseline = batch.images, find_baseline(fill)
-    filled = torch.cat([baseline(image) for image in torch.split(images, 1)])  # alone, so that neighbours change no bit
-    known, what = batch.known or KnownScores(range(len(images)), {}), ("cells", replaced.shape[2], fill)
-    sets = [np.packbits(subsets, axis=1) for subsets in replaced.cpu().numpy()]
-    places = [
-        [place_of(image, "probability", what, each.tobytes() if each.any() else INTACT) for each in row]
-        for image, row in zip(known.images, sets, strict=True)
-    ]
-
-    def compute(which: Tensor, subsets: Tensor) -> Tensor:
-        scores = [full_precision(images.new_empty(0))]
-        for n, k in _batches(which.to(images.device), subsets.to(images.device), batch.batch_size):
-            where = replaced[n, k][:, owner].view(len(n), 1, *images.shape[2:])
-            scores.append(target_probabilities(batch.model, torch.where(where, filled[n], images[n]), batch.targets[n]))
-        return torch.cat(scores)[: len(which)]
-
-    return scored_once(known.scores, places, compute)
-
-
-def _batches(images: Tensor, subsets: Tensor, size: int) -> Iterator[tuple[Tensor, ...]]:
-    """Yield pairs of positions in full batches, the last one filled up by its last pair."""
-    if len(images):
-        whole = -(-len(images) // size) * size
-        yield from zip(*(torch.split(padded(each, whole), size) for each in (images, subsets)), strict=True)
+    baseline = find_baseline(fill)
+    filled = torch.cat([baseline(image) for image in torch.split(batch.images, 1)])  # alone: neighbours change no bit
+    return scores_of(batch, Filled(filled, cells_of(fill, replaced.shape[2])), owner, replaced, "probability")
 
 
 def correlated(found: Draws, ranks: bool) -> tuple[Tensor, list[str]]:

@@ -12,6 +12,7 @@ from torch import nn
 from heatmark.metrics.base import Explained
 from heatmark.metrics.engine.alone import grid_cells, scores_without, sums
 from heatmark.metrics.engine.fills import fill_images
+from heatmark.metrics.engine.perturbation import Filled
 from heatmark.metrics.engine.subsets import FLAT_MAP, FLAT_MODEL, NAN
 from heatmark.metrics.monotonicity_correlation import MonotonicityCorrelation
 from heatmark.metrics.single_deletion import SingleDeletion
@@ -86,7 +87,7 @@ def test_sums_and_scores_of_groups(batch: Explained) -> None:
     assert cells[0].view(HEIGHT, WIDTH)[:, ::5].tolist() == [[0, 0, 1]] * 4 + [[2, 2, 3]] * 4
     found = sums(cells, batch.maps, 4)
     assert found[1, 2].item() == pytest.approx(batch.maps[1, 4:, :6].double().sum().item(), abs=1e-12)
-    whole = scores_without(batch, torch.zeros_like(batch.images), torch.zeros_like(cells), 1, "logit")
+    whole = scores_without(batch, Filled(torch.zeros_like(batch.images)), torch.zeros_like(cells), 1, "logit")
     dark = torch.stack([of(batch, n, torch.zeros(3, HEIGHT, WIDTH))[n] for n in range(4)])
     assert whole[:, 0].numpy() == pytest.approx(dark.numpy(), abs=1e-6)
 

@@ -1,40 +1,64 @@
 """Stages of our metrics: what their model is given, and the numbers that they give."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from heatmark.common.baselines import find_baseline
 from heatmark.common.probabilities import class_probabilities
-from heatmark.metrics.base import Explained, Metric
+from heatmark.metrics.base import Curve, Explained, Metric
 from heatmark.metrics.engine.perturbation import relevance_ranks
 from heatmark.metrics.engine.pixel_flipping import PixelFlipping
 from heatmark.metrics.engine.stages import MetricStages, Recorder, points, replaced
 from heatmark.metrics.engine.subsets import draws
 from heatmark.metrics.engine.ties import find_tie_order
+from heatmark.metrics.road import ROAD
 
 
-def pixel_flipping(batch: Explained, metric: PixelFlipping, **options: object) -> MetricStages:
-    """Return the stages of deletion, insertion or a metric like them, with some of its options changed."""
-    metric = replace(metric, **options)  # type: ignore[arg-type]
+class Walk(NamedTuple):
+    """What a metric of a curve has done.
+
+    Args:
+        curve: its curve.
+        values: its values, (N,).
+        inputs: what its model was given, (N, K, C, H, W), in the order of the passes.
+        order: the rank of every pixel, (N, H·W).
+        counts: how many pixels are removed, or inserted, at each point.
+    """
+
+    curve: Curve
+    values: Tensor
+    inputs: Tensor
+    order: Tensor
+    counts: Tensor
+
+
+def walked(batch: Explained, metric: PixelFlipping | ROAD) -> Walk:
+    """Return what a metric of a curve over an order of pixels does."""
     model = Recorder(batch.model)
     scored = metric(replace(batch, model=model))
     assert scored.curve is not None
     y = scored.curve.y
     inputs = model.given[: y.numel()].view(*y.shape, *batch.images.shape[1:])
-    inputs = inputs if metric.order == "morf" else inputs.flip(1)
-    ties = find_tie_order(metric.path.ties)(batch.images, metric.path.seed)
-    order = relevance_ranks(batch.maps, ties)
-    counts = (scored.curve.x * order.shape[1]).round()
+    order = relevance_ranks(batch.maps, find_tie_order(metric.path.ties)(batch.images, metric.path.seed))
+    return Walk(scored.curve, scored.values, inputs, order, (scored.curve.x * order.shape[1]).round())
+
+
+def pixel_flipping(batch: Explained, metric: PixelFlipping, **options: object) -> MetricStages:
+    """Return the stages of deletion, insertion or a metric like them, with some of its options changed."""
+    metric = replace(metric, **options)  # type: ignore[arg-type]
+    walk, removes = walked(batch, metric), metric.order == "morf"
+    inputs = walk.inputs if removes else walk.inputs.flip(1)
     return MetricStages(
-        order=order,
-        masks=replaced(order, counts, "removed" if metric.order == "morf" else "inserted"),
-        fills=inputs[:, -1 if metric.order == "morf" else 0],
+        order=walk.order,
+        masks=replaced(walk.order, walk.counts, "removed" if removes else "inserted"),
+        fills=inputs[:, -1 if removes else 0],
         inputs=inputs,
-        scores=y,
-        curve=points(scored.curve.x, y),
-        sum=scored.values,
+        scores=walk.curve.y,
+        curve=points(walk.curve.x, walk.curve.y),
+        sum=walk.values,
     )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from heatmark.benchmarks.conformance.metrics import ours
 from heatmark.benchmarks.conformance.metrics.comparison import MetricCause, Pair, Side
 from heatmark.common.probabilities import class_probabilities
 from heatmark.metrics.base import Explained
@@ -78,15 +79,11 @@ def _road() -> Pair:
 def our_road(batch: Explained, metric: ROAD, **options: object) -> MetricStages:
     """Return the stages of our ROAD, with some of its options changed."""
     metric = replace(metric, **options)  # type: ignore[arg-type]
-    model = Recorder(batch.model)
-    scored = metric(replace(batch, model=model))
-    assert scored.curve is not None
-    y = scored.curve.y
-    inputs = model.given[: y.numel()].view(*y.shape, *batch.images.shape[1:])
-    order = _order(batch, metric)
-    counts = (scored.curve.x * order.shape[1]).round()
-    masks = (order[:, None] < counts[:, None]).view(len(y), -1, *batch.maps.shape[1:])
-    return MetricStages(order=order, masks=masks.double(), inputs=inputs, scores=y, sum=scored.values)
+    walk = ours.walked(batch, metric)
+    masks = (walk.order[:, None] < walk.counts[:, None]).view(*walk.curve.y.shape, *batch.maps.shape[1:])
+    return MetricStages(
+        order=walk.order, masks=masks.double(), inputs=walk.inputs, scores=walk.curve.y, sum=walk.values
+    )
 
 
 def _order(batch: Explained, metric: ROAD) -> Tensor:
