@@ -65,6 +65,7 @@ def test_x_is_the_fraction_removed_and_y_the_probability(batch: Explained) -> No
 def test_noise_lies_on_imputed_pixels_alone_and_is_as_strong_as_said(
     space: str, deviations: tuple[float, ...], batch: Explained
 ) -> None:
+    torch.manual_seed(0)  # of 50,000 draws one in 20 runs is too small to be seen in float32
     big = replace(batch, images=torch.rand(2, 3, 90, 90), maps=torch.rand(2, 90, 90), targets=torch.zeros(2).long())
     path = ImputedPath(fractions=(0.3, 0.8), noise=0.02, space=space)
     noise = pictures(path, big) - pictures(replace(path, noise=0), big)
