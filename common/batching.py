@@ -1,7 +1,8 @@
 """Batch sizes: halving one when memory runs out, setting that of a method, and filling up a short batch."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 import torch
@@ -49,6 +50,17 @@ def with_batch_size(method: T, batch_size: int) -> T:
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             changes[field.name] = with_batch_size(value, batch_size)
     return dataclasses.replace(method, **changes) if changes else method  # type: ignore[type-var]
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield lists of ``size`` items, the last one shorter, drawing no item before its list is asked for.
+
+    >>> list(chunks("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    source = iter(items)
+    while some := list(islice(source, size)):
+        yield some
 
 
 def padded(tensor: Tensor, size: int) -> Tensor:

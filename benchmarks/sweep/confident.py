@@ -1,21 +1,21 @@
 """Mosaics of pictures that models are sure of."""
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 
 import torch
 from PIL import Image
 
-from heatmark.benchmarks.data.base import Dataset, Sample
+from heatmark.benchmarks.data.base import Dataset
 from heatmark.benchmarks.data.mosaic import Label, Mosaic, cell_picture, readable
 from heatmark.benchmarks.models.classifier import Classifier
 from heatmark.benchmarks.models.outputs import as_logits
 from heatmark.benchmarks.sweep.blocks import class_of
+from heatmark.common.batching import chunks, padded
 from heatmark.common.model_state import observing
 from heatmark.common.probabilities import class_probabilities
 
 BATCH = 16
-"""Pictures that go through a model at once."""
+"""Pictures in every forward pass."""
 
 
 def mosaic(
@@ -62,7 +62,7 @@ def mosaic(
 def confident(pictures: Dataset, models: Sequence[Classifier], confidence: float, size: int | None) -> dict[int, Label]:
     """Return the class by position of the pictures to which every model gives the right class with this probability.
 
-    Every picture goes through a model by itself, under the model's own preprocessing, as it stands in a cell of this
+    Every picture goes through a model under the model's own preprocessing, as it stands in a cell of this
     size. A picture without a label is of the class that the models agree on.
 
     Raises:
@@ -75,7 +75,7 @@ def confident(pictures: Dataset, models: Sequence[Classifier], confidence: float
 def _sure(model: Classifier, pictures: Dataset, confidence: float, size: int | None) -> dict[int, Label]:
     """Return the class by position of the pictures of which one model is sure."""
     found: dict[int, Label] = {}
-    for part in _parts(readable(pictures, size)):
+    for part in chunks(readable(pictures, size), BATCH):
         probabilities, classes = _top(model, [cell_picture(sample.image, size) for _, sample in part])
         for (position, sample), probability, top in zip(part, probabilities, classes, strict=True):
             right = top if sample.label is None else class_of(sample.label, pictures, model)
@@ -84,16 +84,11 @@ def _sure(model: Classifier, pictures: Dataset, confidence: float, size: int | N
     return found
 
 
-def _parts(samples: Iterator[tuple[int, Sample]]) -> Iterator[list[tuple[int, Sample]]]:
-    while part := list(islice(samples, BATCH)):
-        yield part
-
-
 def _top(model: Classifier, pictures: Sequence[Image.Image]) -> tuple[list[float], list[int]]:
     """Return the probability and the number of each picture's most probable class."""
     weight = next(model.module.parameters(), torch.zeros(()))
     images = torch.stack([model.preprocessing.image(picture) for picture in pictures]).to(weight.device)
-    with observing(model.module):
-        logits = as_logits(model, model.module(images), len(images))
+    with observing(model.module):  # in full batches, so that no picture qualifies by its neighbours
+        logits = as_logits(model, model.module(padded(images, BATCH)), BATCH)[: len(images)]
     best = class_probabilities(logits).max(dim=1)
     return best.values.tolist(), best.indices.tolist()

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from heatmark.common.batching import chunks
 from heatmark.metrics.base import Explained
 from heatmark.metrics.engine.information import Mask, Numbers, Picture, as_input, information, interpolated, pictures
 from heatmark.metrics.engine.known_scores import KnownScores, Place, remember
-from heatmark.metrics.engine.streaming import chunks, one_pass
+from heatmark.metrics.engine.streaming import one_pass
 from heatmark.metrics.engine.target_scores import find_score
 
 SCORES = ("probability", "accuracy")

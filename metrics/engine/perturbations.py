@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from heatmark.common.batching import chunks
 from heatmark.common.names import look_up
 from heatmark.common.seeds import image_generator
 from heatmark.metrics.base import Explained
@@ -13,7 +14,7 @@ from heatmark.metrics.engine.fills import fill_images
 from heatmark.metrics.engine.known_scores import INTACT, KnownScores, Place, place_of, remember
 from heatmark.metrics.engine.per_image import precise
 from heatmark.metrics.engine.perturbation import require_evaluable
-from heatmark.metrics.engine.streaming import chunks, one_pass
+from heatmark.metrics.engine.streaming import one_pass
 from heatmark.metrics.engine.subsets import Draws
 from heatmark.metrics.engine.target_scores import find_score
 

@@ -1,8 +1,6 @@
 """Pictures that are made one after the other, and scored in full batches as they come."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -13,19 +11,6 @@ from heatmark.metrics.engine.target_scores import TargetScore
 
 VERSION = 1
 """Raised by whoever changes a score."""
-
-T = TypeVar("T")
-
-
-def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Yield lists of ``size`` items, the last one shorter, drawing no item before its list is asked for.
-
-    >>> list(chunks("abcde", 2))
-    [['a', 'b'], ['c', 'd'], ['e']]
-    """
-    source = iter(items)
-    while some := list(islice(source, size)):
-        yield some
 
 
 def one_pass(batch: Explained, pictures: Sequence[Tensor], owners: Sequence[int], score: TargetScore) -> Tensor:
